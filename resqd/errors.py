@@ -1,0 +1,67 @@
+"""The exception tree: every error that resqd raises on purpose."""
+
+from __future__ import annotations
+
+
+class ResqdError(Exception):
+    """Base of all errors that resqd raises on purpose; its text is one clear line."""
+
+
+class SettingsError(ResqdError):
+    """One or more settings are wrong; `problems` names each variable with its remedy."""
+
+    def __init__(self, problems: list[str]) -> None:
+        super().__init__("; ".join(problems))
+        self.problems = problems
+
+
+class AppLoadError(ResqdError):
+    """`--app MODULE:ATTR` names nothing that can be imported, or something that is not an App."""
+
+
+class JobDefinitionError(ResqdError):
+    """A function or class cannot be registered as a job."""
+
+
+class UnknownJob(ResqdError):  # noqa: N818 - the name is shown to users in `failed`, in Resque's manner
+    """A payload, or an enqueue by name, names a job that is not registered."""
+
+
+class PayloadError(ResqdError):
+    """A payload's bytes are not a job: bad JSON, not UTF-8, NaN, no class, args that are not a list."""
+
+
+class ProtocolError(ResqdError):
+    """Bytes on a socket between resqd's own processes are not a message, or too many."""
+
+
+class ChannelClosed(ResqdError):  # noqa: N818 - names the state of the channel
+    """The other end of a channel is gone."""
+
+
+class StoreError(ResqdError):
+    """Base of what can go wrong with Redis."""
+
+
+class StoreUnavailable(StoreError):  # noqa: N818 - names the state of the store
+    """Redis cannot be reached or cannot answer now (down, loading, busy, read-only, failing over): try again."""
+
+
+class StoreRefused(StoreError):  # noqa: N818 - names the state of the store
+    """Redis answers but refuses us: wrong password, a missing ACL right, too old a server. Needs a person."""
+
+
+class Fenced(StoreError):  # noqa: N818 - the field's name for the state
+    """This incarnation's in-flight hash is gone: recovery took its jobs, and it must act on none of them."""
+
+
+class JobInterrupt(BaseException):
+    """Raised inside a job's thread to stop that job; `finally` blocks run, `except Exception` does not see it."""
+
+
+class DirtyExit(ResqdError):  # noqa: N818 - Resque's name, written into failure records
+    """A job did not end by itself: it was killed, or its process died under it."""
+
+
+class DontPerform(ResqdError):  # noqa: N818 - Resque's name
+    """Raised by a before_perform or around_perform hook: the job ends quietly, as done."""

@@ -1,0 +1,1 @@
+"""The housekeeper process: what needs the network but is no job."""

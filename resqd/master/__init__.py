@@ -1,0 +1,1 @@
+"""The master daemon: forks, reaps, steers; talks to the kernel only."""

@@ -1,0 +1,1 @@
+"""All that touches Redis; nothing outside this package imports redis."""

@@ -1,0 +1,1 @@
+"""A worker process: control thread, fetcher, job threads."""
