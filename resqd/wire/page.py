@@ -1,0 +1,29 @@
+"""Memory that the master shares with one worker: which token each job thread runs, true even after a SIGKILL."""
+
+from __future__ import annotations
+
+import mmap
+
+_CELL = 8
+
+
+class Page:
+    """One 64-bit cell for each job thread: the token that it runs, 0 when it runs none.
+
+    The master makes it before the fork; the worker's threads write `cells`; the master reads it
+    when the worker is dead, and trusts nothing else about what ran.
+    """
+
+    def __init__(self, threads: int) -> None:
+        self._threads = threads
+        self._memory = mmap.mmap(-1, threads * _CELL)
+        self.cells = memoryview(self._memory).cast("Q")
+
+    def running(self) -> tuple[int, ...]:
+        """The tokens on the threads now."""
+        return tuple(token for token in self.cells if token)
+
+    def close(self) -> None:
+        """Unmap the memory in this process."""
+        self.cells.release()
+        self._memory.close()
