@@ -1,0 +1,82 @@
+"""What a job may ask about itself: a view of the job that runs in the calling thread."""
+
+from __future__ import annotations
+
+import threading
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Protocol
+
+if TYPE_CHECKING:
+    from resqd.store.payload import Payload
+
+
+class Slot(Protocol):
+    """One job thread's place: the worker sets these for each job, `cancelled` from its control thread."""
+
+    @property
+    def payload(self) -> Payload | None:
+        """The job that runs now, or None between jobs."""
+
+    @property
+    def queue(self) -> str:
+        """The queue that the job came from."""
+
+    @property
+    def cancelled(self) -> bool:
+        """Whether the job has been asked to stop."""
+
+
+@dataclass(frozen=True, slots=True)
+class CurrentJob:
+    """A running job as it sees itself; `cancelled` is read anew each time, for long jobs to look at."""
+
+    id: str | None
+    job_class: str
+    queue: str
+    args: list[Any]
+    generation: int
+    deliveries: int
+    _payload: Payload
+    _slot: Slot
+
+    @property
+    def cancelled(self) -> bool:
+        """Whether this job has been asked to stop; True as well once its thread has left the job."""
+        return self._slot.payload is not self._payload or self._slot.cancelled
+
+
+class _Bound(threading.local):
+    slot: Slot | None = None
+
+
+_bound = _Bound()
+
+
+def bind_thread(slot: Slot | None) -> None:
+    """Say, once for each job thread, where its running job is found; None unbinds."""
+    _bound.slot = slot
+
+
+def bound_slot() -> Slot | None:
+    """The slot bound to this thread, so that a nested inline run can put it back."""
+    return _bound.slot
+
+
+def current_job() -> CurrentJob | None:
+    """The job that runs in this thread, or None outside of one."""
+    slot = _bound.slot
+    if slot is None:
+        return None
+    payload = slot.payload
+    if payload is None:
+        return None
+    return CurrentJob(
+        id=payload.id,
+        job_class=payload.job_class,
+        queue=slot.queue,
+        args=payload.args,
+        generation=payload.generation,
+        deliveries=payload.deliveries,
+        _payload=payload,
+        _slot=slot,
+    )

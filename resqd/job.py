@@ -1,0 +1,154 @@
+"""A registered job: a function, or a class with a static `perform`, with its queue, options and hooks."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final, Generic, Literal, ParamSpec, Protocol, TypeVar
+
+from resqd.current import CurrentJob, Slot, bind_thread, current_job
+from resqd.errors import JobDefinitionError
+from resqd.hooks import Hook, JobHooks
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Sequence
+
+    from resqd.definition import Definition
+
+__all__ = ["CurrentJob", "Job", "JobOptions", "Sender", "Slot", "bind_thread", "current_job"]
+
+P = ParamSpec("P")
+R = TypeVar("R")
+H = TypeVar("H", bound=Hook)
+
+DEFAULT_QUEUE: Final = "default"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JobOptions:
+    """What may differ from the daemon's settings for one job; None means as the daemon says."""
+
+    on_crash: Literal["retry", "fail"] | None = None
+    """What becomes of this job when its process dies under it."""
+    max_deliveries: int | None = None
+    """After how many crashes it is recorded in `failed` as DirtyExit."""
+    skip_failed_queue: bool = False
+    """Whether a failure is only counted, and no record kept."""
+
+    def __post_init__(self) -> None:
+        if self.on_crash not in {None, "retry", "fail"}:
+            raise JobDefinitionError(f"on_crash is {self.on_crash!r}; it takes 'retry' or 'fail'")
+        if self.max_deliveries is not None and self.max_deliveries < 1:
+            raise JobDefinitionError(f"max_deliveries is {self.max_deliveries}; it takes 1 or more")
+
+
+class Sender(Protocol):
+    """Where a job's `enqueue` goes: the App."""
+
+    def send(self, job: Job[..., Any], queue: str, args: Sequence[Any]) -> str | None:
+        """Put one job on a queue; its id, or None where a hook vetoed."""
+
+    def send_many(self, job: Job[..., Any], queue: str, batch: Iterable[Sequence[Any]]) -> list[str | None]:
+        """Put many jobs on a queue in one round trip; their ids, None for each that a hook vetoed."""
+
+
+class Job(Generic[P, R]):
+    """A function or class that runs as a job; calling it runs it here and now, as if not registered."""
+
+    def __init__(
+        self, definition: Definition, *, name: str, queue: str, options: JobOptions, sender: Sender
+    ) -> None:
+        self.name = name
+        self.queue = queue
+        self.options = options
+        self.definition = definition.target
+        self.perform: Callable[P, R] = definition.perform
+        self.hooks = JobHooks.of_class(definition.target) if definition.is_class else JobHooks()
+        self.plain = not self.hooks.around_running
+        self._definition = definition
+        self._sender = sender
+        self.__doc__ = definition.target.__doc__
+        self.__module__ = definition.target.__module__
+        self.__name__ = definition.target.__name__
+        self.__qualname__ = definition.target.__qualname__
+        self.__wrapped__ = definition.target
+
+    def __call__(self, *args: P.args, **kwargs: P.kwargs) -> R:
+        """Run the job's code directly, without queue or hooks."""
+        return self.perform(*args, **kwargs)
+
+    def __repr__(self) -> str:
+        return f"<Job {self.name} on {self.queue}>"
+
+    def __getattr__(self, name: str) -> Any:
+        # A class job stays usable as the class that it was.
+        if name == "_definition" or not self._definition.is_class:
+            raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
+        return getattr(self.definition, name)
+
+    def __mro_entries__(self, bases: tuple[Any, ...]) -> tuple[Any, ...]:
+        # A class job stays usable as a base class.
+        if not self._definition.is_class:
+            raise TypeError(f"{self!r} is a function; it cannot be a base class")
+        return (self.definition,)
+
+    def bind(self, args: Sequence[Any], kwargs: dict[str, Any]) -> list[Any]:
+        """The positional arguments for a call with `args` and `kwargs`; raises TypeError if none fit."""
+        return self._definition.bind(args, kwargs)
+
+    def enqueue(self, *args: P.args, **kwargs: P.kwargs) -> str | None:
+        """Put the job on its queue; its id, or None where a before_enqueue hook vetoed."""
+        return self._sender.send(self, self.queue, self._definition.bind(args, kwargs))
+
+    def enqueue_to(self, queue: str, *args: P.args, **kwargs: P.kwargs) -> str | None:
+        """Put the job on another queue than its own."""
+        return self._sender.send(self, queue, self._definition.bind(args, kwargs))
+
+    def enqueue_many(self, batch: Iterable[Sequence[Any]]) -> list[str | None]:
+        """Put one job for each sequence of positional arguments on the queue, in order, in one round trip."""
+        check = self._definition.check
+        return self._sender.send_many(self, self.queue, [check(args) for args in batch])
+
+    def run(self, args: Sequence[Any]) -> bool:
+        """Perform with the job's hooks; False where a hook ended it quietly. Raises what the job raises."""
+        perform: Hook = self.perform
+        if self.plain:
+            perform(*args)
+            return True
+        return self.hooks.perform(perform, args)
+
+    def _hook(self, kind: str, hook: H) -> H:
+        self.hooks.add(kind, hook)
+        self.plain = not self.hooks.around_running
+        return hook
+
+    def before_enqueue(self, hook: H) -> H:
+        """Call `hook(*args)` before the job is enqueued; False vetoes."""
+        return self._hook("before_enqueue", hook)
+
+    def after_enqueue(self, hook: H) -> H:
+        """Call `hook(*args)` after the job was enqueued."""
+        return self._hook("after_enqueue", hook)
+
+    def before_dequeue(self, hook: H) -> H:
+        """Call `hook(*args)` before the job is taken off its queue by `dequeue`; False vetoes."""
+        return self._hook("before_dequeue", hook)
+
+    def after_dequeue(self, hook: H) -> H:
+        """Call `hook(*args)` after `dequeue`."""
+        return self._hook("after_dequeue", hook)
+
+    def before_perform(self, hook: H) -> H:
+        """Call `hook(*args)` before the job runs; DontPerform ends the job quietly."""
+        return self._hook("before_perform", hook)
+
+    def around_perform(self, hook: H) -> H:
+        """Wrap each run in the generator `hook(*args)`, which yields once where the job runs."""
+        return self._hook("around_perform", hook)
+
+    def after_perform(self, hook: H) -> H:
+        """Call `hook(*args)` after the job ran without an error."""
+        return self._hook("after_perform", hook)
+
+    def on_failure(self, hook: H) -> H:
+        """Call `hook(error, *args)` when the job failed."""
+        return self._hook("on_failure", hook)

@@ -1,0 +1,187 @@
+"""A job as bytes: Resque's JSON payload, decoded once into a frozen value and encoded in Ruby's shape."""
+
+from __future__ import annotations
+
+import itertools
+import json
+import os
+import re
+from json.scanner import make_scanner
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, NoReturn
+
+from resqd.errors import PayloadError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Sequence
+
+_SPLICED: Final = re.compile(rb'\{"deliveries":(\d{1,9}),')
+_PREFIX: Final = b'{"deliveries":'
+
+
+class Payload(NamedTuple):
+    """One job as read from its bytes: a named tuple, since a frozen dataclass takes three times as long.
+
+    `id` is None where the producer wrote none (stock Resque). `deliveries` counts the crashes charged to the
+    job. `enqueued_at` is in seconds since 1970 by the producer's clock. `raw` holds the exact bytes.
+    """
+
+    job_class: str
+    args: list[Any]
+    id: str | None
+    generation: int
+    deliveries: int
+    enqueued_at: float | None
+    raw: bytes
+
+
+def _refuse_constant(name: str) -> NoReturn:
+    raise PayloadError(f"the payload holds {name}, which is not JSON")
+
+
+_decoder: Final = json.JSONDecoder(parse_constant=_refuse_constant)
+_scan: Final = make_scanner(_decoder)  # type: ignore[arg-type] # the stub names the wrong type
+_JSON_SPACE: Final = " \t\n\r"
+
+
+def decode(raw: bytes) -> Payload:
+    """The job in `raw`; raises PayloadError, and nothing else, where the bytes are no job.
+
+    A missing or null `args` counts as no arguments and a missing `generation` as 1, as in Resque.
+    """
+    value = load(raw)
+    if type(value) is not dict:
+        raise PayloadError(f"the payload is {_kind(value)}, not an object")
+    get = value.get
+    job_class = get("class")
+    if type(job_class) is not str:
+        raise PayloadError(_class_problem(value))
+    args = get("args")
+    if type(args) is not list:
+        args = _absent_args(args)
+    job_id = get("id")
+    generation = get("generation", 1)
+    enqueued_at = get("enqueued_at")
+    return Payload(
+        job_class,
+        args,
+        job_id if type(job_id) is str else None,
+        generation if type(generation) is int else 1,
+        deliveries(raw) if raw.startswith(_PREFIX) else 0,
+        enqueued_at if type(enqueued_at) is float else _number(enqueued_at),
+        raw,
+    )
+
+
+def load(raw: bytes) -> Any:
+    """The JSON value in `raw`, exact: no NaN, integers of any size that Python reads; raises PayloadError."""
+    try:
+        text = raw.decode()
+        value, end = _scan(text, 0)
+    except StopIteration:
+        value, end = _load_spaced(text)
+    except UnicodeDecodeError as error:
+        raise PayloadError(f"the payload is not UTF-8: {error.reason} at byte {error.start}") from None
+    except RecursionError:
+        raise PayloadError("the payload is nested too deep") from None
+    except ValueError as error:
+        raise PayloadError(f"the payload is not JSON: {error}") from None
+    if end != len(text) and text[end:].strip(_JSON_SPACE):
+        raise PayloadError(f"the payload is not JSON: extra data at character {end}")
+    return value
+
+
+def _load_spaced(text: str) -> tuple[Any, int]:
+    # The scanner takes no white space in front; that is rare, so only the failing path looks for it.
+    stripped = text.lstrip(_JSON_SPACE)
+    if not stripped:
+        raise PayloadError("the payload is empty")
+    offset = len(text) - len(stripped)
+    try:
+        value, end = _scan(text, offset)
+    except StopIteration as stop:
+        raise PayloadError(f"the payload is not JSON: no value at character {stop.value}") from None
+    except RecursionError:
+        raise PayloadError("the payload is nested too deep") from None
+    except ValueError as error:
+        raise PayloadError(f"the payload is not JSON: {error}") from None
+    return value, end
+
+
+def deliveries(raw: bytes) -> int:
+    """How many deliveries are spliced in front of `raw`; 0 where none are. Reads the first bytes only."""
+    match = _SPLICED.match(raw)
+    return int(match.group(1)) if match else 0
+
+
+def _kind(value: object) -> str:
+    names = {list: "a list", str: "a string", int: "a number", float: "a number", bool: "true or false"}
+    return names.get(type(value), "null")
+
+
+def _class_problem(value: dict[str, Any]) -> str:
+    return (
+        f"the payload's class is {_kind(value['class'])}" if "class" in value else "the payload has no class"
+    )
+
+
+def _absent_args(args: object) -> list[Any]:
+    if args is None:
+        return []
+    raise PayloadError(f"the payload's args are {_kind(args)}, not a list")
+
+
+def _number(value: object) -> float | None:
+    return float(value) if type(value) is int and abs(value) < 1 << 53 else None
+
+
+_quote: Final = json.encoder.encode_basestring
+_encoder: Final = json.JSONEncoder(
+    ensure_ascii=False, separators=(",", ":"), allow_nan=False, check_circular=False
+)
+_ascii_encoder: Final = json.JSONEncoder(separators=(",", ":"), allow_nan=False, check_circular=False)
+
+
+def new_id() -> str:
+    """A job id as the Ruby fork writes it: 32 hexadecimal digits, random."""
+    return os.urandom(16).hex()
+
+
+def encode(
+    job_class: str,
+    args: Sequence[Any],
+    *,
+    id: str | None,  # noqa: A002 - the key's name in the payload
+    generation: int = 1,
+    enqueued_at: float | None = None,
+) -> bytes:
+    """The payload's bytes, in the Ruby fork's shape and order of keys; keys that are None are left out.
+
+    Raises PayloadError where `args` cannot be written as JSON (NaN, Infinity, objects of other types).
+    """
+    tail = _tail(id, generation, enqueued_at)
+    try:
+        text = f'{{"class":{_quote(job_class)},"args":{_encoder.encode(args)}{tail}}}'
+        return text.encode()
+    except UnicodeEncodeError:
+        # A lone surrogate has no UTF-8 form; its JSON escape survives both ways.
+        text = f'{{"class":{_ascii_encoder.encode(job_class)},"args":{_ascii_encoder.encode(args)}{tail}}}'
+        return text.encode()
+    except (TypeError, ValueError, RecursionError) as error:
+        raise PayloadError(f"the arguments of {job_class} cannot be written as JSON: {error}") from None
+
+
+def encode_many(
+    job_class: str, batch: Iterable[Sequence[Any]], *, enqueued_at: float | None = None
+) -> Iterator[tuple[str, bytes]]:
+    """Pairs of id and payload for jobs of one class; all ids come from one read of system randomness."""
+    rows = batch if isinstance(batch, list) else list(batch)
+    digits = os.urandom(16 * len(rows)).hex()
+    for start, args in zip(itertools.count(0, 32), rows, strict=False):
+        job_id = digits[start : start + 32]
+        yield job_id, encode(job_class, args, id=job_id, enqueued_at=enqueued_at)
+
+
+def _tail(job_id: str | None, generation: int, enqueued_at: float | None) -> str:
+    identity = "" if job_id is None else f',"id":{_quote(job_id)}'
+    stamp = "" if enqueued_at is None else f',"enqueued_at":{enqueued_at:.3f}'
+    return f'{identity},"generation":{generation}{stamp}'
