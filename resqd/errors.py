@@ -44,7 +44,7 @@ class StoreError(ResqdError):
 
 
 class StoreUnavailable(StoreError):  # noqa: N818 - names the state of the store
-    """Redis cannot be reached or cannot answer now (down, loading, busy, read-only, failing over): try again."""
+    """Redis cannot be reached or answer now (down, loading, busy, read-only, failing over): try again."""
 
 
 class StoreRefused(StoreError):  # noqa: N818 - names the state of the store
@@ -56,7 +56,7 @@ class Fenced(StoreError):  # noqa: N818 - the field's name for the state
 
 
 class JobInterrupt(BaseException):
-    """Raised inside a job's thread to stop that job; `finally` blocks run, `except Exception` does not see it."""
+    """Raised inside a job's thread to stop it; `finally` blocks run, `except Exception` does not see it."""
 
 
 class DirtyExit(ResqdError):  # noqa: N818 - Resque's name, written into failure records

@@ -1,0 +1,54 @@
+"""Where a daemon keeps its sockets and its state: the folders' names, and making them private."""
+
+from __future__ import annotations
+
+import os
+import stat
+from collections.abc import Mapping
+from pathlib import Path
+
+from resqd.errors import ResqdError
+
+
+class FolderError(ResqdError):
+    """A folder that must be private to this user cannot be made, or belongs to somebody else."""
+
+
+def runtime_folder(environ: Mapping[str, str]) -> Path:
+    """Where control sockets live: $RUNTIME_DIRECTORY (systemd), $XDG_RUNTIME_DIR/resqd or /tmp/resqd-UID."""
+    if given := environ.get("RUNTIME_DIRECTORY"):
+        return Path(given.split(":")[0])
+    if base := environ.get("XDG_RUNTIME_DIR"):
+        return Path(base) / "resqd"
+    return Path(f"/tmp/resqd-{os.getuid()}")  # noqa: S108 - private_folder() checks who owns it
+
+
+def state_folder(environ: Mapping[str, str]) -> Path:
+    """Where the embedded server's data lives: $STATE_DIRECTORY (systemd's), else under $XDG_STATE_HOME."""
+    if given := environ.get("STATE_DIRECTORY"):
+        return Path(given.split(":")[0])
+    if base := environ.get("XDG_STATE_HOME"):
+        return Path(base) / "resqd"
+    home = environ.get("HOME") or str(Path.home())
+    return Path(home) / ".local" / "state" / "resqd"
+
+
+def private_folder(path: Path) -> Path:
+    """Make `path` (mode 0700) where it is missing, check that it is ours alone, and return it.
+
+    Raises FolderError for a symbolic link, another owner, or a folder that others may write to: in a
+    shared /tmp anybody could have made it first.
+    """
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.mkdir(mode=0o700, exist_ok=True)
+        status = path.lstat()
+    except OSError as error:
+        raise FolderError(f"cannot make the folder {path}: {error.strerror}") from error
+    if not stat.S_ISDIR(status.st_mode):
+        raise FolderError(f"{path} is not a folder (a symbolic link is not followed)")
+    if status.st_uid != os.geteuid():
+        raise FolderError(f"the folder {path} belongs to user {status.st_uid}, not to us")
+    if status.st_mode & 0o022:
+        raise FolderError(f"the folder {path} can be written to by others: chmod 700 it")
+    return path

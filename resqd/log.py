@@ -1,0 +1,159 @@
+"""Log lines to stdout, one an event, which never block and never kill the process that writes them."""
+
+from __future__ import annotations
+
+import datetime
+import json
+import logging
+import os
+
+from resqd.stdout import Line
+
+LINE_BYTES = 4096
+"""The longest line: PIPE_BUF, up to which a write to a pipe is whole or refused, so lines never mix."""
+
+
+def configure(*, level: str, format: str, role: str, descriptor: int = 1) -> None:  # noqa: A002 - the setting's word
+    """Send every `resqd` logger's events of `level` (debug, info, warning, error) and up to stdout.
+
+    `format` is "text" or "json"; `role` ("master", "worker 2", "housekeeper") stands in every line. Call
+    it again after a fork with the child's role. Outside the master, loggers of the application end here
+    too unless it has given the root logger handlers of its own.
+    """
+    logger, root = logging.getLogger("resqd"), logging.getLogger()
+    formatter = JsonFormatter(role) if format == "json" else TextFormatter(role)
+    handler = LineHandler(Line(descriptor), formatter)
+    for old in [one for one in {*logger.handlers, *root.handlers} if isinstance(one, LineHandler)]:
+        logger.removeHandler(old)
+        root.removeHandler(old)
+        old.line.close()
+    logger.addHandler(handler)
+    logger.setLevel(level.upper())
+    logger.propagate = False
+    _enable(logger)
+    if role != "master" and not root.handlers:  # in the master it would void the application's basicConfig()
+        root.addHandler(handler)
+
+
+def _enable(logger: logging.Logger) -> None:
+    """Undo what logging.config does by default to loggers that were there before the application's own."""
+    for name, one in logging.Logger.manager.loggerDict.items():
+        if isinstance(one, logging.Logger) and name.partition(".")[0] == logger.name:
+            one.disabled = False
+
+
+class LineHandler(logging.Handler):
+    """Formats and writes without a lock: an interrupt that lands in a job's log call cannot leave one held.
+
+    `lost` counts lines that were not taken; threads may race on it, and then it is a few too low.
+    """
+
+    def __init__(self, line: Line, formatter: logging.Formatter) -> None:
+        super().__init__()
+        self.line = line
+        self.lost = 0
+        self.setFormatter(formatter)
+
+    def handle(self, record: logging.LogRecord) -> bool:
+        """Pass the record through the filters and write it; never raises."""
+        if not self.filter(record):
+            return False
+        self.emit(record)
+        return True
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Write the record, after a line that owns up to those lost before it."""
+        if self.lost:
+            lost, self.lost = self.lost, 0
+            if not self.line.write(self._bytes(_lost_record(record, lost))):
+                self.lost += lost
+        if not self.line.write(self._bytes(record)):
+            self.lost += 1
+
+    def _bytes(self, record: logging.LogRecord) -> bytes:
+        try:
+            return self.format(record).encode("utf-8", "backslashreplace")
+        except Exception as error:  # noqa: BLE001 - any object's __str__ may run here, and must not stop the caller
+            record = logging.makeLogRecord(
+                {**record.__dict__, "args": None, "exc_info": None, "exc_text": None}
+            )
+            record.msg = f"(this line could not be formatted: {type(error).__name__}) {str(record.msg)!r}"
+            return self.format(record).encode("utf-8", "backslashreplace")
+
+
+def _lost_record(record: logging.LogRecord, lost: int) -> logging.LogRecord:
+    text = f"{lost} log lines were lost while stdout did not take them"
+    about = {
+        "name": "resqd.log",
+        "levelno": logging.WARNING,
+        "levelname": "WARNING",
+        "msg": text,
+        "args": None,
+    }
+    return logging.makeLogRecord({**record.__dict__, **about, "exc_info": None, "exc_text": None})
+
+
+class TextFormatter(logging.Formatter):
+    """`2030-01-31T12:00:00.000Z INFO worker 2 [4711] what happened`, every control character escaped."""
+
+    def __init__(self, role: str) -> None:
+        super().__init__()
+        self._role = role
+
+    def format(self, record: logging.LogRecord) -> str:
+        """One line with its newline, at most LINE_BYTES long."""
+        head = f"{_time(record)} {record.levelname} {self._role} [{os.getpid()}] "
+        return _cut(head + escaped(_message(self, record)), LINE_BYTES - 1) + "\n"
+
+
+class JsonFormatter(logging.Formatter):
+    """One JSON object a line: time, level, role, pid, logger, message."""
+
+    def __init__(self, role: str) -> None:
+        super().__init__()
+        self._role = role
+
+    def format(self, record: logging.LogRecord) -> str:
+        """One line with its newline; a message that would make it longer than LINE_BYTES is cut."""
+        about = {
+            "time": _time(record),
+            "level": record.levelname.lower(),
+            "role": self._role,
+            "pid": os.getpid(),
+        }
+        about |= {"logger": record.name}
+        message = _message(self, record)
+        line = json.dumps({**about, "message": message})
+        room = LINE_BYTES - len(json.dumps({**about, "message": ""})) - 16  # the mark's own escapes
+        for limit in (room, room // 6):  # \u0000 is six characters for one
+            if len(line) >= LINE_BYTES:
+                line = json.dumps({**about, "message": _cut(message, limit)})
+        return line + "\n"
+
+
+def escaped(text: str) -> str:
+    """The text with everything unprintable written as an escape, so that no value can forge a line."""
+    if text.isprintable():
+        return text
+    return "".join(one if one.isprintable() else one.encode("unicode_escape").decode() for one in text)
+
+
+def _time(record: logging.LogRecord) -> str:
+    moment = datetime.datetime.fromtimestamp(record.created, datetime.UTC)
+    return moment.strftime("%Y-%m-%dT%H:%M:%S.") + f"{moment.microsecond // 1000:03d}Z"
+
+
+def _message(formatter: logging.Formatter, record: logging.LogRecord) -> str:
+    message = record.getMessage()
+    return f"{message}\n{formatter.formatException(record.exc_info)}" if record.exc_info else message
+
+
+def _cut(text: str, limit: int) -> str:
+    """The text in at most `limit` bytes: its beginning and its end, where a traceback says what happened."""
+    data = text.encode("utf-8", "backslashreplace")
+    if len(data) <= limit:
+        return text
+    mark = f" … {len(data) - limit} bytes and more left out … "
+    room = max(0, limit - len(mark.encode()))
+    head, tail = data[: room // 3], data[len(data) - (room - room // 3) :]
+    return head.decode("utf-8", "ignore") + mark + tail.decode("utf-8", "ignore")

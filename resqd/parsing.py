@@ -1,0 +1,192 @@
+"""Parsers for the text of settings: each returns a checked value, or raises ValueError with the remedy."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import urlsplit
+
+_WHOLE = re.compile(r"[0-9]{1,18}")
+_DECIMAL = re.compile(r"[0-9]{1,18}(\.[0-9]{1,18})?|\.[0-9]{1,18}")
+_CAP = re.compile(r"(?P<count>[1-9][0-9]{0,5})|(?P<percent>[1-9][0-9]?|100)%", re.ASCII)
+_LIKE_A_CAP = re.compile(r"[-+.]?[0-9][0-9.,eE+-]*|.*%", re.ASCII)
+_COMMAS_OUTSIDE_BRACES = re.compile(r",(?![^{}]*\})")
+_MODULE_ATTRIBUTE = re.compile(r"[^\W\d]\w*(\.[^\W\d]\w*)*:[^\W\d]\w*(\.[^\W\d]\w*)*")
+_FALSE = frozenset({"0", "false", "no", "off", ""})
+_TRUE = frozenset({"1", "true", "yes", "on"})
+LOG_LEVELS = ("debug", "info", "warning", "error")
+FAILURE_BACKENDS = ("redis", "redis_multi_queue")
+
+
+@dataclass(frozen=True, slots=True)
+class QueueSpec:
+    """One entry of QUEUES: a name or a glob, and how many threads of the daemon may run its jobs at once."""
+
+    pattern: str
+    cap_count: int | None = None
+    cap_percent: int | None = None
+
+    @property
+    def is_glob(self) -> bool:
+        """Whether the pattern is matched against the set of queues, instead of naming one."""
+        return any(character in self.pattern for character in "*?[{")
+
+    def __str__(self) -> str:
+        if self.cap_percent is not None:
+            return f"{self.pattern}:{self.cap_percent}%"
+        return self.pattern if self.cap_count is None else f"{self.pattern}:{self.cap_count}"
+
+
+def whole(low: int, high: int) -> Callable[[str], int]:
+    """A parser of whole numbers from `low` to `high`, written in plain digits."""
+
+    def parse(text: str) -> int:
+        if not _WHOLE.fullmatch(text) or not low <= int(text) <= high:
+            raise ValueError(f"give a whole number from {low} to {high}")
+        return int(text)
+
+    return parse
+
+
+def seconds(low: float, high: float) -> Callable[[str], float]:
+    """A parser of seconds from `low` to `high`, written as 5 or 0.25."""
+
+    def parse(text: str) -> float:
+        if not _DECIMAL.fullmatch(text) or not low <= float(text) <= high:
+            raise ValueError(f"give seconds from {low:g} to {high:g}, such as 5 or 0.25")
+        return float(text)
+
+    return parse
+
+
+def choice(*values: str) -> Callable[[str], str]:
+    """A parser that takes one of `values`, in any case."""
+
+    def parse(text: str) -> str:
+        if text.lower() not in values:
+            raise ValueError(f"give one of {', '.join(values)}")
+        return text.lower()
+
+    return parse
+
+
+def label(text: str) -> str:
+    """A name that is safe in file names, keys and lines of a log."""
+    if not re.fullmatch(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,199}", text, re.ASCII):
+        raise ValueError("give letters, digits, '.', '_' and '-' only, not beginning with '.' or '-'")
+    return text
+
+
+def namespace(text: str) -> str:
+    """A prefix of Redis keys; braces would change a cluster's slots, and globs a tracking prefix."""
+    if not re.fullmatch(r"[^\s{}*?\[\]]{1,200}", text) or not text.isprintable() or text.endswith(":"):
+        raise ValueError("give printable characters without spaces, globs or braces, not ending with ':'")
+    return text
+
+
+def line(text: str) -> str:
+    """Any text that fits on one line of a log."""
+    if not text.isprintable():
+        raise ValueError("control characters and bytes that are not UTF-8 are not allowed")
+    return text
+
+
+def path(text: str) -> Path:
+    """A file's path."""
+    return Path(line(text))
+
+
+def paths(text: str) -> tuple[Path, ...]:
+    """Several paths with ':' or ',' between them."""
+    return tuple(Path(part) for part in re.split("[:,]", line(text)) if part)
+
+
+def application(text: str) -> str:
+    """Where the App is: MODULE:ATTR."""
+    if not _MODULE_ATTRIBUTE.fullmatch(text):
+        raise ValueError("give MODULE:ATTR, such as jobs:app")
+    return text
+
+
+def redis_url(text: str) -> str:
+    """A URL that the Redis client takes; it may hold a password, so no error repeats it."""
+    remedy = "give redis://HOST:PORT/DB, rediss://HOST:PORT/DB or unix:///PATH"
+    try:
+        parts = urlsplit(line(text))
+        port = parts.port
+    except ValueError:
+        raise ValueError(remedy) from None
+    if parts.scheme == "unix":
+        fits = bool(parts.path)
+    else:  # an '@' in the path is a piece of a password that should have been quoted
+        known = parts.scheme in {"redis", "rediss"}
+        fits = known and bool(parts.hostname) and port != 0 and "@" not in parts.path
+    if not fits:
+        raise ValueError(remedy)
+    return text
+
+
+def without_password(url: str) -> str:
+    """The URL as it may be shown: user, password and query parameters left out."""
+    try:
+        parts = urlsplit(url)
+    except ValueError:
+        return "(hidden)"
+    if not parts.scheme:
+        return "(hidden)"
+    return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path}"
+
+
+def queues(text: str) -> tuple[QueueSpec, ...]:
+    """Names and globs with commas between them, each name with an optional cap: `critical:4,mail:50%,low`."""
+    entries = [entry.strip() for entry in _COMMAS_OUTSIDE_BRACES.split(line(text))]
+    specs = tuple(dict.fromkeys(_queue(entry) for entry in entries if entry))
+    if not specs:
+        raise ValueError("name a queue, or give * for all")
+    patterns = [spec.pattern for spec in specs]
+    if twice := sorted({pattern for pattern in patterns if patterns.count(pattern) > 1}):
+        raise ValueError(f"{', '.join(twice)} stands there twice, with different caps")
+    return specs
+
+
+def _queue(entry: str) -> QueueSpec:
+    pattern, colon, suffix = entry.rpartition(":")
+    if not colon or not _LIKE_A_CAP.fullmatch(suffix):
+        return QueueSpec(entry)  # a ':' may belong to a queue's name
+    cap = _CAP.fullmatch(suffix)
+    if cap is None or not pattern:
+        raise ValueError(f"{entry}: a cap is NAME:COUNT or NAME:PERCENT%, from 1 up to 999999 or 100%")
+    count, percent = cap["count"], cap["percent"]
+    spec = QueueSpec(pattern, int(count) if count else None, int(percent) if percent else None)
+    if spec.is_glob:
+        raise ValueError(f"{entry}: a glob cannot have a cap; name the queue")
+    return spec
+
+
+def failure_backends(text: str) -> tuple[str, ...]:
+    """One backend, or several as `multiple:redis,redis_multi_queue`."""
+    several = text.startswith("multiple:")
+    names = text.removeprefix("multiple:").replace("-", "_").split(",")
+    known, repeated = set(names) <= set(FAILURE_BACKENDS), len(set(names)) < len(names)
+    if not known or repeated or (len(names) > 1 and not several):
+        raise ValueError("give redis or redis_multi_queue, or several as multiple:redis,redis_multi_queue")
+    return tuple(names)
+
+
+def truth(text: str) -> bool:
+    """Whether a switch such as VERBOSE is on; any word but 0, false, no and off switches it on."""
+    return text.strip().lower() not in _FALSE
+
+
+def log_level(text: str) -> str:
+    """A level's name, or a switch: on means info, off means warning."""
+    word = text.lower()
+    if word in LOG_LEVELS:
+        return word
+    if word == "warn":
+        return "warning"
+    if word in _TRUE | _FALSE:
+        return "info" if truth(word) else "warning"
+    raise ValueError(f"give one of {', '.join(LOG_LEVELS)}")
