@@ -24,7 +24,9 @@ _TAGS = {kind: tag for tag, kind in enumerate(_MESSAGES)}
 def encode(message: Message) -> bytes:
     """The bytes of a message."""
     fields = [getattr(message, field.name) for field in dataclasses.fields(message)]
-    packed: bytes = msgpack.packb([_TAGS[type(message)], *fields], default=_plain, unicode_errors="surrogateescape")
+    packed: bytes = msgpack.packb(
+        [_TAGS[type(message)], *fields], default=_plain, unicode_errors="surrogateescape"
+    )
     return packed
 
 
@@ -32,7 +34,9 @@ class Decoder:
     """Bytes in, messages out. Errors: ProtocolError for anything that is not a message, or too long."""
 
     def __init__(self, limit: int = FRAME_LIMIT) -> None:
-        self._unpacker = msgpack.Unpacker(max_buffer_size=limit, strict_map_key=True, unicode_errors="surrogateescape")
+        self._unpacker = msgpack.Unpacker(
+            max_buffer_size=limit, strict_map_key=True, unicode_errors="surrogateescape"
+        )
 
     def feed(self, data: bytes) -> list[Message]:
         """The messages that are complete with these bytes."""
@@ -53,7 +57,12 @@ def _plain(value: object) -> object:
 
 
 def _message(frame: object) -> Message:
-    if not isinstance(frame, list) or not frame or type(frame[0]) is not int or not 0 <= frame[0] < len(_MESSAGES):
+    if (
+        not isinstance(frame, list)
+        or not frame
+        or type(frame[0]) is not int
+        or not 0 <= frame[0] < len(_MESSAGES)
+    ):
         raise ProtocolError("a frame without a known tag")
     message: Message = _READERS[_MESSAGES[frame[0]]](frame[1:])
     return message
