@@ -1,0 +1,72 @@
+-- An entry is LENGTH:QUEUE followed by the payload; LENGTH counts the bytes of the queue's name.
+-- Fields that begin with '!' belong to the protocol: !seq and !n (the last batch), !home, !who.
+
+local function refused(reply)
+  return type(reply) == 'table' and reply.err
+end
+
+local function split(entry)
+  local length, from = string.match(entry, '^(%d+):()')
+  if not length then return nil end
+  local past = from + tonumber(length)
+  return string.sub(entry, from, past - 1), string.sub(entry, past)
+end
+
+local function join(queue, payload)
+  return #queue .. ':' .. queue .. payload
+end
+
+-- One delivery more. Payloads that are no JSON object with members stay as they are.
+local function charge(payload)
+  local space, count, rest = string.match(payload, '^([ \t\r\n]*){"deliveries":(%d+),()')
+  if count then
+    if #count > 9 then return payload end
+    return space .. '{"deliveries":' .. string.format('%d', count + 1) .. ',' .. string.sub(payload, rest)
+  end
+  local body = string.match(payload, '^[ \t\r\n]*{()[ \t\r\n]*"')
+  if not body then return payload end
+  return string.sub(payload, 1, body - 1) .. '"deliveries":1,' .. string.sub(payload, body)
+end
+
+-- Puts values, in their order, before all others. Returns how many of the first ones were refused.
+local function push_front(key, values)
+  local last = #values
+  while last > 0 do
+    local first, chunk = math.max(1, last - 499), {}
+    for i = last, first, -1 do chunk[#chunk + 1] = values[i] end
+    if refused(redis.pcall('LPUSH', key, unpack(chunk))) then return last end
+    last = first - 1
+  end
+  return 0
+end
+
+-- Puts items {queue =, payload =} back to the fronts of their queues, in order, and the names into `queues`.
+-- Returns how many moved, and those that their queue refused.
+local function requeue(items, prefix, queues)
+  local names, groups = {}, {}
+  for _, item in ipairs(items) do
+    local group = groups[item.queue]
+    if not group then
+      group = { items = {}, payloads = {} }
+      groups[item.queue], names[#names + 1] = group, item.queue
+    end
+    table.insert(group.items, item)
+    table.insert(group.payloads, item.payload)
+  end
+  local kept = {}
+  for _, name in ipairs(names) do
+    local group = groups[name]
+    local left = push_front(prefix .. name, group.payloads)
+    for i = 1, left do kept[#kept + 1] = group.items[i] end
+    if left < #group.items then redis.pcall('SADD', queues, name) end
+  end
+  return #items - #kept, kept
+end
+
+-- The same for the list of suspects, whose values are entries.
+local function requeue_suspects(items, suspects)
+  local entries, kept = {}, {}
+  for i, item in ipairs(items) do entries[i] = join(item.queue, item.payload) end
+  for i = 1, push_front(suspects, entries) do kept[i] = items[i] end
+  return #items - #kept, kept
+end

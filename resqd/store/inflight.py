@@ -1,0 +1,254 @@
+"""The owner's side of jobs in flight: reserve, acknowledge, fail and return, in one exchange with Redis."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from itertools import repeat
+from typing import Any, Literal
+
+from resqd.errors import StoreError
+from resqd.store.connection import Link, Reply
+from resqd.store.incarnation import Incarnation
+from resqd.store.keys import Keys, to_bytes, to_text
+from resqd.store.recovery import recover_call
+from resqd.store.replies import ServerError, judge
+from resqd.store.scripts import (
+    ACKNOWLEDGE,
+    FAIL,
+    REGISTER,
+    RESERVE,
+    RESERVE_SUSPECTS,
+    RETURN,
+    Argument,
+    PackedKeys,
+    ScriptCall,
+)
+from resqd.store.tokens import INDEX_BITS, token_from_text, token_ranges, token_text
+
+__all__ = [
+    "Exchanged",
+    "Failure",
+    "Incarnation",
+    "Inflight",
+    "Outbox",
+    "Reservation",
+    "Return",
+    "Source",
+    "Want",
+    "token_from_text",
+    "token_text",
+]
+
+Reservation = tuple[int, str, bytes]
+"""A job taken from a queue: token, queue, payload."""
+
+Source = Literal["queues", "suspects"]
+
+_BATCH_LIMIT = 65_535
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """A job that failed. `lists` are the keys that take `record`; None records nothing, and still counts.
+
+    `failed_queue` is a name to add to the set of failed queues.
+    """
+
+    token: int
+    record: bytes | None
+    lists: tuple[str, ...] = ()
+    failed_queue: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Return:
+    """A job that goes back to the front of where it came from, one delivery dearer if `charged`."""
+
+    token: int
+    charged: bool = False
+
+
+@dataclass(slots=True)
+class Outbox:
+    """What Redis must still be told; an exchange takes out what Redis confirmed."""
+
+    done: list[int] = field(default_factory=list)
+    failed: list[Failure] = field(default_factory=list)
+    returned: list[Return] = field(default_factory=list)
+
+    def __bool__(self) -> bool:
+        return bool(self.done or self.failed or self.returned)
+
+
+@dataclass(frozen=True, slots=True)
+class Want:
+    """Up to `count` jobs and about `byte_budget` bytes, from queues in strict order, each with a limit (0: none).
+
+    Pass the same tuple of queues again and again: what is made of it is kept as long as it is the same object.
+    """
+
+    count: int
+    queues: tuple[tuple[str, int], ...] = ()
+    byte_budget: int = 1 << 20
+
+
+@dataclass(frozen=True, slots=True)
+class Exchanged:
+    """What an exchange brought, and how many jobs Redis really removed for each part of the outbox.
+
+    `skipped` are queues whose key is not a list.
+    """
+
+    batch: list[Reservation]
+    processed: int = 0
+    failed: int = 0
+    returned: int = 0
+    skipped: tuple[str, ...] = ()
+
+
+class Inflight:
+    """The jobs in flight of one incarnation. One thread owns it, and only one request is ever under way."""
+
+    def __init__(
+        self, *, link: Link, keys: Keys, incarnation: Incarnation, worker_id: str, source: Source = "queues"
+    ) -> None:
+        self._link = link
+        self._keys = keys
+        self._incarnation = incarnation
+        self._source = source
+        self._seq = 1
+        self._unsure = False
+        daemon, own_id = incarnation.daemon, incarnation.id
+        self._hash = keys.inflight(daemon, own_id)
+        processed = (keys.stat("processed"), keys.stat(f"processed:{worker_id}"))
+        failed = (keys.stat("failed"), keys.stat(f"failed:{worker_id}"))
+        self._ack_keys = PackedKeys.of(self._hash, *processed)
+        self._fail_keys = PackedKeys.of(self._hash, keys.failed_queues, *processed, *failed)
+        self._return_keys = PackedKeys.of(self._hash, keys.queues, keys.suspects(daemon))
+        self._suspects_keys = PackedKeys.of(self._hash, keys.suspects(daemon))
+        self._queues: tuple[tuple[str, int], ...] = ()
+        self._queue_names: tuple[str, ...] = ()
+        self._queue_keys = PackedKeys.of(self._hash)
+        self._limits = ""
+        self._names: dict[bytes, str] = {}
+
+    def register(self) -> None:
+        """Makes the incarnation known, so that its jobs can be recovered; repeating it is harmless. StoreError."""
+        own = self._incarnation
+        keys = PackedKeys.of(self._hash, self._keys.index(own.daemon))
+        self._link.run_script(ScriptCall(REGISTER, keys, (own.id, own.to_json(), self._source)))
+
+    def exchange(self, outbox: Outbox, want: Want | None = None) -> Exchanged:
+        """Tells Redis what is in the outbox and reserves, in one pipeline; each reply is judged by itself.
+
+        What was confirmed leaves the outbox even when another part failed, whose error is then raised: Fenced,
+        StoreUnavailable or another StoreError. After an error the next exchange asks with the same sequence
+        number: a batch whose reply was lost, or not handed out, comes then, even when `want` is None.
+        """
+        outgoing = self._outgoing(outbox)
+        calls = [call for _, call in outgoing]
+        if want is not None or self._unsure:
+            calls.append(self._reserve(want or Want(0)))
+            self._unsure = True
+        if not calls:
+            return Exchanged([])
+        replies = self._link.run_scripts(calls)
+        counts, error = _settle([items for items, _ in outgoing], replies)
+        answer = replies[-1] if len(replies) > len(outgoing) else ([], [])
+        if isinstance(answer, ServerError):
+            error = error or judge(answer)
+        if error:
+            raise error
+        processed, failed, returned = (
+            counts.get(id(part), 0) for part in (outbox.done, outbox.failed, outbox.returned)
+        )
+        return Exchanged(
+            self._accept(answer[0]), processed + failed, failed, returned, tuple(map(to_text, answer[1]))
+        )
+
+    def close(self) -> int:
+        """Puts what is left back, uncharged, to where it came from, and removes every trace of the incarnation.
+
+        Returns how many jobs that were. Repeating it is harmless. StoreError.
+        """
+        return int(self._link.run_script(recover_call(self._keys, self._incarnation, {}))[0])
+
+    def _outgoing(self, outbox: Outbox) -> list[tuple[list[Any], ScriptCall]]:
+        outgoing: list[tuple[list[Any], ScriptCall]] = []
+        if outbox.done:
+            outgoing.append(
+                (outbox.done, ScriptCall(ACKNOWLEDGE, self._ack_keys, (token_ranges(outbox.done),)))
+            )
+        if outbox.failed:
+            outgoing.append(
+                (outbox.failed, ScriptCall(FAIL, self._fail_keys, _fail_arguments(outbox.failed)))
+            )
+        if outbox.returned:
+            everything = token_ranges(item.token for item in outbox.returned)
+            charged = token_ranges(item.token for item in outbox.returned if item.charged)
+            arguments = (everything, charged, self._keys.queue_prefix)
+            outgoing.append((outbox.returned, ScriptCall(RETURN, self._return_keys, arguments)))
+        return outgoing
+
+    def _reserve(self, want: Want) -> ScriptCall:
+        request = (self._seq, min(want.count, _BATCH_LIMIT), want.byte_budget)
+        if self._source == "suspects":
+            return ScriptCall(RESERVE_SUSPECTS, self._suspects_keys, request)
+        if want.queues is not self._queues:
+            self._learn(want.queues)
+        return ScriptCall(
+            RESERVE, self._queue_keys, (*request, len(to_bytes(self._keys.queue_prefix)), self._limits)
+        )
+
+    def _learn(self, queues: tuple[tuple[str, int], ...]) -> None:
+        names = tuple(name for name, _ in queues)
+        if names != self._queue_names:
+            self._queue_names = names
+            self._queue_keys = PackedKeys.of(self._hash, *map(self._keys.queue, names))
+        self._limits = ",".join(f"{i}:{limit}" for i, (_, limit) in enumerate(queues, 1) if limit)
+        self._queues = queues
+
+    def _accept(self, groups: list[Any]) -> list[Reservation]:
+        batch: list[Reservation] = []
+        base = self._seq << INDEX_BITS
+        for at in range(0, len(groups), 3):
+            payloads = groups[at + 2]
+            first = base + groups[at + 1]
+            batch += zip(
+                range(first, first + len(payloads)), repeat(self._name(groups[at])), payloads, strict=False
+            )
+        if batch:
+            self._seq += 1
+        self._unsure = False
+        return batch
+
+    def _name(self, raw: bytes) -> str:
+        return self._names.get(raw) or self._names.setdefault(raw, to_text(raw))
+
+
+def _settle(parts: list[list[Any]], replies: list[Reply]) -> tuple[dict[int, int], StoreError | None]:
+    """Empties the parts that Redis confirmed. Returns its counts by the part's identity, and the first error."""
+    counts: dict[int, int] = {}
+    error: StoreError | None = None
+    for items, reply in zip(parts, replies, strict=False):
+        if isinstance(reply, ServerError):
+            error = error or judge(reply)
+        else:
+            counts[id(items)] = reply
+            items.clear()
+    return counts, error
+
+
+def _fail_arguments(failures: Sequence[Failure]) -> list[Argument]:
+    arguments: list[Argument] = []
+    for failure in failures:
+        lists = failure.lists if failure.record is not None else ()
+        arguments += (
+            token_text(failure.token),
+            failure.record or b"",
+            failure.failed_queue,
+            len(lists),
+            *lists,
+        )
+    return arguments

@@ -1,0 +1,61 @@
+-- KEYS: in-flight hash, queues in order. ARGV: seq, how many, how many bytes, length of the prefix of
+-- queues' keys, limits as INDEX:COUNT (only those of queues that have one).
+-- Takes before it writes: at maxmemory only what frees is allowed first, and then the rest is too.
+local key, seq, prefix = KEYS[1], ARGV[1], tonumber(ARGV[4])
+local want, budget = tonumber(ARGV[2]), tonumber(ARGV[3])
+local early = guard(key, seq)
+if early then return early end
+
+local limits = {}
+for index, limit in string.gmatch(ARGV[5], '(%d+):(%d+)') do limits[tonumber(index)] = tonumber(limit) end
+
+local groups, skipped, fields, args = {}, {}, {}, {}
+local taken, bytes, trouble = 0, 0, nil
+number_fields(fields, seq, 0, math.min(want, 9) - 1)
+
+-- Pops in chunks that double, since the first ones tell how large payloads are.
+local function take(index)
+  local queue, room, chunk = KEYS[index], want - taken, 1
+  local name = string.sub(queue, prefix + 1)
+  local head = #name .. ':' .. name
+  room = math.min(room, limits[index - 1] or room)
+  while room > 0 and bytes < budget do
+    local ask = math.min(chunk, room)
+    local popped = redis.pcall('LPOP', queue, ask)
+    if not popped then return nil end
+    if popped.err then return popped.err, name end
+    local n, at = #popped, #args
+    if taken + n > #fields then number_fields(fields, seq, #fields, math.min(want, (taken + n) * 2) - 1) end
+    for i = 1, n do
+      local payload = popped[i]
+      bytes = bytes + #payload
+      args[at + 1], args[at + 2] = fields[taken + i], head .. payload
+      at = at + 2
+    end
+    local g = #groups
+    groups[g + 1], groups[g + 2], groups[g + 3] = name, taken, popped
+    taken, room = taken + n, room - n
+    if n < ask then return nil end
+    chunk = math.min(chunk * 2, 500)
+  end
+  return nil
+end
+
+for index = 2, #KEYS do
+  if taken >= want or bytes >= budget then break end
+  local failure, name = take(index)
+  if failure and string.find(failure, 'WRONGTYPE', 1, true) then
+    skipped[#skipped + 1] = name
+  elseif failure then
+    trouble = redis.error_reply(failure)
+    break
+  end
+end
+
+if taken == 0 then return trouble or { {}, skipped } end
+local refusal = keep(key, seq, args)
+if refusal then
+  for g = #groups - 2, 1, -3 do push_front(string.sub(KEYS[2], 1, prefix) .. groups[g], groups[g + 2]) end
+  return refusal
+end
+return { groups, skipped }

@@ -1,0 +1,68 @@
+"""What the store's tests share: a link, the keys, and an owner of jobs in flight."""
+
+from collections.abc import Callable, Iterator
+
+import pytest
+
+from resqd.store.connection import ConnectionConfig, Link
+from resqd.store.incarnation import Incarnation
+from resqd.store.inflight import Inflight, Source
+from resqd.store.keys import Keys
+from resqd.store.recovery import Recovery
+
+DAEMON = "host.example/resqd"
+
+
+@pytest.fixture
+def keys() -> Keys:
+    return Keys()
+
+
+@pytest.fixture
+def open_link(redis_url: str) -> Iterator[Callable[[], Link]]:
+    """Opens links to the test's database, and closes them at its end."""
+    opened: list[Link] = []
+
+    def open_one() -> Link:
+        opened.append(ConnectionConfig.from_url(redis_url).open())
+        return opened[-1]
+
+    yield open_one
+    for link in opened:
+        link.close()
+
+
+@pytest.fixture
+def link(open_link: Callable[[], Link]) -> Link:
+    return open_link()
+
+
+@pytest.fixture
+def recovery(link: Link, keys: Keys) -> Recovery:
+    return Recovery(link=link, keys=keys)
+
+
+OwnerMaker = Callable[..., Inflight]
+
+
+@pytest.fixture
+def make_owner(link: Link, keys: Keys) -> OwnerMaker:
+    """Makes a registered owner; each has its own fork number, or the one that is asked for."""
+    forks = iter(range(1, 1000))
+
+    def make(*, over: Link | None = None, source: Source = "queues", fork: int | None = None) -> Inflight:
+        owner = Inflight(
+            link=over or link,
+            keys=keys,
+            incarnation=incarnation(next(forks) if fork is None else fork),
+            worker_id="host:1:mail:1:1:1",
+            source=source,
+        )
+        owner.register()
+        return owner
+
+    return make
+
+
+def incarnation(fork: int) -> Incarnation:
+    return Incarnation(daemon=DAEMON, epoch="e0", fork=fork, pid=100 + fork, start_time=7, boot_id="b")
