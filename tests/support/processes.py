@@ -31,7 +31,7 @@ def children_of_ours() -> set[int]:
 def alive(pid: int) -> bool:
     """Whether the process runs; a zombie does not."""
     try:
-        return psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
+        return bool(psutil.Process(pid).status() != psutil.STATUS_ZOMBIE)
     except psutil.NoSuchProcess:
         return False
 
