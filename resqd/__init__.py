@@ -1,3 +1,59 @@
 """resqd: a job daemon that speaks Resque's wire format."""
 
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from resqd.app import App
+    from resqd.current import CurrentJob, current_job
+    from resqd.errors import (
+        DirtyExit,
+        DontPerform,
+        JobDefinitionError,
+        JobInterrupt,
+        PayloadError,
+        ResqdError,
+        StoreError,
+        StoreRefused,
+        StoreUnavailable,
+        UnknownJob,
+    )
+    from resqd.job import Job
+
 __version__ = "1.0.0"
+
+__all__ = [
+    "App",
+    "CurrentJob",
+    "DirtyExit",
+    "DontPerform",
+    "Job",
+    "JobDefinitionError",
+    "JobInterrupt",
+    "PayloadError",
+    "ResqdError",
+    "StoreError",
+    "StoreRefused",
+    "StoreUnavailable",
+    "UnknownJob",
+    "__version__",
+    "current_job",
+]
+
+_HOMES = {
+    "App": "resqd.app",
+    "CurrentJob": "resqd.current",
+    "current_job": "resqd.current",
+    "Job": "resqd.job",
+}
+
+
+def __getattr__(name: str) -> Any:
+    # Importing resqd must not import redis: resqctl and the master live without it (PEP 562).
+    if name not in __all__:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    value = getattr(import_module(_HOMES.get(name, "resqd.errors")), name)
+    globals()[name] = value
+    return value

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple, NoReturn
 from resqd.errors import PayloadError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
 _SPLICED: Final = re.compile(rb'\{"deliveries":(\d{1,9}),')
 _PREFIX: Final = b'{"deliveries":'
@@ -72,6 +72,19 @@ def decode(raw: bytes) -> Payload:
     )
 
 
+def scan(text: str, at: int) -> tuple[Any, int]:
+    """The JSON value that starts exactly at character `at`, and where it ends; raises PayloadError."""
+    try:
+        value, end = _scan(text, at)
+    except StopIteration as stop:
+        raise PayloadError(f"the payload is not JSON: no value at character {stop.value}") from None
+    except RecursionError:
+        raise PayloadError("the payload is nested too deep") from None
+    except ValueError as error:
+        raise PayloadError(f"the payload is not JSON: {error}") from None
+    return value, end
+
+
 def load(raw: bytes) -> Any:
     """The JSON value in `raw`, exact: no NaN, integers of any size that Python reads; raises PayloadError."""
     try:
@@ -95,16 +108,7 @@ def _load_spaced(text: str) -> tuple[Any, int]:
     stripped = text.lstrip(_JSON_SPACE)
     if not stripped:
         raise PayloadError("the payload is empty")
-    offset = len(text) - len(stripped)
-    try:
-        value, end = _scan(text, offset)
-    except StopIteration as stop:
-        raise PayloadError(f"the payload is not JSON: no value at character {stop.value}") from None
-    except RecursionError:
-        raise PayloadError("the payload is nested too deep") from None
-    except ValueError as error:
-        raise PayloadError(f"the payload is not JSON: {error}") from None
-    return value, end
+    return scan(text, len(text) - len(stripped))
 
 
 def deliveries(raw: bytes) -> int:
@@ -185,3 +189,38 @@ def _tail(job_id: str | None, generation: int, enqueued_at: float | None) -> str
     identity = "" if job_id is None else f',"id":{_quote(job_id)}'
     stamp = "" if enqueued_at is None else f',"enqueued_at":{enqueued_at:.3f}'
     return f'{identity},"generation":{generation}{stamp}'
+
+
+def dump(item: Mapping[str, Any]) -> bytes:
+    """An object of the caller's own as a payload's bytes, its keys in their order; raises PayloadError."""
+    value = dict(item)
+    try:
+        return _encoder.encode(value).encode()
+    except UnicodeEncodeError:
+        return _ascii_encoder.encode(value).encode()
+    except (TypeError, ValueError, RecursionError) as error:
+        raise PayloadError(f"the payload cannot be written as JSON: {error}") from None
+
+
+def decode_or_explain(raw: bytes) -> Payload:
+    """The job in `raw`, for people to look at: where there is none, its class is the reason in brackets."""
+    try:
+        return decode(raw)
+    except PayloadError as error:
+        return Payload(f"({error})", [], None, 1, deliveries(raw), None, raw)
+
+
+def matcher(job_class: str, args: Sequence[Any] | None) -> Callable[[bytes], bool]:
+    """A test for payloads of that class, with equal arguments unless `args` is None."""
+    wanted = None if args is None else _canonical(args)
+
+    def matches(raw: bytes) -> bool:
+        job = decode_or_explain(raw)
+        return job.job_class == job_class and (wanted is None or _canonical(job.args) == wanted)
+
+    return matches
+
+
+def _canonical(args: Sequence[Any]) -> str:
+    # As text, so that 1, 1.0 and True stay apart as they do in Ruby.
+    return json.dumps(args, sort_keys=True)

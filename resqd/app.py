@@ -1,0 +1,287 @@
+"""The application's face: the registry of its jobs, and what it asks of the queues."""
+
+from __future__ import annotations
+
+import os
+import time
+from typing import TYPE_CHECKING, Any, Literal, ParamSpec, Protocol, TypeVar, overload
+
+from resqd.definition import Definition
+from resqd.errors import JobDefinitionError, PayloadError, UnknownJob
+from resqd.inline import run_here
+from resqd.job import DEFAULT_QUEUE, Job, JobOptions
+from resqd.process_hooks import ProcessHooks
+from resqd.store import payload as payloads
+from resqd.store.store import Store
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping, Sequence
+
+    from resqd.store.payload import Payload
+    from resqd.store.stats import Stats
+
+P = ParamSpec("P")
+R = TypeVar("R")
+R_co = TypeVar("R_co", covariant=True)
+
+
+class HasPerform(Protocol[P, R_co]):
+    """A class with a static method `perform`."""
+
+    @staticmethod
+    def perform(*args: P.args, **kwargs: P.kwargs) -> R_co:
+        """Do the job's work."""
+
+
+class Registrar(Protocol):
+    """What `app.job(...)` with options returns: a decorator for a function or a class."""
+
+    @overload
+    def __call__(self, target: HasPerform[P, R], /) -> Job[P, R]: ...
+    @overload
+    def __call__(self, target: Callable[P, R], /) -> Job[P, R]: ...
+
+
+class Outlet(Protocol):
+    """Where enqueued payloads go: the store's queues, or a stand-in of `resqd.testing`."""
+
+    def push(self, queue: str, raws: Iterable[bytes]) -> int:
+        """Take payloads for a queue, in order; how many."""
+
+
+class App:
+    """A set of jobs, and the Redis that they go through.
+
+    `redis_url` and `namespace` default to REDIS_URL and RESQD_NAMESPACE, read at the first use. No socket
+    is opened before that, and a forked child opens its own.
+    """
+
+    def __init__(self, redis_url: str | None = None, namespace: str | None = None) -> None:
+        self.jobs: dict[str, Job[..., Any]] = {}
+        self.hooks = ProcessHooks()
+        self._redis_url = redis_url
+        self._namespace = namespace
+        self._store: Store | None = None
+        self._outlet: Outlet | None = None
+
+    # The jobs.
+
+    @overload
+    def job(self, target: HasPerform[P, R], /) -> Job[P, R]: ...
+    @overload
+    def job(self, target: Callable[P, R], /) -> Job[P, R]: ...
+    @overload
+    def job(
+        self,
+        /,
+        *,
+        queue: str | None = None,
+        name: str | None = None,
+        on_crash: Literal["retry", "fail"] | None = None,
+        max_deliveries: int | None = None,
+        skip_failed_queue: bool = False,
+    ) -> Registrar: ...
+
+    def job(
+        self,
+        target: Any = None,
+        /,
+        *,
+        queue: str | None = None,
+        name: str | None = None,
+        on_crash: Literal["retry", "fail"] | None = None,
+        max_deliveries: int | None = None,
+        skip_failed_queue: bool = False,
+    ) -> Any:
+        """Register a function or a class with a static `perform`; as a decorator, with options or without.
+
+        `name` is what payloads say as their class (default `module.qualname`), `queue` where `enqueue` puts
+        them (default: the class's attribute `queue`, else "default"). For the options see JobOptions. Raises
+        JobDefinitionError where the target cannot be a job or the name is taken.
+        """
+        options = JobOptions(
+            on_crash=on_crash, max_deliveries=max_deliveries, skip_failed_queue=skip_failed_queue
+        )
+
+        def register(target: Any) -> Job[..., Any]:
+            return self._register(Definition.of(target), queue=queue, name=name, options=options)
+
+        return register if target is None else register(target)
+
+    def _register(
+        self, definition: Definition, *, queue: str | None, name: str | None, options: JobOptions
+    ) -> Job[..., Any]:
+        name = definition.default_name() if name is None else name
+        if queue is None:
+            queue = getattr(definition.target, "queue", None) if definition.is_class else None
+        if name in self.jobs:
+            raise JobDefinitionError(f"there is a job named {name} already: {self.jobs[name].__qualname__}")
+        job: Job[..., Any] = Job(
+            definition, name=name, queue=queue or DEFAULT_QUEUE, options=options, sender=self
+        )
+        self.jobs[name] = job
+        return job
+
+    def find(self, name: str) -> Job[..., Any]:
+        """The job of that name; raises UnknownJob. Only what was registered is found: nothing is imported."""
+        try:
+            return self.jobs[name]
+        except KeyError:
+            raise UnknownJob(f"no job is registered as {name!r}") from None
+
+    # Enqueueing.
+
+    def enqueue(self, job: Job[..., Any] | str, /, *args: Any, **kwargs: Any) -> str | None:
+        """Put a registered job, given itself or by name, on its queue; its id, or None where a hook vetoed."""
+        job = self.find(job) if isinstance(job, str) else job
+        return self.send(job, job.queue, job.bind(args, kwargs))
+
+    def enqueue_to(self, queue: str, job: Job[..., Any] | str, /, *args: Any, **kwargs: Any) -> str | None:
+        """Put a job on any queue. A name that is not registered here goes as it is, for workers that know it."""
+        job = self.jobs.get(job, job) if isinstance(job, str) else job
+        if isinstance(job, Job):
+            return self.send(job, queue, job.bind(args, kwargs))
+        if kwargs:
+            raise TypeError(f"{job} is not registered here, so keyword arguments have no positions")
+        job_id = payloads.new_id()
+        self._push(queue, [payloads.encode(job, args, id=job_id, enqueued_at=time.time())])
+        return job_id
+
+    def enqueue_many(self, job: Job[..., Any] | str, batch: Iterable[Sequence[Any]], /) -> list[str | None]:
+        """Put one job for each sequence of positional arguments on the job's queue, in one round trip."""
+        job = self.find(job) if isinstance(job, str) else job
+        return job.enqueue_many(batch)
+
+    def send(self, job: Job[..., Any], queue: str, args: Sequence[Any]) -> str | None:
+        """Put one job with bound arguments on a queue; its id, or None where a before_enqueue hook vetoed."""
+        if not job.hooks.allow("before_enqueue", args):
+            return None
+        job_id = payloads.new_id()
+        self._push(queue, [payloads.encode(job.name, args, id=job_id, enqueued_at=time.time())])
+        job.hooks.notify("after_enqueue", args)
+        return job_id
+
+    def send_many(self, job: Job[..., Any], queue: str, batch: Iterable[Sequence[Any]]) -> list[str | None]:
+        """Put many jobs on a queue, in thousands to a call; their ids, None for each that a hook vetoed."""
+        rows = list(batch)
+        allowed = [job.hooks.allow("before_enqueue", args) for args in rows]
+        chosen = [args for args, allow in zip(rows, allowed, strict=True) if allow]
+        pairs = list(payloads.encode_many(job.name, chosen, enqueued_at=time.time()))
+        self._push(queue, [raw for _, raw in pairs])
+        for args in chosen:
+            job.hooks.notify("after_enqueue", args)
+        ids = iter(pairs)
+        return [next(ids)[0] if allow else None for allow in allowed]
+
+    def _push(self, queue: str, raws: list[bytes]) -> None:
+        outlet = self.store.queues if self._outlet is None else self._outlet
+        outlet.push(queue, raws)
+
+    @property
+    def inline(self) -> bool:
+        """Whether enqueueing runs the job at once, in the calling thread, without Redis."""
+        return isinstance(self._outlet, _Inline)
+
+    @inline.setter
+    def inline(self, inline: bool) -> None:
+        self._outlet = _Inline(self) if inline else None
+
+    def redirect(self, outlet: Outlet | None) -> Outlet | None:
+        """Send what is enqueued to a stand-in, or to Redis again (None); what it went to before."""
+        before, self._outlet = self._outlet, outlet
+        return before
+
+    # Looking at the queues, and changing them.
+
+    def dequeue(self, job: Job[..., Any] | str, /, *args: Any) -> int:
+        """Delete a job's waiting payloads, all or those with these arguments; how many went (vetoed: 0)."""
+        job = self.find(job) if isinstance(job, str) else job
+        if not job.hooks.allow("before_dequeue", args):
+            return 0
+        deleted = self.store.queues.delete(job.queue, payloads.matcher(job.name, args or None))
+        job.hooks.notify("after_dequeue", args)
+        return deleted
+
+    def push(self, queue: str, item: Mapping[str, Any] | bytes) -> None:
+        """Append a payload to a queue: its bytes, or an object with `class` and `args`."""
+        self._push(queue, [item if isinstance(item, bytes) else payloads.dump(item)])
+
+    def pop(self, queue: str) -> Payload | None:
+        """Take the oldest job off a queue; one that cannot be decoded is put back and raises PayloadError."""
+        raw = self.store.queues.pop(queue)
+        if raw is None:
+            return None
+        try:
+            return payloads.decode(raw)
+        except PayloadError:
+            self.store.queues.push_front(queue, raw)
+            raise
+
+    def peek(self, queue: str, start: int = 0, count: int = 1) -> list[Payload]:
+        """Up to `count` jobs from position `start` on; one that cannot be decoded says so as its class."""
+        return [payloads.decode_or_explain(raw) for raw in self.store.queues.peek(queue, start, count)]
+
+    def size(self, queue: str) -> int:
+        """How many jobs wait in a queue."""
+        return self.store.queues.size(queue)
+
+    def queues(self) -> list[str]:
+        """The names of all queues, sorted."""
+        return self.store.queues.names()
+
+    def queue_sizes(self) -> dict[str, int]:
+        """How many jobs wait, by queue."""
+        return self.store.queues.sizes()
+
+    def sample_queues(self, count: int = 1_000) -> dict[str, dict[str, Any]]:
+        """By queue, its `size` and up to `count` of its oldest jobs as `samples`."""
+        sizes = self.store.queues.sizes()
+        return {name: {"size": size, "samples": self.peek(name, 0, count)} for name, size in sizes.items()}
+
+    def remove_queue(self, queue: str) -> int:
+        """Delete a queue with all its jobs; how many there were."""
+        return self.store.queues.remove(queue)
+
+    def info(self) -> dict[str, Any]:
+        """Resque's overview: pending, processed, queues, workers, working, failed."""
+        return self.store.info()
+
+    def keys(self) -> list[str]:
+        """Every key of the namespace without its prefix; walks the whole database."""
+        return self.store.all_keys()
+
+    @property
+    def stats(self) -> Stats:
+        """The counters of jobs processed and failed."""
+        return self.store.stats
+
+    # The store.
+
+    def configure(self, *, redis_url: str | None = None, namespace: str | None = None) -> None:
+        """Fill in what the constructor was not given, before the first use; the daemon's flags come this way."""
+        self._redis_url = redis_url or self._redis_url
+        self._namespace = namespace or self._namespace
+        self._store = None
+
+    @property
+    def store(self) -> Store:
+        """The store, made at the first use. Two threads may both make one at first; either serves."""
+        if self._store is None:
+            url = self._redis_url or os.environ.get("REDIS_URL") or "redis://localhost:6379"
+            self._store = Store.of(
+                url=url, namespace=self._namespace or os.environ.get("RESQD_NAMESPACE") or "resque"
+            )
+        return self._store
+
+
+class _Inline:
+    """An outlet that runs what it is given."""
+
+    def __init__(self, app: App) -> None:
+        self._app = app
+
+    def push(self, queue: str, raws: Iterable[bytes]) -> int:
+        jobs = [payloads.decode(raw) for raw in raws]
+        for job in jobs:
+            run_here(self._app.find(job.job_class), job, queue)
+        return len(jobs)

@@ -1,0 +1,71 @@
+"""Hooks of the processes: what an application does before a fork, after it, around a pause, at a worker's end."""
+
+from __future__ import annotations
+
+import logging
+from typing import TYPE_CHECKING, Any, Final, TypeVar
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+log = logging.getLogger("resqd.hooks")
+
+C = TypeVar("C", bound="Callable[..., Any]")
+
+PROCESS_HOOKS: Final = (
+    "before_first_fork",
+    "before_fork",
+    "after_fork",
+    "after_jobs_run",
+    "before_pause",
+    "after_pause",
+    "worker_exit",
+)
+
+
+class ProcessHooks:
+    """The hooks of an application, several of each kind, called in the order in which they were added."""
+
+    def __init__(self) -> None:
+        self._by_name: dict[str, list[Callable[..., Any]]] = {name: [] for name in PROCESS_HOOKS}
+
+    def run(self, name: str, *args: Any) -> None:
+        """Call the hooks of one kind; an error in one is logged, and the others still run."""
+        for hook in self._by_name[name]:
+            try:
+                hook(*args)
+            except Exception:
+                log.exception("the %s hook %s failed", name, getattr(hook, "__qualname__", hook))
+
+    def add(self, name: str, hook: C) -> C:
+        """Append a hook of one kind."""
+        self._by_name[name].append(hook)
+        return hook
+
+    def before_first_fork(self, hook: C) -> C:
+        """Call `hook()` in the master, once, before it forks the first worker."""
+        return self.add("before_first_fork", hook)
+
+    def before_fork(self, hook: C) -> C:
+        """Call `hook()` in the master before each fork of a worker."""
+        return self.add("before_fork", hook)
+
+    def after_fork(self, hook: C) -> C:
+        """Call `hook()` in each worker after the fork, before its first job."""
+        return self.add("after_fork", hook)
+
+    def after_jobs_run(self, hook: C) -> C:
+        """Call `hook()` in a worker once its JOBS_PER_FORK jobs are done."""
+        return self.add("after_jobs_run", hook)
+
+    def before_pause(self, hook: C) -> C:
+        """Call `hook()` in a worker when it is told to pause."""
+        return self.add("before_pause", hook)
+
+    def after_pause(self, hook: C) -> C:
+        """Call `hook()` in a worker when its pause ends."""
+        return self.add("after_pause", hook)
+
+    def worker_exit(self, hook: C) -> C:
+        """Call `hook()` in a worker just before it exits."""
+        return self.add("worker_exit", hook)

@@ -1,0 +1,133 @@
+"""Where failure records go: Resque's list, one list for each queue, classes of the application's own, or several."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final, Protocol
+
+from resqd.errors import JobDefinitionError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from resqd.store.keys import Keys
+
+log = logging.getLogger("resqd.failures")
+
+Record = Mapping[str, Any]
+"""A failure record as Resque's pages read it: failed_at, payload, exception, error, backtrace, worker, queue."""
+
+DEFAULT_EXPIRE_GENERATION: Final = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Keys of the lists that take a record, and the member to add to the set of failed queues, or None."""
+
+    lists: tuple[str, ...]
+    member: str | None = None
+
+
+class FailureBackend(Protocol):
+    """Keeps failures. Lists are written in the same step that takes the job out of flight; `save` comes after."""
+
+    def place(self, queue: str, keys: Keys) -> Place:
+        """The lists that take the record of a job from `queue`; none where `save` does all."""
+
+    def save(self, record: Record) -> None:
+        """Keep or report the record in another way."""
+
+
+class RedisBackend:
+    """Resque's own: one list, `failed`."""
+
+    def place(self, queue: str, keys: Keys) -> Place:  # noqa: ARG002 - every queue has the same list
+        """The one list."""
+        return Place((keys.failed,))
+
+    def save(self, record: Record) -> None:
+        """Nothing more."""
+
+
+class RedisMultiQueueBackend:
+    """One list for each queue, `QUEUE_failed`, named in the set `failed_queues`."""
+
+    def place(self, queue: str, keys: Keys) -> Place:
+        """The queue's own list."""
+        return Place((keys.failed_queue(queue),), f"{queue}_failed")
+
+    def save(self, record: Record) -> None:
+        """Nothing more."""
+
+
+class MultipleBackend:
+    """Several at once; an error in one is logged, and the others still get the record."""
+
+    def __init__(self, backends: Iterable[FailureBackend]) -> None:
+        self._backends = tuple(backends)
+
+    def place(self, queue: str, keys: Keys) -> Place:
+        """The lists of all."""
+        places = [backend.place(queue, keys) for backend in self._backends]
+        lists = dict.fromkeys(key for place in places for key in place.lists)
+        return Place(tuple(lists), next((place.member for place in places if place.member), None))
+
+    def save(self, record: Record) -> None:
+        """Let each save."""
+        for backend in self._backends:
+            try:
+                backend.save(record)
+            except Exception:
+                log.exception("the failure backend %r failed", backend)
+
+
+BACKENDS: Final[dict[str, Callable[[], FailureBackend]]] = {
+    "redis": RedisBackend,
+    "redis_multi_queue": RedisMultiQueueBackend,
+}
+
+
+def backend_of(names: Iterable[str | FailureBackend]) -> FailureBackend:
+    """The backend for names of FAILURE_BACKEND and objects of one's own; several become one."""
+    chosen = [_backend(name) if isinstance(name, str) else name for name in names]
+    return chosen[0] if len(chosen) == 1 else MultipleBackend(chosen)
+
+
+def _backend(name: str) -> FailureBackend:
+    if name not in BACKENDS:
+        raise JobDefinitionError(f"there is no failure backend {name!r}; there are {', '.join(BACKENDS)}")
+    return BACKENDS[name]()
+
+
+@dataclass(slots=True, kw_only=True)
+class FailurePolicy:
+    """What an application wants done about failures; its callbacks get the record after it was kept."""
+
+    backends: tuple[str | FailureBackend, ...] = ()
+    """Names and objects; none means as the daemon's FAILURE_BACKEND says."""
+    skip_failed_queue: bool = False
+    """Whether failures are only counted, and no record kept, for all jobs."""
+    on_failure: Callable[[Record], object] | None = None
+    ignored: tuple[str | type[BaseException], ...] = ()
+    """Exceptions, as classes or names in records, for which `on_failure` is not called."""
+    expire_generation: int = DEFAULT_EXPIRE_GENERATION
+    on_expire: Callable[[Record], object] | None = None
+    """Called when a job fails in its generation `expire_generation`, that is after so many tries."""
+
+    def notify(self, record: Record) -> None:
+        """Call the callbacks that this record is for; what they raise is logged."""
+        ignored = {name if isinstance(name, str) else name.__qualname__ for name in self.ignored}
+        exception = str(record["exception"])
+        if self.on_failure and not ignored & {exception, exception.rpartition(".")[2]}:
+            _call(self.on_failure, record)
+        if self.on_expire and record["payload"].get("generation", 1) == self.expire_generation:
+            _call(self.on_expire, record)
+
+
+def _call(callback: Callable[[Record], object], record: Record) -> None:
+    try:
+        callback(record)
+    except Exception:
+        log.exception("the failure callback %r failed", callback)

@@ -1,0 +1,115 @@
+"""One failure record as read from its list, whoever wrote it."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import json
+import re
+import time
+from dataclasses import dataclass
+from typing import Any, Final
+
+from resqd.errors import PayloadError
+from resqd.store import payload as payloads
+from resqd.store.failures import PREVIEW_KEY, RAW_KEY, TIME_FORMAT
+from resqd.store.splice import put, spans
+
+_DELIVERIES: Final = re.compile(r'^\{"deliveries":\d+,')
+
+
+@dataclass(frozen=True, slots=True)
+class FailedJob:
+    """A failure: where its record stood when it was read, and what it says. Ruby's records are read as well.
+
+    `list_name` is the failed list's name without the namespace and `index` the position in it. Texts that a
+    record lacks are empty; `job_class` of a record that cannot be read says why, in brackets.
+    """
+
+    list_name: str
+    index: int
+    record: bytes
+    failed_at: str
+    retried_at: str | None
+    exception: str
+    error: str
+    backtrace: list[str]
+    worker: str
+    queue: str
+    job_class: str
+    args: list[Any]
+    id: str | None
+    generation: int
+
+    @classmethod
+    def read(cls, record: bytes, *, list_name: str, index: int) -> FailedJob:
+        """The failure in a record's bytes; never raises."""
+        try:
+            value = payloads.load(record)
+        except PayloadError as error:
+            value = {"payload": {"class": f"(unreadable record: {error})"}}
+        if not isinstance(value, dict):
+            value = {"payload": {"class": "(a record that is not an object)"}}
+        payload = value.get("payload")
+        job = payload if isinstance(payload, dict) else {}
+        args, generation, backtrace = job.get("args"), job.get("generation", 1), value.get("backtrace")
+        return cls(
+            list_name=list_name,
+            index=index,
+            record=record,
+            failed_at=_text(value.get("failed_at")),
+            retried_at=_text(value.get("retried_at")) or None,
+            exception=_text(value.get("exception")),
+            error=_text(value.get("error")),
+            backtrace=[_text(line) for line in backtrace] if isinstance(backtrace, list) else [],
+            worker=_text(value.get("worker")),
+            queue=_text(value.get("queue")),
+            job_class=_text(job.get("class")),
+            args=args if isinstance(args, list) else [],
+            id=_text(job.get("id")) or None,
+            generation=generation if type(generation) is int else 1,
+        )
+
+    def as_dict(self) -> dict[str, Any]:
+        """The failure as JSON can hold it, without the record's bytes."""
+        return {name: getattr(self, name) for name in self.__slots__ if name != "record"}
+
+    def next_payload(self) -> bytes:
+        """The payload to put back: the same bytes with the generation one higher and no crashes charged.
+
+        A job without id gets one. A payload that was kept as base64 goes back as it was. Raises
+        PayloadError where the record holds none, or a preview only.
+        """
+        text = self.record.decode()
+        found = spans(text).get("payload")
+        if found is None or not isinstance(found.value, dict):
+            raise PayloadError("the record holds no payload")
+        if PREVIEW_KEY in found.value:
+            raise PayloadError("the payload was too large to keep; the record holds a preview only")
+        if RAW_KEY in found.value:
+            return _unwrapped(found.value[RAW_KEY])
+        payload = _DELIVERIES.sub("{", text[found.start : found.end])
+        values = {"generation": str(self.generation + 1)}
+        if self.id is None:
+            values["id"] = f'"{payloads.new_id()}"'
+        if "enqueued_at" in found.value:
+            values["enqueued_at"] = f"{time.time():.3f}"
+        return put(payload, values).encode()
+
+    def retried_record(self) -> bytes:
+        """The record with the time of the retry in it, all else as it was."""
+        stamp = time.strftime(TIME_FORMAT, time.gmtime())
+        return put(self.record.decode(), {"retried_at": json.dumps(f"{stamp} UTC")}).encode()
+
+
+def _unwrapped(kept: object) -> bytes:
+    try:
+        return base64.b64decode(_text(kept), validate=True)
+    except binascii.Error as error:
+        raise PayloadError(f"the record's base64 is broken: {error}") from None
+
+
+def _text(value: object) -> str:
+    if value is None:
+        return ""
+    return value if isinstance(value, str) else json.dumps(value)

@@ -1,0 +1,142 @@
+"""Failure records as Resque writes them, and where they are kept."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import math
+import re
+from typing import TYPE_CHECKING, Any, Final
+
+from resqd.store import payload as payloads
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from datetime import datetime
+
+    from resqd.store.payload import Payload
+
+TIME_FORMAT: Final = "%Y/%m/%d %H:%M:%S"
+WHOLE_PAYLOAD: Final = 16 * 1024 * 1024
+"""Bytes up to which a record holds its payload whole; of a larger one it holds a preview, size and SHA-256."""
+
+PREVIEW: Final = 64 * 1024
+_MAX_ERROR: Final = 16 * 1024
+_RUBY_DEPTH: Final = 90  # Ruby's JSON refuses more than 100 levels, and its pages with it
+_MAYBE_INFINITE: Final = re.compile(rb"[eE]\+?[0-9]{3}|[0-9]{300}")
+
+RAW_KEY: Final = "resqd_raw"
+"""The key of an envelope under which the payload's bytes stand in base64."""
+
+PREVIEW_KEY: Final = "resqd_preview"
+"""The same for the first bytes of a payload that is too large to keep."""
+
+
+def build_record(
+    *,
+    raw: bytes,
+    payload: Payload | None,
+    exception: BaseException | tuple[str, str],
+    backtrace: Sequence[str],
+    worker: str,
+    queue: str,
+    failed_at: datetime,
+) -> bytes:
+    """A failure record in Resque's format, safe for Ruby's pages: never a NaN, a null or a non-object payload.
+
+    `payload` is None where `raw` could not be decoded. `exception` is the error, or its name and text. The
+    payload's bytes are kept exactly, in place where Ruby can read them, else as base64 in an object.
+    """
+    name, text = (exception[0], exception[1]) if isinstance(exception, tuple) else describe(exception)
+    head = f'{{"failed_at":"{failed_at.strftime(TIME_FORMAT)} UTC","payload":'
+    tail = {
+        "exception": clean(name),
+        "error": clean(text)[:_MAX_ERROR],
+        "backtrace": [clean(line) for line in backtrace],
+        "worker": clean(worker),
+        "queue": queue,
+    }
+    return head.encode() + page_safe(raw, payload) + b"," + payloads.dump(tail)[1:]
+
+
+def describe(error: BaseException) -> tuple[str, str]:
+    """An error's name and text; an error that cannot be printed is named nevertheless."""
+    kind = type(error)
+    short = kind.__module__ in {"builtins", "resqd.errors"}
+    name = kind.__qualname__ if short else f"{kind.__module__}.{kind.__qualname__}"
+    try:
+        return name, str(error)
+    except BaseException:  # noqa: BLE001 - a user's __str__ may raise anything, and the failure must be recorded
+        return name, f"<{name} that cannot be printed>"
+
+
+def clean(text: str) -> str:
+    """Text as every JSON reader and page can show it: lone surrogates escaped."""
+    return text.encode(errors="backslashreplace").decode()
+
+
+def page_safe(raw: bytes, payload: Payload | None, *, limit: int = WHOLE_PAYLOAD) -> bytes:
+    """A payload as an object that Ruby's pages can show: itself, or one that holds its bytes or a preview."""
+    if len(raw) > limit:
+        return _preview(raw, payload)
+    reason = "unreadable payload" if payload is None else _unfit(raw, payload)
+    if reason is None:
+        return raw
+    return payloads.dump(
+        {**_shown(reason, payload), "args": [_start(raw)], RAW_KEY: base64.b64encode(raw).decode()}
+    )
+
+
+def _preview(raw: bytes, payload: Payload | None) -> bytes:
+    reason = f"payload of {len(raw)} bytes, not kept"
+    digest = hashlib.sha256(raw).hexdigest()
+    kept = base64.b64encode(raw[:PREVIEW]).decode()
+    return payloads.dump(
+        {**_shown(reason, payload), "args": [_start(raw)], "sha256": digest, PREVIEW_KEY: kept}
+    )
+
+
+def _shown(reason: str, payload: Payload | None) -> dict[str, Any]:
+    # A name that no class has, so that a retry from Ruby's pages cannot run a job with a preview as arguments.
+    if payload is None:
+        return {"class": f"({reason})"}
+    shown = {"class": f"({reason}) {clean(payload.job_class)}", "generation": payload.generation}
+    return shown if payload.id is None else {**shown, "id": clean(payload.id)}
+
+
+def _start(raw: bytes) -> str:
+    return raw[:200].decode(errors="backslashreplace")
+
+
+def _unfit(raw: bytes, payload: Payload) -> str | None:
+    """Why Ruby's pages would stumble over a payload that Python can read, or None."""
+    if clean(payload.job_class) != payload.job_class:
+        return "a class that is not UTF-8"
+    if raw.count(b"[") + raw.count(b"{") > _RUBY_DEPTH and _depth(raw) > _RUBY_DEPTH:
+        return "nested too deep for Ruby"
+    if _MAYBE_INFINITE.search(raw) and not _finite(payload.args):
+        return "a number too large for Ruby"
+    return None
+
+
+def _depth(raw: bytes) -> int:
+    level, depth = [payloads.load(raw)], 0
+    while level:
+        depth += 1
+        level = [child for value in level for child in _children(value)]
+    return depth
+
+
+def _finite(args: list[Any]) -> bool:
+    level: list[Any] = args
+    while level:
+        if any(isinstance(value, float) and math.isinf(value) for value in level):
+            return False
+        level = [child for value in level for child in _children(value)]
+    return True
+
+
+def _children(value: object) -> list[Any]:
+    if isinstance(value, dict):
+        return list(value.values())
+    return value if isinstance(value, list) else []

@@ -1,0 +1,62 @@
+"""Everything that an application asks of Redis, behind one connection that opens at its first use."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from resqd.store.connection import ConnectionConfig
+from resqd.store.failed import Failures
+from resqd.store.guard import store_errors
+from resqd.store.keys import Keys
+from resqd.store.queues import Queues
+from resqd.store.stats import Stats
+from resqd.store.workers import WorkerManager
+
+if TYPE_CHECKING:
+    from redis import Redis
+
+
+class Store:
+    """Queues and stats of one namespace. Threads may share it; a fork gives the child connections of its own."""
+
+    def __init__(self, client: Redis, keys: Keys) -> None:
+        self._client = client
+        self._keys = keys
+        self.queues = Queues(client, keys)
+        self.stats = Stats(client, keys)
+        self.failures = Failures(client, keys)
+        self.workers = WorkerManager(client, keys)
+
+    @classmethod
+    def of(cls, *, url: str, namespace: str) -> Store:
+        """The store at a URL; no socket is opened yet."""
+        return cls(ConnectionConfig.from_url(url).client(), Keys(namespace))
+
+    @store_errors
+    def info(self) -> dict[str, Any]:
+        """Resque's overview: counts of jobs, queues, workers and failures."""
+        sizes = self.queues.sizes()
+        workers = self.workers.all()
+        return {
+            "pending": sum(sizes.values()),
+            "processed": self.stats.processed,
+            "queues": len(sizes),
+            "workers": len(workers),
+            "working": sum(1 for worker in workers if worker.threads_working()),
+            "failed": self.stats.failed,
+        }
+
+    @store_errors
+    def all_keys(self) -> list[str]:
+        """Every key of the namespace without its prefix, sorted; walks the whole database."""
+        prefix = f"{self._keys.namespace}:".encode()
+        found = self._client.scan_iter(match=_literal(prefix) + b"*", count=1_000)
+        return sorted({key.removeprefix(prefix).decode(errors="replace") for key in found})
+
+    def close(self) -> None:
+        """Close the connections; the next use opens new ones."""
+        self._client.close()
+
+
+def _literal(prefix: bytes) -> bytes:
+    return b"".join(b"\\" + bytes([char]) if char in b"*?[]^\\" else bytes([char]) for char in prefix)
