@@ -1,0 +1,234 @@
+"""The recoverer's side, against a real server."""
+
+import threading
+from collections.abc import Callable
+
+import pytest
+import redis
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from resqd.store.connection import Link
+from resqd.store.entries import deliveries
+from resqd.store.inflight import Outbox, Return, Want
+from resqd.store.keys import Keys
+from resqd.store.recovery import Charge, Convict, Recovered, Recovery, Suspect, Verdict
+from tests.system.store.conftest import DAEMON, OwnerMaker, incarnation
+from tests.system.store.test_inflight import MAIL, MAIL_KEY, numbered, payloads, push, queued, reserve
+
+SUSPECTS = Keys().suspects(DAEMON)
+
+
+def test_each_job_goes_where_its_verdict_says(
+    make_owner: OwnerMaker, recovery: Recovery, redis_client: redis.Redis
+) -> None:
+    """Unnamed jobs go back uncharged, charged ones dearer in their place, suspects aside, convicts to failed."""
+    push(redis_client, "mail", *numbered(6))
+    owner = make_owner(fork=3)
+    tokens = [token for _ in range(2) for token, _, _ in reserve(owner, Want(3, MAIL))]
+    redis_client.delete("resque:queues")
+    keys = Keys()
+    verdicts: dict[int, Verdict] = {
+        tokens[1]: Charge(),
+        tokens[2]: Suspect(),
+        tokens[4]: Convict(b"record", (keys.failed, keys.failed_queue("mail")), "mail_failed"),
+        99 << 16: Convict(b"not in flight", (keys.failed,)),
+    }
+    assert recovery.recover(incarnation(3), verdicts) == Recovered(requeued=4, suspected=1, convicted=1)
+    jobs = numbered(6)
+    assert queued(redis_client) == [jobs[0], b'{"deliveries":1,' + jobs[1][1:], jobs[3], jobs[5]]
+    assert redis_client.lrange(SUSPECTS, 0, -1) == [b'4:mail{"deliveries":1,' + jobs[2][1:]]
+    assert redis_client.lrange("resque:failed", 0, -1) == [b"record"]
+    assert redis_client.lrange("resque:mail_failed", 0, -1) == [b"record"]
+    assert redis_client.get("resque:stat:failed") == b"1"
+    assert redis_client.smembers("resque:queues") == {b"mail"}
+    assert recovery.incarnations(DAEMON) == []
+    assert recovery.recover(incarnation(3), verdicts) == Recovered()
+    assert redis_client.llen("resque:failed") == 1
+
+
+def test_the_index_and_the_jobs_of_the_dead_can_be_read(
+    make_owner: OwnerMaker, recovery: Recovery, redis_client: redis.Redis
+) -> None:
+    """A recoverer sees who is registered, and queue, payload and deliveries of the tokens that it asks for."""
+    push(redis_client, "mail", b'{"deliveries":2,"class":"X"}', b"y")
+    owner = make_owner(fork=1)
+    make_owner(fork=2)
+    (first, _, _), (second, _, _) = reserve(owner, Want(2, MAIL))
+    assert sorted(recovery.incarnations(DAEMON), key=lambda one: one.fork) == [incarnation(1), incarnation(2)]
+    held = recovery.inspect(incarnation(1), [second, first, 7 << 16])
+    assert held == {first: ("mail", b'{"deliveries":2,"class":"X"}', 2), second: ("mail", b"y", 0)}
+    assert recovery.inspect(incarnation(1), []) == {}
+
+
+def test_an_index_entry_that_cannot_be_read_is_still_recovered(
+    make_owner: OwnerMaker, recovery: Recovery, redis_client: redis.Redis
+) -> None:
+    """The id alone is enough."""
+    push(redis_client, "mail", b"x")
+    reserve(make_owner(fork=1), Want(1, MAIL))
+    redis_client.hset(Keys().index(DAEMON), "e0.1", "{")
+    [found] = recovery.incarnations(DAEMON)
+    assert (found.id, found.pid) == ("e0.1", 0)
+    assert recovery.recover(found, {}).requeued == 1
+    assert queued(redis_client) == [b"x"]
+
+
+def test_two_recoverers_move_every_entry_once(
+    make_owner: OwnerMaker, open_link: Callable[[], Link], redis_client: redis.Redis
+) -> None:
+    """10,000 jobs of 200 incarnations, two recoverers at once: each job is in its queue exactly once."""
+    push(redis_client, "mail", *numbered(10_000))
+    for fork in range(1, 201):
+        reserve(make_owner(fork=fork), Want(50, MAIL))
+    start = threading.Barrier(2)
+    moved = [0, 0]
+
+    def recover_all(index: int, recovery: Recovery) -> None:
+        start.wait(10)
+        for one in recovery.incarnations(DAEMON):
+            moved[index] += recovery.recover(one, {}).requeued
+
+    threads = [
+        threading.Thread(target=recover_all, args=(index, Recovery(link=open_link(), keys=Keys())))
+        for index in range(2)
+    ]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(60)
+    assert sum(moved) == 10_000
+    assert sorted(queued(redis_client)) == sorted(numbered(10_000))
+
+
+def test_one_incarnation_of_ten_thousand_jobs_is_recovered_whole_and_in_order(
+    make_owner: OwnerMaker, recovery: Recovery, redis_client: redis.Redis
+) -> None:
+    """No limit of Lua on arguments loses a job."""
+    push(redis_client, "mail", *numbered(10_000))
+    reserve(make_owner(fork=1), Want(10_000, MAIL, byte_budget=1 << 30))
+    assert recovery.recover(incarnation(1), {}).requeued == 10_000
+    assert queued(redis_client) == numbered(10_000)
+
+
+def test_what_no_list_takes_waits_for_the_next_try(
+    make_owner: OwnerMaker, recovery: Recovery, redis_client: redis.Redis
+) -> None:
+    """A queue's or failed's key of a wrong type keeps its jobs in the hash, uncharged and indexed; the rest moves."""
+    push(redis_client, "bad", *numbered(2))
+    push(redis_client, "mail", *numbered(2))
+    owner = make_owner(fork=1)
+    batch = reserve(owner, Want(4, (("bad", 0), ("mail", 0))))
+    redis_client.set("resque:queue:bad", "not a list")
+    redis_client.set("resque:failed", "not a list")
+    verdicts: dict[int, Verdict] = {batch[1][0]: Charge(), batch[3][0]: Convict(b"r", (Keys().failed,))}
+    assert recovery.recover(incarnation(1), verdicts) == Recovered(requeued=1, kept=3)
+    assert recovery.incarnations(DAEMON) == [incarnation(1)]
+    redis_client.delete("resque:queue:bad", "resque:failed")
+    assert recovery.recover(incarnation(1), verdicts) == Recovered(requeued=2, convicted=1)
+    assert queued(redis_client, "bad") == [numbered(1)[0], b'{"deliveries":1,' + numbered(2)[1][1:]]
+    assert not redis_client.keys("resque:resqd:*")
+
+
+def test_suspects_are_counted_and_released_in_order(recovery: Recovery, redis_client: redis.Redis) -> None:
+    """The suspects of a daemon that is gone go to the fronts of their queues as they are."""
+    push(redis_client, "mail", b"newer")
+    redis_client.rpush(SUSPECTS, b"4:mail1", b"3:low2", b"4:mail3")
+    assert recovery.suspects_waiting(DAEMON) == 3
+    assert recovery.release_suspects(DAEMON) == 3
+    assert recovery.release_suspects(DAEMON) == 0
+    assert queued(redis_client) == [b"1", b"3", b"newer"]
+    assert queued(redis_client, "low") == [b"2"]
+    assert redis_client.smembers("resque:queues") == {b"mail", b"low"}
+
+
+def test_suspects_whose_queue_is_of_a_wrong_type_stay(recovery: Recovery, redis_client: redis.Redis) -> None:
+    """What cannot go to its queue stays in the list of suspects."""
+    redis_client.set(MAIL_KEY, "not a list")
+    redis_client.rpush(SUSPECTS, b"4:mail1", b"3:low2", b"4:mail3")
+    assert recovery.release_suspects(DAEMON) == 1
+    assert redis_client.lrange(SUSPECTS, 0, -1) == [b"4:mail1", b"4:mail3"]
+
+
+def test_a_daemon_is_counted_and_forgotten_only_when_it_holds_nothing(
+    make_owner: OwnerMaker, recovery: Recovery, redis_client: redis.Redis
+) -> None:
+    """The heartbeat counts up; a daemon with incarnations or suspects left stays on the list."""
+    assert [recovery.beat(DAEMON), recovery.beat(DAEMON)] == [1, 2]
+    assert recovery.counters() == {DAEMON: 2}
+    owner = make_owner()
+    assert not recovery.forget(DAEMON)
+    owner.close()
+    redis_client.rpush(SUSPECTS, b"4:mail1")
+    assert not recovery.forget(DAEMON)
+    recovery.release_suspects(DAEMON)
+    assert recovery.forget(DAEMON)
+    assert recovery.counters() == {}
+
+
+def charged(make_owner: OwnerMaker, client: redis.Redis, payload: bytes) -> bytes:
+    client.delete(MAIL_KEY)
+    push(client, "mail", payload)
+    owner = make_owner(fork=1)
+    [(token, _, _)] = reserve(owner, Want(1, MAIL))
+    owner.exchange(Outbox(returned=[Return(token, charged=True)]))
+    owner.close()
+    return queued(client)[0]
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        (b'{"class":"X"}', b'{"deliveries":1,"class":"X"}'),
+        (b'{"deliveries":1,"class":"X"}', b'{"deliveries":2,"class":"X"}'),
+        (b'{"deliveries":9,"class":"X"}', b'{"deliveries":10,"class":"X"}'),
+        (b'{"deliveries":1234567890,"a":1}', b'{"deliveries":1234567890,"a":1}'),
+        (b'{"deliveries":"x","a":1}', b'{"deliveries":1,"deliveries":"x","a":1}'),
+        (b'{"deliveries":3}', b'{"deliveries":1,"deliveries":3}'),
+        (b'{"a":1,"deliveries":3}', b'{"deliveries":1,"a":1,"deliveries":3}'),
+        (b' \t\r\n{ \n"class":"X"}', b' \t\r\n{"deliveries":1, \n"class":"X"}'),
+        (b"{}", b"{}"),
+        (b"{ }", b"{ }"),
+        (b"[1]", b"[1]"),
+        (b"null", b"null"),
+        (b"", b""),
+        (b"\xff\x00", b"\xff\x00"),
+        (b'{"n":123456789012345678901234567890}', b'{"deliveries":1,"n":123456789012345678901234567890}'),
+    ],
+)
+def test_a_charge_is_one_spliced_prefix(
+    make_owner: OwnerMaker, redis_client: redis.Redis, before: bytes, after: bytes
+) -> None:
+    """The count is put in or raised; all other bytes stay; what is no object with members stays as it is."""
+    assert charged(make_owner, redis_client, before) == after
+
+
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    space=st.text(alphabet=" \t\r\n", max_size=3),
+    count=st.none() | st.integers(0, 10**9 - 2),
+    rest=st.binary(max_size=200),
+)
+def test_a_charge_raises_the_count_by_one_and_keeps_every_other_byte(
+    make_owner: OwnerMaker, redis_client: redis.Redis, space: str, count: int | None, rest: bytes
+) -> None:
+    """For any bytes after the first member's quote, with and without a count before them."""
+    lead, prefix = space.encode(), b"" if count is None else b'"deliveries":%d,' % count
+    payload = lead + b"{" + prefix + b'"' + rest
+    before = deliveries(payload)
+    after = charged(make_owner, redis_client, payload)
+    assert deliveries(after) == before + 1
+    if count is not None:
+        assert after == lead + b'{"deliveries":%d,"' % (count + 1) + rest
+    elif not before:
+        assert after == lead + b'{"deliveries":1,"' + rest
+
+
+def test_payloads_of_a_batch_survive_unchanged(make_owner: OwnerMaker, redis_client: redis.Redis) -> None:
+    """Bytes of every value, empty ones too, come out, and go back, as they went in."""
+    odd = [bytes(range(256)), b"", b"0", b"3:abc", b'{"a":NaN}']
+    push(redis_client, "mail", *odd)
+    owner = make_owner()
+    assert payloads(reserve(owner, Want(9, MAIL))) == odd
+    owner.close()
+    assert queued(redis_client) == odd

@@ -1,0 +1,38 @@
+"""Entries and the delivery count."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from resqd.store.entries import deliveries, join_entry, split_entry
+from resqd.store.keys import to_text
+
+
+@given(st.binary(max_size=40), st.binary(max_size=80))
+def test_an_entry_keeps_any_name_and_any_payload(name: bytes, payload: bytes) -> None:
+    """Whatever the bytes are, they come apart as they were joined."""
+    assert split_entry(join_entry(to_text(name), payload)) == (to_text(name), payload)
+
+
+@pytest.mark.parametrize("entry", [b"", b"x", b":mail", b"-1:mail", b"4mail"])
+def test_other_bytes_are_no_entry(entry: bytes) -> None:
+    """They raise ValueError."""
+    with pytest.raises(ValueError, match="entry"):
+        split_entry(entry)
+
+
+@pytest.mark.parametrize(
+    ("payload", "count"),
+    [
+        (b'{"deliveries":3,"class":"X"}', 3),
+        (b' \n{"deliveries":3,"class":"X"}', 3),
+        (b'{"class":"X"}', 0),
+        (b'{"class":"X","deliveries":3}', 0),
+        (b'{"deliveries":"3","class":"X"}', 0),
+        (b'{"deliveries":-3,"class":"X"}', 0),
+        (b"", 0),
+    ],
+)
+def test_only_the_spliced_prefix_counts(payload: bytes, count: int) -> None:
+    """A member of the same name elsewhere is the producer's."""
+    assert deliveries(payload) == count
