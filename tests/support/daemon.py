@@ -11,7 +11,7 @@ from typing import Self
 
 import psutil
 
-from tests.support.processes import alive, tree
+from tests.support.processes import alive, title, tree
 from tests.support.waiting import wait_for
 
 _ROOT = Path(__file__).parents[2]
@@ -79,7 +79,7 @@ class Daemon:
 
     def titled(self, word: str) -> list[psutil.Process]:
         """Its processes whose title holds the word, such as "worker" or "housekeeper"."""
-        return [one for one in self.tree() if word in _title(one)]
+        return [one for one in self.tree() if word in title(one)]
 
     def send(self, number: signal.Signals) -> None:
         """Signal the master."""
@@ -124,10 +124,3 @@ class Daemon:
             if one.is_running():
                 one.kill()
         self.process.wait(10)
-
-
-def _title(process: psutil.Process) -> str:
-    try:
-        return " ".join(process.cmdline())
-    except psutil.Error:
-        return ""

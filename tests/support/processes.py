@@ -36,6 +36,14 @@ def alive(pid: int) -> bool:
         return False
 
 
+def title(process: psutil.Process) -> str:
+    """What `ps` shows of the process; nothing once it is gone."""
+    try:
+        return " ".join(process.cmdline())
+    except psutil.Error:
+        return ""
+
+
 def tree(pid: int) -> list[psutil.Process]:
     """The process and all of its living descendants; empty when it is gone."""
     try:
@@ -61,16 +69,9 @@ def expect_none_left(before: set[int], seconds: float) -> None:
         wait_for(lambda: not reap(children_of_ours() - before), seconds, what="children ended")
     except AssertionError:
         left = [one for pid in children_of_ours() - before for one in tree(pid)]
-        names = [_described(one) for one in left]
+        names = [f"{one.pid} {title(one)}" for one in left]
         for one in left:
             with contextlib.suppress(psutil.NoSuchProcess):
                 one.send_signal(signal.SIGKILL)
         wait_for(lambda: not reap(children_of_ours() - before), 10, what="killed children ended")
         raise AssertionError(f"left behind: {names}") from None
-
-
-def _described(process: psutil.Process) -> str:
-    try:
-        return f"{process.pid} {' '.join(process.cmdline())}"
-    except psutil.NoSuchProcess:
-        return f"{process.pid} (gone by now)"

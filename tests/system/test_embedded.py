@@ -13,7 +13,7 @@ import redis
 
 from resqd.folders import FolderError
 from resqd.store.embedded import Embedded, EmbeddedError, answers, default_url
-from tests.support.processes import alive, children_of_ours, tree
+from tests.support.processes import alive, children_of_ours, title, tree
 from tests.support.waiting import wait_for
 
 
@@ -29,7 +29,7 @@ def path_in(environ: dict[str, str]) -> Path:
 def servers(environ: dict[str, str]) -> list[psutil.Process]:
     """The live server processes of the folder; their title names their socket."""
     found = [one for pid in children_of_ours() for one in tree(pid)]
-    return [one for one in found if f"unixsocket:{path_in(environ)}" in " ".join(one.cmdline())]
+    return [one for one in found if f"unixsocket:{path_in(environ)}" in title(one)]
 
 
 def starter(environ: dict[str, str]) -> subprocess.Popen[str]:
