@@ -12,13 +12,17 @@ from resqd.inline import run_here
 from resqd.job import DEFAULT_QUEUE, Job, JobOptions
 from resqd.process_hooks import ProcessHooks
 from resqd.store import payload as payloads
+from resqd.store.backends import FailurePolicy
+from resqd.store.embedded import default_url
 from resqd.store.store import Store
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
 
+    from resqd.store.failed import Failures
     from resqd.store.payload import Payload
     from resqd.store.stats import Stats
+    from resqd.store.workers import WorkerManager
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -52,13 +56,14 @@ class Outlet(Protocol):
 class App:
     """A set of jobs, and the Redis that they go through.
 
-    `redis_url` and `namespace` default to REDIS_URL and RESQD_NAMESPACE, read at the first use. No socket
-    is opened before that, and a forked child opens its own.
+    `redis_url` and `namespace` default to REDIS_URL (else the embedded server, else localhost) and
+    RESQD_NAMESPACE, read at the first use. No socket is opened before that; a forked child opens its own.
     """
 
     def __init__(self, redis_url: str | None = None, namespace: str | None = None) -> None:
         self.jobs: dict[str, Job[..., Any]] = {}
         self.hooks = ProcessHooks()
+        self.failure_policy = FailurePolicy()
         self._redis_url = redis_url
         self._namespace = namespace
         self._store: Store | None = None
@@ -128,6 +133,10 @@ class App:
             return self.jobs[name]
         except KeyError:
             raise UnknownJob(f"no job is registered as {name!r}") from None
+
+    def run_hooks(self, name: str, *args: Any) -> None:
+        """Call the process hooks of one kind; errors in them are logged, never fatal."""
+        self.hooks.run(name, *args)
 
     # Enqueueing.
 
@@ -255,6 +264,16 @@ class App:
         """The counters of jobs processed and failed."""
         return self.store.stats
 
+    @property
+    def failures(self) -> Failures:
+        """The failed lists: look, requeue, remove, clear."""
+        return self.store.failures
+
+    @property
+    def workers(self) -> WorkerManager:
+        """The registered workers of all hosts."""
+        return self.store.workers
+
     # The store.
 
     def configure(self, *, redis_url: str | None = None, namespace: str | None = None) -> None:
@@ -267,7 +286,7 @@ class App:
     def store(self) -> Store:
         """The store, made at the first use. Two threads may both make one at first; either serves."""
         if self._store is None:
-            url = self._redis_url or os.environ.get("REDIS_URL") or "redis://localhost:6379"
+            url = self._redis_url or default_url(os.environ)[0]
             self._store = Store.of(
                 url=url, namespace=self._namespace or os.environ.get("RESQD_NAMESPACE") or "resque"
             )
