@@ -1,0 +1,126 @@
+"""resqctl's end of the control socket: where a daemon's socket is, and one call with its reply."""
+
+from __future__ import annotations
+
+import os
+import socket
+import stat
+import struct
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, ClassVar
+
+from resqd.clock import Deadline
+from resqd.errors import ResqdError
+from resqd.folders import runtime_folder
+from resqd.wire.requests import Call, ReplyDecoder, encode_call
+
+_READ_SIZE = 256 * 1024
+
+
+class CallError(ResqdError):
+    """A call that was not done; `status` is resqctl's exit status for it."""
+
+    status: ClassVar[int] = 1
+
+
+class NoDaemonError(CallError):
+    """No daemon listens."""
+
+    status = 3
+
+
+class RefusedError(CallError):
+    """The daemon, or the system, does not want to."""
+
+
+class TimedOutError(CallError):
+    """There was no answer in time."""
+
+
+class DisconnectedError(CallError):
+    """The daemon ended, or executed itself anew, before it answered."""
+
+
+def candidates(name: str, environ: Mapping[str, str]) -> list[Path]:
+    """Where the socket of the daemon `name` may be, own daemons before the system's.
+
+    A folder in a place where anybody may make one, such as /tmp, counts only where it is ours.
+    """
+    folders = [
+        runtime_folder(environ),
+        runtime_folder({}),
+        Path("/run/resqd"),
+        Path(f"/run/resqd-{name}"),
+    ]
+    return [folder / f"{name}.sock" for folder in dict.fromkeys(folders) if _trusted(folder)]
+
+
+def _trusted(folder: Path) -> bool:
+    try:
+        return folder.lstat().st_uid == os.geteuid() or not folder.parent.stat().st_mode & stat.S_IWOTH
+    except OSError:
+        return True  # there is nothing; connecting will say so
+
+
+class Client:
+    """Calls the daemon that listens on the first of `paths` where one does."""
+
+    def __init__(self, paths: Sequence[Path]) -> None:
+        self._paths = paths
+
+    def call(self, command: str, *, timeout: float, **arguments: str | int) -> dict[str, Any]:
+        """The daemon's reply, within `timeout` seconds.
+
+        Errors: NoDaemonError, TimedOutError, DisconnectedError, RefusedError with the daemon's reason, ProtocolError.
+        """
+        deadline = Deadline.after(timeout)
+        with self._connected(deadline) as sock:
+            reply = _exchange(sock, encode_call(Call(command, dict(arguments))), deadline)
+        if not reply["ok"]:
+            raise RefusedError(str(reply.get("error", "the daemon refused and gave no reason")))
+        return reply
+
+    def _connected(self, deadline: Deadline) -> socket.socket:
+        for path in self._paths:
+            sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+            try:
+                _connect(sock, path, deadline)
+            except (FileNotFoundError, ConnectionRefusedError, NotADirectoryError):
+                sock.close()
+            except BlockingIOError:
+                sock.close()
+                raise TimedOutError(f"the daemon at {path} does not accept connections") from None
+            except OSError as error:
+                sock.close()
+                raise RefusedError(f"cannot connect to {path}: {error.strerror or error}") from error
+            else:
+                return sock
+        places = " or ".join(str(path) for path in self._paths)
+        raise NoDaemonError(f"no daemon listens at {places}")
+
+
+def _connect(sock: socket.socket, path: Path, deadline: Deadline) -> None:
+    """Connect, waiting for room in the daemon's backlog: a socket with Python's timeout would not wait there."""
+    seconds = max(deadline.remaining(), 0.001)
+    patience = struct.pack("ll", int(seconds), int(seconds % 1 * 1e6))
+    sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, patience)
+    sock.connect(os.fspath(path))
+
+
+def _exchange(sock: socket.socket, call: bytes, deadline: Deadline) -> dict[str, Any]:
+    decoder = ReplyDecoder()
+    try:
+        sock.settimeout(max(deadline.remaining(), 0.001))
+        sock.sendall(call)
+        while True:
+            sock.settimeout(max(deadline.remaining(), 0.001))
+            data = sock.recv(_READ_SIZE)
+            if not data:
+                raise DisconnectedError("the daemon closed the connection without an answer")
+            if (reply := decoder.feed(data)) is not None:
+                return reply
+    except TimeoutError:
+        raise TimedOutError("the daemon did not answer in time") from None
+    except ConnectionError as error:
+        raise DisconnectedError(f"the daemon closed the connection: {error.strerror}") from error

@@ -1,0 +1,304 @@
+"""resqctl: what an operator types. Exit status: 0 done, 1 refused or timed out, 2 wrong usage, 3 no daemon."""
+
+from __future__ import annotations
+
+import json
+import os
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import click
+from click.shell_completion import CompletionItem, get_completion_class
+
+from resqd import __version__
+from resqd.cli.client import (
+    CallError,
+    Client,
+    DisconnectedError,
+    NoDaemonError,
+    RefusedError,
+    TimedOutError,
+    candidates,
+)
+from resqd.cli.leaving import Outcome, Status, follow, jobs_in
+from resqd.clock import Deadline
+from resqd.errors import ResqdError
+
+ANSWER_TIMEOUT = 5.0
+"""Seconds for a command that the daemon answers at once."""
+LONG_TIMEOUT = 60.0
+"""Seconds for a command that waits: a kill, a reload, stacks, a stop."""
+WATCH_PAUSE = 1.0
+_FAILED = 1
+_MOST_WORKERS = 1024
+
+Command = Callable[..., Any]
+
+
+class Session:
+    """One run of resqctl: the daemon that it talks to, and how it shows what comes."""
+
+    def __init__(self, client: Client) -> None:
+        self._client = client
+        self.json = False
+
+    def call(
+        self, command: str, *, timeout: float = ANSWER_TIMEOUT, **arguments: str | int
+    ) -> dict[str, Any]:
+        """The daemon's reply."""
+        return self._client.call(command, timeout=timeout, **arguments)
+
+    def status(self) -> Status:
+        """The daemon's status."""
+        return dict(self.call("status")["status"])
+
+    def poll(self) -> Status | None:
+        """The daemon's status, None when it is gone."""
+        while True:
+            try:
+                return self.status()
+            except NoDaemonError:
+                return None
+            except DisconnectedError:
+                time.sleep(0.05)  # it is ending, or executing itself anew: the next try tells which
+
+    def say(self, reply: dict[str, Any], line: str) -> None:
+        """Show a reply: as JSON, or as the daemon's own message, or as `line`."""
+        click.echo(json.dumps(reply) if self.json else reply.get("message", line))
+
+    def fail(self, line: str) -> None:
+        """End with status 1, for the reason in `line`."""
+        raise RefusedError(line)
+
+
+class Steering(click.Group):
+    """A group whose commands end with the status of what went wrong, and one line about it."""
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Run the command."""
+        try:
+            return super().invoke(ctx)
+        except ResqdError as error:
+            if isinstance(ctx.obj, Session) and ctx.obj.json:
+                click.echo(json.dumps({"ok": False, "error": str(error)}))
+            click.echo(f"resqctl: {error}", err=True)
+            ctx.exit(error.status if isinstance(error, CallError) else _FAILED)
+
+
+def _take_json(context: click.Context, _parameter: click.Parameter, chosen: bool) -> None:
+    session = context.find_object(Session)
+    if session is not None:  # none while a shell completes the command
+        session.json = chosen
+
+
+_as_json = click.option(
+    "--json", is_flag=True, expose_value=False, callback=_take_json, help="Answer in JSON."
+)
+_waiting = click.option(
+    "--wait/--no-wait", default=True, show_default=True, help="Wait until the daemon is gone."
+)
+
+
+def _timeout(default: float | None) -> Callable[[Command], Command]:
+    shown = "for ever" if default is None else f"{default:g}"
+    about = f"Seconds to wait before giving up; the daemon goes on.  [default: {shown}]"
+    return click.option(
+        "--timeout", type=click.FloatRange(min=0), default=default, metavar="SECONDS", help=about
+    )
+
+
+@click.group(cls=Steering, context_settings={"help_option_names": ["-h", "--help"]})
+@click.option("--name", default="resqd", envvar="RESQD_NAME", show_default=True, help="The daemon's name.")
+@click.option(
+    "--socket", "path", type=click.Path(path_type=Path), help="Its control socket, instead of by name."
+)
+@click.version_option(__version__, prog_name="resqctl")
+@click.pass_context
+def main(context: click.Context, name: str, path: Path | None) -> None:
+    """Show and steer a resqd daemon on this host."""
+    context.obj = Session(Client([path] if path else candidates(name, os.environ)))
+
+
+@main.command()
+@_as_json
+@click.option("--watch", is_flag=True, help="Show it again every second.")
+@click.pass_obj
+def status(session: Session, watch: bool) -> None:
+    """Show what the daemon does."""
+    if session.json:
+        _print_status(session, watch)
+    elif watch:
+        _views().watch(session.status, sleep=lambda: time.sleep(WATCH_PAUSE))
+    else:
+        _views().console().print(_views().status_view(session.status()))
+
+
+def _print_status(session: Session, watch: bool) -> None:
+    click.echo(json.dumps(session.status()))
+    while watch:
+        time.sleep(WATCH_PAUSE)
+        click.echo(json.dumps(session.status()))
+
+
+def _views() -> ModuleType:
+    from resqd.cli import views  # noqa: PLC0415 - rich takes longer to import than all of resqctl
+
+    return views
+
+
+@main.command()
+@_as_json
+@click.pass_obj
+def ping(session: Session) -> None:
+    """Ask whether the daemon is there."""
+    session.say(session.call("ping"), "pong")
+
+
+@main.command()
+@_as_json
+@click.pass_obj
+def pause(session: Session) -> None:
+    """Take no new jobs; those that run go on."""
+    session.say(session.call("pause"), "paused")
+
+
+@main.command()
+@_as_json
+@click.pass_obj
+def resume(session: Session) -> None:
+    """End a pause, or take back a drain."""
+    session.say(session.call("resume"), "running")
+
+
+@main.command()
+@_as_json
+@_waiting
+@_timeout(None)
+@click.pass_obj
+def drain(session: Session, wait: bool, timeout: float | None) -> None:
+    """Finish the current jobs, then end the daemon; `resqctl resume` takes it back."""
+    _leave(session, "drain", "draining", timeout=timeout, wait=wait)
+
+
+@main.command()
+@_as_json
+@_waiting
+@_timeout(LONG_TIMEOUT)
+@click.pass_obj
+def stop(session: Session, wait: bool, timeout: float) -> None:
+    """Kill the current jobs and end the daemon, for good."""
+    _leave(session, "stop", "stopping", timeout=timeout, wait=wait)
+
+
+def _leave(session: Session, command: str, doing: str, *, timeout: float | None, wait: bool) -> None:
+    deadline = None if timeout is None else Deadline.after(timeout)
+    pid = session.status()["pid"]
+    reply = session.call(command)
+    if not wait:
+        session.say(reply, doing)
+        return
+    with _leaving_view(session, doing) as show:
+        outcome = follow(session.poll, pid=pid, deadline=deadline, show=show, sleep=time.sleep)
+    if outcome is Outcome.GONE or (outcome is Outcome.KILLED and command == "stop"):
+        session.say({**reply, "outcome": outcome.value}, f"{command} done: the daemon is gone")
+    elif outcome is Outcome.KILLED:
+        session.fail("the daemon is gone, but it stopped jobs before they were finished")
+    elif outcome is Outcome.RESUMED:
+        session.fail(f"the {command} was taken back: the daemon runs on")
+    else:
+        raise TimedOutError(f"still {doing} after {timeout:g} s; the daemon goes on with it")
+
+
+@contextmanager
+def _leaving_view(session: Session, doing: str) -> Iterator[Callable[[Status], None]]:
+    if session.json:
+        yield lambda _status: None
+        return
+    try:
+        with _views().LeavingView(doing) as view:
+            yield view.show
+    except KeyboardInterrupt:
+        undo = "; `resqctl resume` takes it back" if doing == "draining" else ""
+        session.fail(f"no longer waiting: the daemon goes on {doing}{undo}")
+
+
+@main.command("kill-jobs")
+@_as_json
+@click.pass_obj
+def kill_jobs(session: Session) -> None:
+    """Kill the current jobs and go on; ends a pause too."""
+    session.say(session.call("kill-jobs"), "killing the current jobs")
+
+
+def _complete_job(context: click.Context, _parameter: click.Parameter, begun: str) -> list[CompletionItem]:
+    options = (context.parent or context).params
+    paths = (
+        [options["path"]] if options.get("path") else candidates(options.get("name") or "resqd", os.environ)
+    )
+    try:
+        jobs = jobs_in(Session(Client(paths)).status())
+    except ResqdError:
+        return []  # nothing to offer; the command itself will say what is wrong
+    return [CompletionItem(job["id"], help=job["class"]) for job in jobs if job["id"].startswith(begun)]
+
+
+@main.command()
+@_as_json
+@_timeout(LONG_TIMEOUT)
+@click.argument("job_id", shell_complete=_complete_job)
+@click.pass_obj
+def kill(session: Session, job_id: str, timeout: float) -> None:
+    """Kill the job JOB_ID, and wait until it has ended."""
+    session.say(session.call("kill", timeout=timeout, job_id=job_id), f"killed {job_id}")
+
+
+@main.command(context_settings={"ignore_unknown_options": True})  # so that -1 is a number
+@_as_json
+@click.argument("change", metavar="N|+N|-N")
+@click.pass_obj
+def scale(session: Session, change: str) -> None:
+    """Have N workers, or N more, or N less; a worker that goes finishes its jobs."""
+    digits = change.lstrip("+-")
+    if not digits.isdecimal() or len(change) - len(digits) > 1 or int(digits[:5]) > _MOST_WORKERS:
+        raise click.BadParameter(f"give a number of workers up to {_MOST_WORKERS}, such as 4, +1 or -1")
+    key = "to" if change == digits else "delta"
+    session.say(session.call("scale", **{key: int(change)}), f"scaling to {change}")
+
+
+@main.command()
+@_as_json
+@_timeout(LONG_TIMEOUT)
+@click.pass_obj
+def reload(session: Session, timeout: float) -> None:
+    """Load the application's new code, if it imports, and replace the workers one by one."""
+    session.say(session.call("reload", timeout=timeout), "reloading: the new code imports")
+
+
+@main.command()
+@_as_json
+@_timeout(LONG_TIMEOUT)
+@click.pass_obj
+def stacks(session: Session, timeout: float) -> None:
+    """Show the Python stack of every thread of every worker."""
+    reply = session.call("stacks", timeout=timeout)
+    texts = [f"worker {each['worker']} (pid {each['pid']})\n{each['text']}" for each in reply["stacks"]]
+    session.say(reply, "\n\n".join(_readable(text) for text in texts))
+
+
+def _readable(text: str) -> str:
+    """Without control characters but the line ends: file and function names are the application's."""
+    return "".join(c if c.isprintable() or c == "\n" else ascii(c)[1:-1] for c in text)
+
+
+@main.command()
+@click.argument("shell", type=click.Choice(["bash", "zsh", "fish"]))
+def completion(shell: str) -> None:
+    """Print the shell's completion script, such as for: source <(resqctl completion bash)."""
+    complete = get_completion_class(shell)
+    if complete is None:
+        raise click.UsageError(f"no completion for {shell}")
+    click.echo(complete(main, {}, "resqctl", "_RESQCTL_COMPLETE").source())
