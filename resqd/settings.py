@@ -201,6 +201,11 @@ class Settings:
         """Every file that pauses the daemon: the fork's two, and RESQD_PAUSE_FILES."""
         return DEFAULT_PAUSE_FILES + self.pause_files
 
+    @property
+    def control_socket(self) -> Path:
+        """Where resqctl finds the daemon."""
+        return self.runtime_folder / f"{self.name}.sock"
+
     def runtime_directory(self) -> Path:
         """The control socket's folder, made private to us where it is missing; raises FolderError."""
         return private_folder(self.runtime_folder)

@@ -3,7 +3,12 @@
 from __future__ import annotations
 
 import json
+import os
 from dataclasses import dataclass
+from pathlib import Path
+
+_START_TIME = 19
+"""Where proc(5)'s stat has the start time, counted behind the process's name."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,3 +48,26 @@ class Incarnation:
         except (ValueError, TypeError, KeyError):
             pid, start_time, boot_id = 0, 0, ""
         return cls(daemon, epoch, int(fork) if fork.isdigit() else 0, pid, start_time, boot_id)
+
+
+def of_this_process(*, daemon: str, epoch: str, fork: int) -> Incarnation:
+    """The incarnation that this process is, with the facts of proc(5)."""
+    start_time, boot_id = _facts("self")
+    return Incarnation(daemon, epoch, fork, os.getpid(), start_time, boot_id)
+
+
+def gone(incarnation: Incarnation) -> bool:
+    """Whether a process of this host is no more: another boot, no such pid, or the pid is another process now."""
+    try:
+        now = _facts(incarnation.pid)
+    except FileNotFoundError:
+        return True
+    return now != (incarnation.start_time, incarnation.boot_id)
+
+
+def _facts(pid: int | str) -> tuple[int, str]:
+    """Start time and boot id of a process. Errors: FileNotFoundError when there is none of this pid."""
+    stat = Path(f"/proc/{pid}/stat").read_bytes()
+    after_name = stat.rpartition(b")")[2].split()  # the name may hold spaces and brackets
+    boot_id = Path("/proc/sys/kernel/random/boot_id").read_text().strip()
+    return int(after_name[_START_TIME]), boot_id

@@ -157,6 +157,11 @@ class Released:
 
 
 @dataclass(frozen=True, slots=True)
+class NearEnd:
+    """The worker is near its last permit: a successor should be made ready."""
+
+
+@dataclass(frozen=True, slots=True)
 class Killing:
     """Answers a Kill with a job id: the token that is being interrupted, 0 when it does not run here."""
 
@@ -227,6 +232,7 @@ Message = (
     | Stats
     | State
     | Released
+    | NearEnd
     | Killing
     | Stacks
     | Upkeep

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import mmap
+import os
 
 _CELL = 8
 
@@ -11,12 +12,16 @@ class Page:
     """One 64-bit cell for each job thread: the token that it runs, 0 when it runs none.
 
     The master makes it before the fork; the worker's threads write `cells`; the master reads it
-    when the worker is dead, and trusts nothing else about what ran.
+    when the worker is dead, and trusts nothing else about what ran. It lies in a memfd, so that a
+    master that execs itself can map it again; a child closes the `descriptor` and keeps the memory.
     """
 
-    def __init__(self, threads: int) -> None:
-        self._threads = threads
-        self._memory = mmap.mmap(-1, threads * _CELL)
+    def __init__(self, threads: int, descriptor: int | None = None) -> None:
+        if descriptor is None:
+            descriptor = os.memfd_create("resqd-page", os.MFD_CLOEXEC)
+            os.ftruncate(descriptor, threads * _CELL)
+        self.descriptor = descriptor
+        self._memory = mmap.mmap(descriptor, threads * _CELL)
         self.cells = memoryview(self._memory).cast("Q")
 
     def running(self) -> tuple[int, ...]:
@@ -24,6 +29,7 @@ class Page:
         return tuple(token for token in self.cells if token)
 
     def close(self) -> None:
-        """Unmap the memory in this process."""
+        """Unmap the memory in this process and close the descriptor."""
+        os.close(self.descriptor)
         self.cells.release()
         self._memory.close()

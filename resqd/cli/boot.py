@@ -1,0 +1,151 @@
+"""Building the daemon: the lock, the server, the application, and the master with its entries for children."""
+
+from __future__ import annotations
+
+import gc
+import logging
+import os
+import secrets
+import sys
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+from resqd import log
+from resqd.app import App
+from resqd.cli.loading import load_app, warn_of_leftovers
+from resqd.clock import monotonic
+from resqd.errors import SettingsError
+from resqd.housekeeper import main as housekeeper
+from resqd.master import handover
+from resqd.master.build import Ingredients, build
+from resqd.master.handover import Handover
+from resqd.master.lock import DaemonLock, remove_pidfile, write_pidfile
+from resqd.master.systemd import Notifier
+from resqd.settings import Settings
+from resqd.store.connection import ConnectionConfig
+from resqd.store.embedded import Embedded, default_url, server_binary
+from resqd.store.worker_id import WorkerId
+from resqd.wire.birth import Birth, Kind
+from resqd.worker import main as worker
+
+_log = logging.getLogger(__name__)
+
+
+def boot(settings: Settings) -> int:
+    """Run a daemon until it ends; the exit status. Errors: ResqdError, each of one clear line."""
+    if settings.app is None:
+        raise SettingsError(["RESQD_APP is not set: say where the App is, with --app MODULE:ATTR"])
+    inherited = _inherited()
+    log.configure(level=settings.log_level, format=settings.log_format, role="master")
+    for line in settings.warnings():
+        _log.warning("%s", line)
+    lock = DaemonLock(settings.control_socket.with_suffix(".lock"))
+    lock.adopt(inherited.lock) if inherited else lock.acquire()
+    server = _server(settings, inherited)
+    _close_stdin()
+    os.environ["REDIS_URL"] = server.url  # the application's own enqueues go to the same server
+    os.environ["RESQD_NAMESPACE"] = settings.namespace
+    app = load_app(settings.app)
+    warn_of_leftovers()
+    _log.info(
+        "resqd %s: %d jobs of %s, redis at %s", settings.name, len(app.jobs), settings.app, server.described
+    )
+    try:
+        if settings.pidfile is not None:
+            write_pidfile(settings.pidfile, os.getpid())
+        return _run(settings, app=app, server=server, lock=lock, inherited=inherited)
+    finally:
+        if settings.pidfile is not None:
+            remove_pidfile(settings.pidfile, os.getpid())
+        lock.release()
+
+
+@dataclass(frozen=True, slots=True)
+class _Server:
+    url: str
+    described: str
+    held: tuple[int, ...]
+
+
+def _run(
+    settings: Settings, *, app: App, server: _Server, lock: DaemonLock, inherited: Handover | None
+) -> int:
+    connection = _configured(server.url)
+    parts: dict[str, Any] = {
+        "settings": settings,
+        "app": app,
+        "connection": connection,
+        "worker_id": _worker_id(settings),
+    }
+    work = partial(_child, settings, partial(worker.run, **parts))
+    keep = partial(_child, settings, partial(housekeeper.run, **parts))
+    app.hooks.run("before_first_fork")
+    master = build(
+        Ingredients(
+            settings=settings,
+            entries={Kind.WORKER: work, Kind.PROBATION: work, Kind.HOUSEKEEPER: keep},
+            lock=lock,
+            epoch=inherited.epoch if inherited else secrets.token_hex(8),
+            before_fork=partial(app.hooks.run, "before_fork"),
+            trial=[sys.executable, "-m", "resqd", "check", "--app", settings.app or ""],
+            notifier=Notifier(environ=os.environ, pid=os.getpid(), clock=monotonic),
+            held=server.held,
+            inherited=inherited,
+            clock=monotonic,
+        )
+    )
+    gc.collect()
+    gc.freeze()  # what is imported stays shared: a later collection in a child would write to every object's header
+    return master.run()
+
+
+def _child(settings: Settings, entry: partial[int], birth: Birth) -> int:
+    """The first steps of every child: its own name in the log."""
+    role = birth.kind.value if birth.kind is Kind.HOUSEKEEPER else f"{birth.kind.value} {birth.index}"
+    log.configure(level=settings.log_level, format=settings.log_format, role=role)
+    return entry(birth)
+
+
+def _worker_id(settings: Settings) -> str:
+    """The daemon's name in Resque's registry; frozen at the start, so scaling does not change it."""
+    return WorkerId.build(
+        host=settings.host,
+        pid=os.getpid(),
+        queues=[str(spec) for spec in settings.queues],
+        worker_count=settings.worker_count,
+        thread_count=settings.thread_count,
+        jobs_per_fork=settings.jobs_per_fork,
+    ).text
+
+
+def _inherited() -> Handover | None:
+    """What this process's last program left, when this is a reload. The variable must not reach children."""
+    descriptor = os.environ.pop(handover.VARIABLE, None)
+    return handover.load(int(descriptor)) if descriptor is not None else None
+
+
+def _server(settings: Settings, inherited: Handover | None) -> _Server:
+    """The Redis to use. Without REDIS_URL it is the embedded server, which is started, or kept over a reload."""
+    held = inherited.held if inherited else ()
+    if settings.redis_url:
+        return _Server(settings.redis_url, _configured(settings.redis_url).describe(), held)
+    if server_binary() is None:
+        url, described = default_url(os.environ)
+        return _Server(url, described, held)
+    embedded = Embedded.start(environ=os.environ)
+    return _Server(embedded.url, embedded.description, (embedded.descriptor,))
+
+
+def _configured(url: str) -> ConnectionConfig:
+    try:
+        return ConnectionConfig.from_url(url)
+    except ValueError as error:
+        raise SettingsError([f"REDIS_URL: {error}"]) from error
+
+
+def _close_stdin() -> None:
+    """Nobody answers a job that reads from the terminal."""
+    null = os.open(os.devnull, os.O_RDONLY)
+    os.dup2(null, 0)
+    os.close(null)

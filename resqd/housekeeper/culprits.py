@@ -1,0 +1,55 @@
+"""What this daemon and its application want done with jobs whose process died, and how that is recorded."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+from resqd.app import App
+from resqd.errors import PayloadError
+from resqd.housekeeper.verdicts import Rule
+from resqd.settings import Settings
+from resqd.store.backends import backend_of
+from resqd.store.failures import build_record
+from resqd.store.keys import Keys
+from resqd.store.payload import Payload, decode
+from resqd.store.recovery import Convict, Held
+
+
+class Culprits:
+    """Rules and records for crashed jobs: the job's own options, else the daemon's settings."""
+
+    def __init__(self, *, settings: Settings, app: App, keys: Keys, worker_id: str) -> None:
+        self._settings = settings
+        self._app = app
+        self._keys = keys
+        self._backend = backend_of(settings.failure_backend)
+        self._worker = worker_id
+
+    def rule(self, held: Held) -> Rule:
+        """What applies to this job."""
+        payload = _decoded(held)
+        job = self._app.jobs.get(payload.job_class) if payload else None
+        on_crash = (job.options.on_crash if job else None) or self._settings.on_crash
+        most = (job.options.max_deliveries if job else None) or self._settings.max_deliveries
+        return Rule(fail=on_crash == "fail", most=most)
+
+    def convict(self, held: Held, why: str) -> Convict:
+        """The record of this job as DirtyExit, and the lists that take it."""
+        place = self._backend.place(held.queue, self._keys)
+        record = build_record(
+            raw=held.payload,
+            payload=_decoded(held),
+            exception=("DirtyExit", why),
+            backtrace=(),
+            worker=self._worker,
+            queue=held.queue,
+            failed_at=datetime.now(UTC),
+        )
+        return Convict(record, place.lists, place.member or "")
+
+
+def _decoded(held: Held) -> Payload | None:
+    try:
+        return decode(held.payload)
+    except PayloadError:
+        return None

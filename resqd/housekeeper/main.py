@@ -1,0 +1,135 @@
+"""The housekeeper's control thread: reads the channel, passes orders to the keeper, and its words up."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import os
+import random
+import selectors
+import signal
+import threading
+from collections import deque
+
+from setproctitle import setproctitle
+
+from resqd import __version__
+from resqd.app import App
+from resqd.clock import monotonic
+from resqd.errors import ChannelClosed, ProtocolError
+from resqd.housekeeper.culprits import Culprits
+from resqd.housekeeper.keeper import Duty, Keeper
+from resqd.housekeeper.recovery import Recoverer
+from resqd.settings import Settings
+from resqd.store.backoff import Backoff
+from resqd.store.connection import ConnectionConfig
+from resqd.store.health import Health
+from resqd.store.incarnation import gone
+from resqd.store.keys import Keys
+from resqd.store.recovery import Recovery
+from resqd.wire.birth import Birth
+from resqd.wire.channel import Channel
+from resqd.wire.messages import Alive, Booted, Drain, Exiting, Message, Ping, Pong, Stop
+
+_log = logging.getLogger(__name__)
+
+_NAMES = ("INT", "HUP", "TTIN", "TTOU", "PIPE", "USR1", "USR2", "QUIT")
+_IGNORED = frozenset(signal.Signals[f"SIG{name}"] for name in _NAMES)
+FAREWELL = 2.0
+"""Seconds that the good-bye to Redis may take when the daemon ends or the master is gone."""
+
+
+class Control:
+    """The housekeeper's main thread. It answers the master while Redis hangs."""
+
+    def __init__(self, *, channel: Channel, keeper: Keeper, outbox: deque[Message], news: int) -> None:
+        self._channel = channel
+        self._keeper = keeper
+        self._outbox = outbox
+        self._news = news
+        self._selector = selectors.DefaultSelector()
+        self._leaving = False
+
+    def run(self) -> str:
+        """Run until told to leave or the master is gone; the reason."""
+        thread = threading.Thread(target=self._keeper.run, name="keeper", daemon=True)
+        thread.start()
+        self._selector.register(self._channel, selectors.EVENT_READ, self._hear)
+        self._selector.register(self._news, selectors.EVENT_READ, self._speak)
+        self._channel.send(Booted())
+        reason = ""
+        while not reason:
+            for key, _ in self._selector.select():
+                reason = key.data() or reason
+        self._keeper.leave()
+        thread.join(FAREWELL)
+        self._speak()
+        return reason
+
+    def _hear(self) -> str:
+        try:
+            messages = self._channel.receive()
+        except (ChannelClosed, ProtocolError):
+            return "orphaned"
+        for message in messages:
+            if isinstance(message, Alive):
+                self._keeper.orders.put(message)
+            elif isinstance(message, Ping):
+                self._channel.send(Pong())
+            elif isinstance(message, Drain | Stop):
+                return "drained"
+        return ""
+
+    def _speak(self) -> str:
+        with contextlib.suppress(BlockingIOError):  # nothing new, or the last words after the loop
+            os.eventfd_read(self._news)
+        while self._outbox:
+            self._channel.send(self._outbox.popleft())
+        return ""
+
+
+def run(birth: Birth, *, settings: Settings, app: App, connection: ConnectionConfig, worker_id: str) -> int:
+    """Be the housekeeper: called in the forked child, returns its exit status."""
+    _settle_signals()
+    setproctitle(f"{settings.procline_prefix}resqd-{'.'.join(__version__.split('.')[:2])}: housekeeper")
+    outbox: deque[Message] = deque()
+    news = os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC)
+
+    def say(message: Message) -> None:
+        outbox.append(message)
+        os.eventfd_write(news, 1)
+
+    link, keys = connection.open(), Keys(settings.namespace)
+    recovery = Recovery(link=link, keys=keys)
+    culprits = Culprits(settings=settings, app=app, keys=keys, worker_id=worker_id)
+    recoverer = Recoverer(
+        recovery=recovery,
+        daemon=settings.daemon,
+        epoch=birth.epoch,
+        gone=gone,
+        rule=culprits.rule,
+        convict=culprits.convict,
+    )
+    keeper = Keeper(
+        duties=[Duty(settings.heartbeat_interval, lambda: _beat(recovery, settings))],
+        recover=recoverer.run,
+        suspects=lambda: recovery.suspects_waiting(settings.daemon),
+        farewell=lambda: None,
+        health=Health(where=connection.describe(), clock=monotonic),
+        backoff=Backoff(random.random),
+        say=say,
+        clock=monotonic,
+    )
+    reason = Control(channel=birth.channel, keeper=keeper, outbox=outbox, news=news).run()
+    birth.channel.send(Exiting(reason))
+    return 0
+
+
+def _beat(recovery: Recovery, settings: Settings) -> None:
+    recovery.beat(settings.daemon)
+
+
+def _settle_signals() -> None:
+    for number in _IGNORED:
+        signal.signal(number, signal.SIG_IGN)
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, {*_IGNORED, signal.SIGTERM, signal.SIGCHLD, signal.SIGCONT})

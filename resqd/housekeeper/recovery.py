@@ -1,0 +1,64 @@
+"""Recovery on this host: brings back the jobs of workers that the master knows to be dead."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+
+from resqd.housekeeper.verdicts import Rule, verdicts
+from resqd.store.incarnation import Incarnation
+from resqd.store.recovery import Convict, Held, Recovery
+from resqd.wire.messages import Alive, Death, Settled
+
+_log = logging.getLogger(__name__)
+
+
+class Recoverer:
+    """Acts on the master's account of who lives; by that state, not by notices, so none can be lost."""
+
+    def __init__(
+        self,
+        *,
+        recovery: Recovery,
+        daemon: str,
+        epoch: str,
+        gone: Callable[[Incarnation], bool],
+        rule: Callable[[Held], Rule],
+        convict: Callable[[Held, str], Convict],
+    ) -> None:
+        self._recovery = recovery
+        self._daemon = daemon
+        self._epoch = epoch
+        self._gone = gone
+        self._rule = rule
+        self._convict = convict
+
+    def run(self, alive: Alive) -> Settled:
+        """Recover every incarnation that is dead by this account. May raise a StoreError; then run it again.
+
+        An incarnation of another epoch was forked by an earlier master: it is dead when its process is.
+        """
+        deaths = {death.fork: death for death in alive.deaths}
+        for incarnation in self._recovery.incarnations(self._daemon):
+            if incarnation.epoch != self._epoch:
+                if self._gone(incarnation):
+                    self._recover(incarnation, None)
+            elif incarnation.fork <= alive.forks and incarnation.fork not in alive.alive:
+                self._recover(incarnation, deaths.get(incarnation.fork))
+        return Settled(tuple(deaths))
+
+    def _recover(self, incarnation: Incarnation, death: Death | None) -> None:
+        judged = {}
+        if death is not None:
+            held = self._recovery.inspect(incarnation, death.running)
+            judged = verdicts(death, held, rule=self._rule, convict=self._convict)
+        done = self._recovery.recover(incarnation, judged)
+        if done.requeued or done.suspected or done.convicted:
+            _log.warning(
+                "recovered the jobs of %s (pid %d): %d back to their queues, %d suspects, %d failed",
+                incarnation.id,
+                incarnation.pid,
+                done.requeued,
+                done.suspected,
+                done.convicted,
+            )

@@ -1,0 +1,157 @@
+"""Wiring the master's parts together: constructors only, nothing is forked or listened to yet."""
+
+from __future__ import annotations
+
+import selectors
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+from resqd.clock import Clock
+from resqd.master import watch
+from resqd.master.control import ControlServer
+from resqd.master.desk import Desk
+from resqd.master.handover import Handover
+from resqd.master.helm import Helm
+from resqd.master.inbox import Inbox
+from resqd.master.kills import Kills
+from resqd.master.ledger import Ledger
+from resqd.master.lock import DaemonLock
+from resqd.master.loop import Master
+from resqd.master.nursery import Nursery
+from resqd.master.plan import Fleet
+from resqd.master.reload import Reload
+from resqd.master.signals import Signals
+from resqd.master.spawner import Entry, Spawner
+from resqd.master.succession import Succession
+from resqd.master.systemd import Notifier
+from resqd.settings import Settings
+from resqd.wire.bell import Bell
+from resqd.wire.birth import Kind
+from resqd.wire.intent import Intent
+
+
+@dataclass(frozen=True, slots=True)
+class Ingredients:
+    """What the command line gives to the master."""
+
+    settings: Settings
+    entries: Mapping[Kind, Entry]
+    lock: DaemonLock
+    epoch: str
+    before_fork: Callable[[], None]
+    trial: Sequence[str]
+    notifier: Notifier
+    held: tuple[int, ...]
+    """Descriptors to keep over a reload."""
+    inherited: Handover | None
+    clock: Clock
+
+
+def build(given: Ingredients) -> Master:
+    """The master, with the children of the program that it replaces when there was one."""
+    settings, clock, inherited = given.settings, given.clock, given.inherited
+    selector = selectors.DefaultSelector()
+    signals = Signals()
+    bell = Bell(inherited.bell if inherited else None)
+    fleet = Fleet(
+        name=settings.name,
+        intent=Intent(inherited.commanded) if inherited else Intent.RUNNING,
+        worker_count=inherited.worker_count if inherited else settings.worker_count,
+        thread_count=settings.thread_count,
+        burst=settings.burst,
+    )
+    ledger = Ledger(inherited.past if inherited else (0, 0))
+    orders = Kills(settings.kill_grace)
+    helm = Helm(fleet=fleet, kills=orders, drain_timeout=settings.drain_timeout, clock=clock)
+    limits = watch.Limits(
+        boot=settings.boot_timeout,
+        hang=settings.hang_timeout,
+        hang_busy=settings.hang_busy_timeout,
+        drain=settings.drain_timeout,
+        kill_grace=settings.kill_grace,
+    )
+    spawner = Spawner(
+        entries=given.entries,
+        epoch=given.epoch,
+        bell=bell,
+        threads=settings.thread_count,
+        descriptors=lambda: [
+            *nursery.descriptors(),
+            *server.descriptors(),
+            *given.lock.descriptors(),
+            *given.notifier.descriptors(),
+            *signals.descriptors(),
+            selector.fileno(),
+        ],
+        clock=clock,
+        forks=inherited.forks if inherited else 0,
+    )
+    nursery = Nursery(
+        fleet=fleet,
+        spawner=spawner,
+        ledger=ledger,
+        bell=bell,
+        selector=selector,
+        before_fork=given.before_fork,
+        quotas=lambda _kind, _index: {},
+        clock=clock,
+    )
+    desk = Desk(
+        settings=settings,
+        fleet=fleet,
+        ledger=ledger,
+        helm=helm,
+        last_exits=nursery.last_exits,
+        started=inherited.started if inherited else clock(),
+        clock=clock,
+    )
+    desk.inbox = nursery.inbox = inbox = Inbox(
+        fleet=fleet,
+        ledger=ledger,
+        kills=orders,
+        helm=helm,
+        answers=desk,
+        limits=limits,
+        booted=nursery.booted,
+        clock=clock,
+    )
+    server = ControlServer(path=settings.control_socket, handler=desk.handle, selector=selector, clock=clock)
+    succession = Succession(
+        epoch=given.epoch,
+        spawner=spawner,
+        desk=desk,
+        helm=helm,
+        fleet=fleet,
+        ledger=ledger,
+        inbox=inbox,
+        lock=given.lock,
+        server=server,
+        bell=bell,
+        held=given.held,
+    )
+    desk.reload = reload = Reload(
+        trial=given.trial,
+        timeout=settings.boot_timeout,
+        notifier=given.notifier,
+        hand_over=succession.hand_over,
+        clock=clock,
+    )
+    if inherited:
+        succession.take_over(inherited, nursery=nursery, now=clock())
+    return Master(
+        fleet=fleet,
+        nursery=nursery,
+        helm=helm,
+        orders=orders,
+        ledger=ledger,
+        desk=desk,
+        server=server,
+        notifier=given.notifier,
+        signals=signals,
+        limits=limits,
+        selector=selector,
+        prefix=settings.procline_prefix,
+        reload=reload,
+        inherited=inherited is not None,
+        clock=clock,
+    )

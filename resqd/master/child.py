@@ -1,0 +1,96 @@
+"""The master's view of one child: what it was given, what it has said, how it ended. Not the child itself."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from resqd.errors import ChannelClosed, ProtocolError
+from resqd.wire.birth import Birth, Kind
+from resqd.wire.channel import Channel
+from resqd.wire.messages import Message, Stats
+from resqd.wire.page import Page
+
+NO_STATS = Stats(0, 0, 0, 0, 0, 0.0, "", (), ())
+
+
+@dataclass(slots=True, eq=False)
+class Child:
+    """A forked child until it is reaped. Times are the master's monotonic seconds."""
+
+    pid: int
+    kind: Kind
+    index: int
+    fork: int
+    channel: Channel
+    page: Page
+    born: float
+    heard: float
+    state: str
+    granted: int
+    quotas: dict[str, int]
+    booted: bool = False
+    near_end: bool = False
+    outdated: bool = False
+    """Forked before the last reload: it runs the old code."""
+    released: int = 0
+    exiting: str | None = None
+    stats: Stats = NO_STATS
+    cpu_percent: float = 0.0
+    stats_at: float = 0.0
+    killed_for: frozenset[int] | None = None
+    """Tokens for whose sake resqd killed this process; empty: killed for none of its jobs; None: not killed."""
+    told: str = ""
+    """The last intent that was sent down."""
+    silent_cpu: float = -1.0
+    silent_cpu_since: float = 0.0
+    hung: str = ""
+    """Shown in `status`: silent in a long call, or stopped."""
+    leave_by: float | None = None
+    """When it must be gone, once it drains or stops."""
+    relayed_at: float = 0.0
+
+    @classmethod
+    def of(cls, birth: Birth, *, pid: int, channel: Channel, now: float) -> Child:
+        """The view of a child that was just forked; `channel` is the master's end."""
+        return cls(
+            pid=pid,
+            kind=birth.kind,
+            index=birth.index,
+            fork=birth.fork,
+            channel=channel,
+            page=birth.page,
+            born=now,
+            heard=now,
+            state=birth.state,
+            told=birth.state,
+            granted=birth.slots,
+            quotas=birth.quotas,
+        )
+
+    @property
+    def working(self) -> bool:
+        """Whether it runs jobs: a worker, not the housekeeper."""
+        return self.kind is not Kind.HOUSEKEEPER
+
+    @property
+    def accepting(self) -> bool:
+        """Whether it will go on taking jobs, so that its place is filled."""
+        return not self.near_end and self.exiting is None and self.state in ("running", "paused")
+
+    @property
+    def active(self) -> int:
+        """How many jobs it may be running: slots granted less those given back."""
+        return max(0, self.granted - self.released)
+
+    def receive(self) -> list[Message] | None:
+        """The messages that have come; None when the channel is at its end or broken."""
+        try:
+            return self.channel.receive()
+        except (ChannelClosed, ProtocolError):
+            return None
+
+    @property
+    def label(self) -> str:
+        """The child as log lines name it."""
+        name = "housekeeper" if self.kind is Kind.HOUSEKEEPER else f"{self.kind.value} {self.index}"
+        return f"{name} (pid {self.pid})"

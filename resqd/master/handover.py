@@ -1,0 +1,111 @@
+"""What the master carries over an exec in place: its children and its books, as bytes in a memfd."""
+
+from __future__ import annotations
+
+import os
+import socket
+from dataclasses import asdict, dataclass, replace
+from typing import Any
+
+import msgpack
+
+from resqd.errors import ProtocolError
+from resqd.master.child import NO_STATS, Child
+from resqd.wire.birth import Kind
+from resqd.wire.channel import Channel
+from resqd.wire.messages import Death
+from resqd.wire.page import Page
+
+VARIABLE = "RESQD_HANDOVER"
+"""The environment variable that names the memfd to the next program."""
+_FORMAT = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Handover:
+    """Everything that is not to be found in the settings. Moments are of the system's monotonic clock."""
+
+    epoch: str
+    forks: int
+    started: float
+    commanded: str
+    worker_count: int
+    past: tuple[int, int]
+    lock: int
+    listener: int
+    bell: tuple[int, int, int]
+    held: tuple[int, ...]
+    """Descriptors that only have to stay open, such as the embedded server's."""
+    deaths: tuple[Death, ...]
+    children: tuple[dict[str, Any], ...]
+
+
+def describe(child: Child) -> dict[str, Any]:
+    """A child as the next program needs it; what it is told again by reports is left out."""
+    return {
+        "pid": child.pid,
+        "kind": child.kind.value,
+        "index": child.index,
+        "fork": child.fork,
+        "channel": child.channel.fileno(),
+        "page": child.page.descriptor,
+        "threads": len(child.page.cells),
+        "born": child.born,
+        "state": child.state,
+        "granted": child.granted,
+        "released": child.released,
+        "booted": child.booted,
+        "near_end": child.near_end,
+        "told": child.told,
+        "processed": child.stats.processed,
+        "failed": child.stats.failed,
+    }
+
+
+def adopt(facts: dict[str, Any], now: float) -> Child:
+    """The view of a child that the last program forked: it runs that program's code, so it is outdated."""
+    for descriptor in (facts["channel"], facts["page"]):
+        os.set_inheritable(descriptor, False)
+    return Child(
+        pid=facts["pid"],
+        kind=Kind(facts["kind"]),
+        index=facts["index"],
+        fork=facts["fork"],
+        channel=Channel(socket.socket(fileno=facts["channel"])),
+        page=Page(facts["threads"], facts["page"]),
+        born=facts["born"],
+        heard=now,
+        state=facts["state"],
+        granted=facts["granted"],
+        quotas={},
+        booted=facts["booted"],
+        near_end=facts["near_end"],
+        released=facts["released"],
+        told=facts["told"],
+        outdated=True,
+        stats=replace(NO_STATS, processed=facts["processed"], failed=facts["failed"]),
+    )
+
+
+def save(handover: Handover) -> int:
+    """Write it into a memfd that survives the exec; the descriptor."""
+    data: bytes = msgpack.packb({"format": _FORMAT, **asdict(handover)}, unicode_errors="surrogateescape")
+    descriptor = os.memfd_create("resqd-handover", 0)
+    os.write(descriptor, data)
+    os.lseek(descriptor, 0, os.SEEK_SET)
+    return descriptor
+
+
+def load(descriptor: int) -> Handover:
+    """Read what the last program saved, and close it. Errors: ProtocolError when another version wrote it."""
+    with os.fdopen(descriptor, "rb") as file:
+        facts = msgpack.unpackb(file.read(), unicode_errors="surrogateescape")
+    if facts.pop("format", None) != _FORMAT:
+        raise ProtocolError("the handover of a reload is of another format; restart instead of reloading")
+    for name in ("past", "bell", "held", "children"):
+        facts[name] = tuple(facts[name])
+    facts["deaths"] = tuple(
+        Death(**{**each, "running": tuple(each["running"]), "convicted": tuple(each["convicted"])})
+        for each in facts["deaths"]
+    )
+    return Handover(**facts)

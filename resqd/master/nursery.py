@@ -1,0 +1,151 @@
+"""Births and deaths: forks what the plan asks for, buries what the reaper finds, and tells the housekeeper."""
+
+from __future__ import annotations
+
+import logging
+import selectors
+from collections import defaultdict
+from collections.abc import Callable
+
+from resqd.clock import Clock
+from resqd.master.child import Child
+from resqd.master.inbox import Inbox
+from resqd.master.ledger import Ledger
+from resqd.master.obituary import death, died_at_boot, epitaph, in_order
+from resqd.master.plan import Fleet, Fork
+from resqd.master.reaper import Exit, reap
+from resqd.master.respawn import FIRST, Respawn
+from resqd.master.spawner import Spawner
+from resqd.wire.bell import Bell
+from resqd.wire.birth import Kind
+from resqd.wire.messages import Alive
+
+_log = logging.getLogger(__name__)
+
+ALIVE_EVERY = 2.0
+"""Seconds between two accounts of the living to the housekeeper while nobody has died."""
+
+
+class Nursery:
+    """Owns the fleet's list of children. `fleet.children` changes here and nowhere else."""
+
+    def __init__(
+        self,
+        *,
+        fleet: Fleet,
+        spawner: Spawner,
+        ledger: Ledger,
+        bell: Bell,
+        selector: selectors.BaseSelector,
+        before_fork: Callable[[], None],
+        quotas: Callable[[Kind, int], dict[str, int]],
+        clock: Clock,
+    ) -> None:
+        self.last_exits: dict[int, str] = {}
+        self.inbox: Inbox | None = None
+        self._fleet = fleet
+        self._spawner = spawner
+        self._ledger = ledger
+        self._bell = bell
+        self._selector = selector
+        self._before_fork = before_fork
+        self._quotas = quotas
+        self._clock = clock
+        self._children: list[Child] = []
+        self._respawns: defaultdict[tuple[Kind, int], Respawn] = defaultdict(Respawn)
+        self._alive_at = 0.0
+        fleet.children = self._children
+
+    def descriptors(self) -> list[int]:
+        """What a forked child must close: the master's ends of all channels, and all pages."""
+        return [descriptor for c in self._children for descriptor in (c.channel.fileno(), c.page.descriptor)]
+
+    def fork(self, order: Fork) -> None:
+        """Fork a child. A system without room for one makes the place wait; the others go on."""
+        self._before_fork()
+        try:
+            child = self._spawner.spawn(
+                kind=order.kind,
+                index=order.index,
+                state=self._fleet.intent.value,
+                slots=order.slots,
+                quotas=self._quotas(order.kind, order.index),
+            )
+        except OSError as error:
+            _log.error("cannot fork a %s: %s; trying again in %g s", order.kind.value, error.strerror, FIRST)
+            self._fleet.ready_at[order.kind, order.index] = self._clock() + FIRST
+            return
+        self._children.append(child)
+        self._selector.register(child.channel, selectors.EVENT_READ, child)
+        _log.debug("forked %s", child.label)
+
+    def adopt(self, child: Child) -> None:
+        """Take over a child that this process forked before it execed itself."""
+        self._children.append(child)
+        self._selector.register(child.channel, selectors.EVENT_READ, child)
+
+    def booted(self, child: Child) -> None:
+        """A child is ready: its place may be refilled at once when it dies."""
+        self._respawns[child.kind, child.index].good()
+
+    def reap(self) -> None:
+        """Bury the children that have died. Their last messages are read first: a good-bye may be among them."""
+        for end in reap([child.pid for child in self._children]):
+            child = next(child for child in self._children if child.pid == end.pid)
+            self.hear(child)
+            self._bury(child, end)
+
+    def hear(self, child: Child) -> None:
+        """Read what a child has sent; its end of file says nothing that the reaper does not say better."""
+        from_child = child.receive()
+        if from_child is None:
+            self._deafen(child)
+        for message in from_child or ():
+            if self.inbox is not None:
+                self.inbox.take(child, message)
+
+    def tell_alive(self, now: float) -> None:
+        """Tell the housekeeper who lives and who died how: at once after a death, else every ALIVE_EVERY."""
+        if now < self._alive_at or self.inbox is None:
+            return
+        workers = tuple(child.fork for child in self._children if child.working)
+        alive = Alive(self._spawner.forks, workers, tuple(self.inbox.deaths.values()))
+        for child in self._children:
+            if not child.working and child.booted:
+                child.channel.send(alive)
+                self._alive_at = now + ALIVE_EVERY
+
+    @property
+    def alive_at(self) -> float:
+        """When `tell_alive` has something to do."""
+        return self._alive_at
+
+    def _deafen(self, child: Child) -> None:
+        if child.channel.fileno() in self._selector.get_map():
+            self._selector.unregister(child.channel)
+
+    def _bury(self, child: Child, end: Exit) -> None:
+        now = self._clock()
+        said = epitaph(child, end, lived=now - child.born)
+        (_log.debug if in_order(child) else _log.warning)("%s", said)
+        place = (child.kind, child.index)
+        if child.kind is Kind.WORKER:
+            self.last_exits[child.index] = said
+        if died_at_boot(child):
+            pause = self._respawns[place].failed()
+            self._fleet.ready_at[place] = now + pause
+            _log.error("%s died at boot; next try in %g s", child.label, pause)
+        self._mourn(child, end)
+        self._deafen(child)
+        self._children.remove(child)
+        self._ledger.buried(child.fork)
+        self._bell.set_idle(child.fork, idle=False)
+        child.channel.close()
+        child.page.close()
+
+    def _mourn(self, child: Child, end: Exit) -> None:
+        last_words = death(child, end)
+        if last_words is not None and self.inbox is not None:
+            self.inbox.deaths[child.fork] = last_words
+            self._fleet.unsettled = True
+            self._alive_at = 0.0

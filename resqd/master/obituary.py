@@ -1,0 +1,47 @@
+"""A dead child's meaning: was its end in order, and what must be said of the jobs that were on its threads. Pure."""
+
+from __future__ import annotations
+
+from resqd.master.child import Child
+from resqd.master.reaper import Exit
+from resqd.wire.birth import Kind
+from resqd.wire.messages import Death
+
+
+def in_order(child: Child) -> bool:
+    """Whether the child said good-bye: what it held is settled in Redis, or given back on purpose."""
+    return child.exiting is not None and child.killed_for is None
+
+
+def died_at_boot(child: Child) -> bool:
+    """Whether the child died before it could take a job; forking it again at once would only spin."""
+    return not child.booted and child.killed_for is None
+
+
+def death(child: Child, end: Exit) -> Death | None:
+    """The last words for recovery; None where there is nothing to recover.
+
+    Jobs are blamed for a death that resqd did not cause. Where resqd killed the process, only the
+    jobs for whose sake it did so are convicted, and the others go back uncharged.
+    """
+    if not child.working or in_order(child):
+        return None
+    running = child.page.running()
+    convicted = tuple(token for token in running if child.killed_for and token in child.killed_for)
+    return Death(
+        fork=child.fork,
+        pid=child.pid,
+        running=running,
+        convicted=convicted,
+        blamed=child.killed_for is None,
+        probation=child.kind is Kind.PROBATION,
+        reason=str(end),
+    )
+
+
+def epitaph(child: Child, end: Exit, *, lived: float) -> str:
+    """The log line: which child, how it ended, after how long, with how many jobs on its threads."""
+    if in_order(child):
+        return f"{child.label} ended: {child.exiting}, after {lived:.1f} s and {child.stats.processed} jobs"
+    running = len(child.page.running())
+    return f"{child.label} {end} after {lived:.1f} s, with {running} jobs on its threads"

@@ -1,0 +1,187 @@
+"""What the master should do next: pure policy, from the fleet's state and the time to a list of actions."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+
+from resqd.master.child import Child
+from resqd.wire.birth import Kind
+from resqd.wire.intent import Intent
+
+PROBATION_AT_ONCE = 2
+"""How many suspects are rerun at the same time, each alone in its process."""
+
+
+@dataclass(frozen=True, slots=True)
+class Fork:
+    """Fork a child for this place."""
+
+    kind: Kind
+    index: int
+    slots: int
+
+
+@dataclass(frozen=True, slots=True)
+class Grant:
+    """Let a worker run so many jobs at once."""
+
+    child: Child
+    slots: int
+
+
+@dataclass(frozen=True, slots=True)
+class Tell:
+    """Send a child the intent that it should follow."""
+
+    child: Child
+    intent: Intent
+
+
+@dataclass(frozen=True, slots=True)
+class Finish:
+    """All is done: leave."""
+
+
+Action = Fork | Grant | Tell | Finish
+
+
+@dataclass(slots=True)
+class Fleet:
+    """All that a plan looks at."""
+
+    name: str
+    intent: Intent
+    worker_count: int
+    thread_count: int
+    burst: bool
+    children: Sequence[Child] = ()
+    ready_at: dict[tuple[Kind, int], float] = field(default_factory=dict)
+    """Before these times a place must stay empty: its last child died at boot, or fork failed."""
+    done: set[int] = field(default_factory=set)
+    """Places whose worker found its queues empty in a burst."""
+    unsettled: bool = False
+    """Whether jobs of dead workers are not back in their queues yet."""
+    suspects: int = 0
+
+    def workers(self, index: int) -> list[Child]:
+        """The workers at a place, oldest first: at the most one going, one current, one made ready."""
+        return sorted(
+            (child for child in self.children if child.kind is Kind.WORKER and child.index == index),
+            key=lambda child: child.fork,
+        )
+
+    @property
+    def leaving(self) -> bool:
+        """Whether the daemon is on its way out."""
+        return self.intent in (Intent.DRAINING, Intent.STOPPING)
+
+
+def plan(fleet: Fleet, now: float) -> list[Action]:
+    """The actions that bring the fleet nearer to what is meant."""
+    return [
+        *_forks(fleet, now),
+        *_grants(fleet),
+        *_tells(fleet),
+        *_rolls(fleet),
+        *_finish(fleet),
+    ]
+
+
+def next_at(fleet: Fleet, now: float) -> float | None:
+    """When a place that waits may be filled."""
+    return min((at for at in fleet.ready_at.values() if at > now), default=None)
+
+
+def _forks(fleet: Fleet, now: float) -> Iterable[Fork]:
+    if _missing_housekeeper(fleet) and _may_fork(fleet, Kind.HOUSEKEEPER, 0, now):
+        yield Fork(Kind.HOUSEKEEPER, 0, 0)
+    if fleet.leaving:
+        return
+    for index in range(fleet.worker_count):
+        filled = index in fleet.done or any(child.accepting for child in fleet.workers(index))
+        if not filled and _may_fork(fleet, Kind.WORKER, index, now):
+            yield Fork(Kind.WORKER, index, _room(fleet, index))
+    yield from _probation(fleet, now)
+
+
+def _missing_housekeeper(fleet: Fleet) -> bool:
+    if any(child.kind is Kind.HOUSEKEEPER for child in fleet.children):
+        return False
+    return not _over(fleet) or fleet.unsettled
+
+
+def _may_fork(fleet: Fleet, kind: Kind, index: int, now: float) -> bool:
+    return now >= fleet.ready_at.get((kind, index), now)
+
+
+def _probation(fleet: Fleet, now: float) -> Iterable[Fork]:
+    if fleet.intent is not Intent.RUNNING:
+        return
+    busy = {child.index for child in fleet.children if child.kind is Kind.PROBATION}
+    free = [index for index in range(PROBATION_AT_ONCE) if index not in busy]
+    for index in free[: max(0, fleet.suspects - len(busy))]:
+        if _may_fork(fleet, Kind.PROBATION, index, now):
+            yield Fork(Kind.PROBATION, index, 1)
+
+
+def _room(fleet: Fleet, index: int) -> int:
+    return max(0, fleet.thread_count - sum(child.active for child in fleet.workers(index)))
+
+
+def _grants(fleet: Fleet) -> Iterable[Grant]:
+    """Hand the slots that older workers of a place have given back to its newest one."""
+    for index in range(fleet.worker_count):
+        workers = fleet.workers(index)
+        if len(workers) > 1 or (workers and workers[0].granted < fleet.thread_count):
+            newest = workers[-1]
+            room = fleet.thread_count - sum(child.active for child in workers[:-1])
+            if newest.accepting and room > newest.granted:
+                yield Grant(newest, room)
+
+
+def _tells(fleet: Fleet) -> Iterable[Tell]:
+    """Keep every worker at the daemon's intent; one beyond the scale drains."""
+    for child in fleet.children:
+        rolling = child.outdated and child.told == Intent.DRAINING.value and not fleet.leaving
+        if not child.working or child.exiting is not None or rolling:
+            continue
+        beyond = child.kind is Kind.WORKER and child.index >= fleet.worker_count
+        intent = Intent.DRAINING if beyond and not fleet.leaving else fleet.intent
+        if child.told != intent.value:
+            yield Tell(child, intent)
+
+
+def _rolls(fleet: Fleet) -> Iterable[Tell]:
+    """After a reload: drain one child of the old code, when every place has a worker that is up and working."""
+    if fleet.leaving or not any(child.outdated for child in fleet.children):
+        return
+    places = [fleet.workers(index) for index in range(fleet.worker_count)]
+    if not all(
+        any(child.booted and child.accepting and child.granted for child in place) for place in places
+    ):
+        return
+    outdated = [child for child in fleet.children if child.outdated and child.told != Intent.DRAINING.value]
+    rolling = [child for child in fleet.children if child.outdated and child.told == Intent.DRAINING.value]
+    if outdated and not rolling:
+        yield Tell(min(outdated, key=lambda child: (child.working, child.index, child.fork)), Intent.DRAINING)
+
+
+def _over(fleet: Fleet) -> bool:
+    """Whether no worker is left and none should come."""
+    if any(child.working for child in fleet.children):
+        return False
+    if fleet.leaving:
+        return True
+    return fleet.burst and len(fleet.done) >= fleet.worker_count and not fleet.suspects
+
+
+def _finish(fleet: Fleet) -> Iterable[Action]:
+    if not _over(fleet) or fleet.unsettled:
+        return
+    housekeepers = [child for child in fleet.children if child.kind is Kind.HOUSEKEEPER]
+    for child in housekeepers:
+        if child.told != Intent.DRAINING.value:
+            yield Tell(child, Intent.DRAINING)
+    if not housekeepers:
+        yield Finish()

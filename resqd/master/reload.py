@@ -1,0 +1,117 @@
+"""Reload: try the new code in a throw-away process, and where it imports, exec the master in place."""
+
+from __future__ import annotations
+
+import logging
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable, Mapping, Sequence
+from typing import IO, Any, Protocol
+
+from resqd.clock import Clock
+from resqd.master.handover import VARIABLE
+from resqd.master.signals import HANDLED
+from resqd.master.systemd import Notifier
+
+_log = logging.getLogger(__name__)
+
+LOOK_EVERY = 0.05
+"""Seconds between two looks at the trial."""
+
+
+class Asked(Protocol):
+    """Who asked for the reload, when it was resqctl."""
+
+    def reply(self, reply: Mapping[str, Any]) -> None:
+        """Answer."""
+
+
+class Reload:
+    """At the most one reload at a time. `trial` is the command that imports the application and exits 0.
+
+    `hand_over` makes everything that must live on inheritable, and gives the descriptor that names it.
+    """
+
+    def __init__(
+        self,
+        *,
+        trial: Sequence[str],
+        timeout: float,
+        notifier: Notifier,
+        hand_over: Callable[[], int],
+        clock: Clock,
+    ) -> None:
+        self._trial = trial
+        self._timeout = timeout
+        self._notifier = notifier
+        self._hand_over = hand_over
+        self._clock = clock
+        self._process: subprocess.Popen[bytes] | None = None
+        self._output: IO[bytes] | None = None
+        self._asked: Asked | None = None
+        self._until = 0.0
+
+    def begin(self, asked: Asked | None) -> None:
+        """Start the trial. A second wish while one is under way is refused."""
+        if self._process is not None:
+            _answer(asked, "a reload is under way already")
+            return
+        self._notifier.reloading()
+        self._asked = asked
+        self._until = self._clock() + self._timeout
+        self._output = tempfile.TemporaryFile()  # noqa: SIM115 - it lives as long as the trial
+        try:
+            self._process = subprocess.Popen(  # noqa: S603 - this very program
+                self._trial, stdin=subprocess.DEVNULL, stdout=self._output, stderr=subprocess.STDOUT
+            )
+        except OSError as error:
+            self._refuse(f"cannot start a process: {error.strerror}")
+
+    def next_at(self) -> float | None:
+        """When `tick` has something to do."""
+        return self._clock() + LOOK_EVERY if self._process else None
+
+    def tick(self, now: float) -> None:
+        """Look at the trial; when it went well, this does not return."""
+        if self._process is None:
+            return
+        status = self._process.poll()
+        if status is None and now >= self._until:
+            self._process.kill()
+            self._process.wait()
+            self._refuse(f"the new code was not imported within {self._timeout:g} s")
+        elif status == 0:
+            self._exec()
+        elif status is not None:
+            self._refuse(self._last_line() or f"the trial exited with status {status}")
+
+    def _last_line(self) -> str:
+        if self._output is None:
+            return ""
+        self._output.seek(0)
+        lines = self._output.read().decode("utf-8", "replace").strip().splitlines()
+        self._output.close()
+        return lines[-1] if lines else ""
+
+    def _refuse(self, why: str) -> None:
+        _log.error("not reloaded, nothing changes: %s", why)
+        self._process = None
+        self._notifier.ready()
+        _answer(self._asked, why)
+
+    def _exec(self) -> None:
+        _log.info("the new code imports; reloading in place")
+        if self._asked is not None:
+            self._asked.reply({"ok": True, "pid": os.getpid()})
+        # Until the next program's handlers stand, a signal must wait: by default it would end the process.
+        signal.pthread_sigmask(signal.SIG_BLOCK, HANDLED)
+        environ = os.environ | {VARIABLE: str(self._hand_over())}
+        os.execve(sys.executable, [sys.executable, *sys.orig_argv[1:]], environ)  # noqa: S606 - this very program
+
+
+def _answer(asked: Asked | None, why: str) -> None:
+    if asked is not None:
+        asked.reply({"ok": False, "error": why})

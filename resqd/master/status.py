@@ -1,0 +1,61 @@
+"""What `resqctl status` shows: a plain dict from the master's views."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from resqd.master.child import Child
+from resqd.wire.birth import Kind
+from resqd.wire.messages import Running
+
+
+def worker_status(child: Child, *, jobs_per_fork: int, last_exit: str | None, now: float) -> dict[str, Any]:
+    """One worker process."""
+    return {
+        "index": child.index,
+        "kind": child.kind.value,
+        "pid": child.pid,
+        "state": child.state if child.booted else "booting",
+        "booted": child.booted,
+        "uptime_s": round(now - child.born, 3),
+        "jobs_done": child.stats.processed,
+        "jobs_per_fork": 1 if child.kind is Kind.PROBATION else jobs_per_fork,
+        "rss_bytes": child.stats.rss_bytes,
+        "cpu_percent": round(child.cpu_percent, 1),
+        "redis": child.stats.redis,
+        "hung": child.hung or None,
+        "threads": _threads(child, now),
+        "last_exit": last_exit,
+    }
+
+
+def housekeeper_status(child: Child | None, *, redis: str, since: float, now: float) -> dict[str, Any]:
+    """The housekeeper, and how Redis is; `since` is seconds ago."""
+    return {
+        "pid": child.pid if child else None,
+        "state": "missing" if child is None else child.state if child.booted else "booting",
+        "redis": redis,
+        "since": round(max(0.0, now - since), 3),
+    }
+
+
+def busy_threads(children: Sequence[Child]) -> int:
+    """How many job threads run a job now, by the shared pages."""
+    return sum(len(child.page.running()) for child in children if child.working)
+
+
+def _threads(child: Child, now: float) -> list[dict[str, Any]]:
+    jobs: Mapping[int, Running] = {job.thread: job for job in child.stats.running}
+    return [{"index": index, "job": _job(jobs.get(index), now)} for index in range(len(child.page.cells))]
+
+
+def _job(job: Running | None, now: float) -> dict[str, Any] | None:
+    if job is None:
+        return None
+    return {
+        "id": job.job_id,
+        "class": job.job_class,
+        "queue": job.queue,
+        "running_s": round(max(0.0, now - job.since), 3),
+    }

@@ -1,0 +1,86 @@
+"""Giving the fleet to the program that replaces this one in place, and taking it from the one before."""
+
+from __future__ import annotations
+
+import os
+
+from resqd.master import handover
+from resqd.master.control import ControlServer
+from resqd.master.desk import Desk
+from resqd.master.handover import Handover
+from resqd.master.helm import Helm
+from resqd.master.inbox import Inbox
+from resqd.master.ledger import Ledger
+from resqd.master.lock import DaemonLock
+from resqd.master.nursery import Nursery
+from resqd.master.plan import Fleet
+from resqd.master.spawner import Spawner
+from resqd.wire.bell import Bell
+
+
+class Succession:
+    """Knows every part of the master that outlives a reload."""
+
+    def __init__(
+        self,
+        *,
+        epoch: str,
+        spawner: Spawner,
+        desk: Desk,
+        helm: Helm,
+        fleet: Fleet,
+        ledger: Ledger,
+        inbox: Inbox,
+        lock: DaemonLock,
+        server: ControlServer,
+        bell: Bell,
+        held: tuple[int, ...],
+    ) -> None:
+        self._epoch = epoch
+        self._spawner = spawner
+        self._desk = desk
+        self._helm = helm
+        self._fleet = fleet
+        self._ledger = ledger
+        self._inbox = inbox
+        self._lock = lock
+        self._server = server
+        self._bell = bell
+        self._held = held
+
+    def hand_over(self) -> int:
+        """Make all descriptors that live on inheritable; the descriptor of the saved handover."""
+        children = [handover.describe(child) for child in self._fleet.children]
+        kept = [*self._bell.descriptors, *self._held]
+        for facts in children:
+            kept += [facts["channel"], facts["page"]]
+        for descriptor in kept:
+            os.set_inheritable(descriptor, True)
+        return handover.save(
+            Handover(
+                epoch=self._epoch,
+                forks=self._spawner.forks,
+                started=self._desk.started,
+                commanded=self._helm.commanded.value,
+                worker_count=self._fleet.worker_count,
+                past=self._ledger.past,
+                lock=self._lock.hand_over(),
+                listener=self._server.hand_over(),
+                bell=self._bell.descriptors,
+                held=self._held,
+                deaths=tuple(self._inbox.deaths.values()),
+                children=tuple(children),
+            )
+        )
+
+    def take_over(self, inherited: Handover, *, nursery: Nursery, now: float) -> None:
+        """Adopt the children and the listening socket of the program before."""
+        self._inbox.deaths.update({death.fork: death for death in inherited.deaths})
+        self._fleet.unsettled = bool(inherited.deaths)
+        self._server.adopt(inherited.listener)
+        for facts in inherited.children:
+            child = handover.adopt(facts, now)
+            nursery.adopt(child)
+            self._ledger.report(child.fork, child.stats)
+        for descriptor in (*inherited.bell, *inherited.held):
+            os.set_inheritable(descriptor, False)

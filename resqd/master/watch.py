@@ -1,0 +1,117 @@
+"""Who is silent, late or overdue: pure decisions from the children's views and the time."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from resqd.master.child import Child
+
+PING_AFTER = 5.0
+"""Seconds of silence after which a child is pinged and its CPU time looked at."""
+LOOK_EVERY = 1.0
+"""Seconds between two looks at all children."""
+CPU_NOISE = 0.02
+"""Seconds of CPU time that a hung process may still use between two looks."""
+STOP_MARGIN = 1.5
+"""Seconds past KILL_GRACE that a stopping child may take to record the jobs that it killed."""
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """The settings that bound a child's silence and its leave, in seconds; `hang_busy` 0 means never."""
+
+    boot: float
+    hang: float
+    hang_busy: float
+    drain: float
+    kill_grace: float
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """What the kernel says of a process: CPU seconds so far, and whether it is stopped (SIGSTOP)."""
+
+    cpu_seconds: float
+    stopped: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Ping:
+    """Ask the child for a sign of life."""
+
+    child: Child
+
+
+@dataclass(frozen=True, slots=True)
+class Stop:
+    """A drain took too long: go on as after TERM."""
+
+    child: Child
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
+class Kill:
+    """Kill the process. `for_jobs`: the jobs on its threads are what was to be killed."""
+
+    child: Child
+    why: str
+    for_jobs: bool = False
+    blamed: bool = False
+
+
+Verdict = Ping | Stop | Kill
+
+
+def leave_by(state: str, limits: Limits, now: float) -> float | None:
+    """When a child that is in this state now must be gone."""
+    if state == "draining":
+        return now + limits.drain
+    if state == "stopping":
+        return now + limits.kill_grace + STOP_MARGIN
+    return None
+
+
+def overdue(child: Child, limits: Limits, now: float) -> Verdict | None:
+    """What to do with a child that is late: at boot, at draining, at stopping."""
+    if not child.booted and now - child.born >= limits.boot:
+        return Kill(child, f"was not ready within {limits.boot:g} s")
+    if child.leave_by is None or now < child.leave_by:
+        return None
+    if child.state == "draining" and child.working:
+        return Stop(child, f"did not drain within {limits.drain:g} s")
+    return Kill(child, "did not stop in time", for_jobs=True)
+
+
+def silent(children: Iterable[Child], now: float) -> list[Child]:
+    """The children to look at more closely; the others' silence is forgotten."""
+    quiet = []
+    for child in children:
+        if now - child.heard >= PING_AFTER:
+            quiet.append(child)
+        else:
+            child.silent_cpu, child.hung = -1.0, ""
+    return quiet
+
+
+def judge(child: Child, look: Look, limits: Limits, now: float) -> Verdict:
+    """What to do with a silent child.
+
+    Silence while the CPU time grows is a long call that holds the GIL, not a hang: it is shown, and
+    ends only on command or after the limit for it. Silence with the CPU time standing still is a hang.
+    """
+    if look.cpu_seconds - child.silent_cpu > CPU_NOISE:
+        child.silent_cpu, child.silent_cpu_since = (
+            look.cpu_seconds,
+            child.heard if child.silent_cpu < 0 else now,
+        )
+    still_for = now - child.silent_cpu_since
+    silent_for = now - child.heard
+    child.hung = f"{'stopped' if look.stopped else 'silent'} for {silent_for:.0f} s"
+    if still_for >= limits.hang:
+        why = f"was {'stopped' if look.stopped else 'silent and idle'} for {still_for:.0f} s"
+        return Kill(child, why, blamed=not look.stopped)
+    if 0 < limits.hang_busy <= silent_for:
+        return Kill(child, f"was silent and busy for {silent_for:.0f} s", blamed=True)
+    return Ping(child)

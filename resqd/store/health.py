@@ -1,0 +1,37 @@
+"""How Redis is, as one owner sees it: said once when it goes wrong, once when it is over."""
+
+from __future__ import annotations
+
+import logging
+
+from resqd.clock import Clock
+from resqd.errors import StoreError
+
+_log = logging.getLogger(__name__)
+OK = "ok"
+
+
+class Health:
+    """The last word about Redis: `text` is "ok" or the error, `since` the clock's seconds of its beginning."""
+
+    def __init__(self, *, where: str, clock: Clock) -> None:
+        self._where = where
+        self._clock = clock
+        self.text = OK
+        self.since = clock()
+
+    def good(self) -> None:
+        """Note an answer."""
+        if self.text != OK:
+            _log.info("redis at %s is back after %.1f s", self._where, self._clock() - self.since)
+            self._turn(OK)
+
+    def bad(self, error: StoreError) -> None:
+        """Note a failure; it is logged when it differs from the last one."""
+        if self.text != str(error):
+            _log.warning("redis at %s: %s; trying again", self._where, error)
+            self._turn(str(error))
+
+    def _turn(self, text: str) -> None:
+        self.text = text
+        self.since = self._clock()

@@ -1,0 +1,146 @@
+"""A job thread: takes a reservation, runs the job, appends the outcome. It keeps no books."""
+
+from __future__ import annotations
+
+import time
+from collections import deque
+from collections.abc import Mapping
+from queue import Empty, SimpleQueue
+from typing import NamedTuple, Protocol
+
+from resqd.errors import DirtyExit, JobInterrupt, UnknownJob
+from resqd.job import Job, bind_thread
+from resqd.store.inflight import Failure, Reservation
+from resqd.store.payload import Payload, decode
+from resqd.worker.interrupt import Slot
+from resqd.worker.mandate import Wake
+
+
+class Done(NamedTuple):
+    """A job that succeeded, with its times: only made when metrics are wanted, else the bare token stands for it."""
+
+    token: int
+    payload: Payload
+    began: float
+    ended: float
+
+
+class Failed(NamedTuple):
+    """A job that did not succeed, with what is to be recorded of it."""
+
+    token: int
+    payload: Payload | None
+    failure: Failure
+    began: float
+    ended: float
+
+
+Outcome = int | Done | Failed
+
+
+class Mark:
+    """What may stand between reservations in the buffer: HALF rings the fetcher, LAST ends a thread."""
+
+
+HALF = Mark()
+LAST = Mark()
+Buffer = SimpleQueue[Reservation | Mark]
+
+
+class Report(Protocol):
+    """Makes the failure record of a job."""
+
+    def __call__(
+        self, token: int, *, queue: str, raw: bytes, payload: Payload | None, error: BaseException
+    ) -> Failure:
+        """The record, and the lists that it goes to."""
+
+
+class Executor:
+    """Runs jobs on one thread until it takes LAST.
+
+    The interrupt may strike anywhere between `slot.begin` and the end of `slot.close`, and nowhere
+    else; so all of it stands in one `try`, and an outcome that was already there is kept.
+    """
+
+    def __init__(
+        self,
+        *,
+        index: int,
+        buffer: Buffer,
+        outcomes: deque[Outcome],
+        cells: memoryview,
+        wake: Wake,
+        jobs: Mapping[str, Job[..., object]],
+        timed: bool,
+        report: Report,
+    ) -> None:
+        self.index = index
+        self.slot = Slot()
+        self._buffer = buffer
+        self._outcomes = outcomes
+        self._cells = cells
+        self._wake = wake
+        self._jobs = jobs
+        self._timed = timed
+        self._report = report
+
+    def run(self, thread_id: int) -> None:
+        """Run jobs; `thread_id` is this thread's identifier, by which it can be interrupted."""
+        self.slot.thread_id = thread_id
+        bind_thread(self.slot)
+        while (item := self._next()) is not LAST:
+            if isinstance(item, Mark):
+                self._wake.ring()
+            else:
+                self._step(item)
+
+    def _next(self) -> Reservation | Mark:
+        try:
+            return self._buffer.get_nowait()
+        except Empty:
+            self._wake.ring()  # this thread is about to idle
+            return self._buffer.get()
+
+    def _step(self, reservation: Reservation) -> None:
+        token, queue, raw = reservation
+        slot = self.slot
+        outcome: Outcome | None = None
+        self._cells[self.index] = token
+        try:
+            slot.begin(token, queue)
+            outcome = self._perform(token, queue, raw)
+            slot.close()
+        except JobInterrupt:
+            slot.close_surely()
+            if outcome is None:
+                outcome = self._failed(token, queue, raw, DirtyExit("Job was killed"))
+        slot.payload = None
+        self._outcomes.append(outcome)
+        self._cells[self.index] = 0
+        if self._wake.armed:
+            self._wake.ring()
+
+    def _perform(self, token: int, queue: str, raw: bytes) -> Outcome:
+        slot = self.slot
+        try:
+            slot.payload = payload = decode(raw)
+            job = self._jobs.get(payload.job_class)
+            if job is None:
+                raise UnknownJob(f"no job is registered as {payload.job_class!r}")  # noqa: TRY301 - one way out
+            if job.plain:
+                job.perform(*payload.args)
+            else:
+                job.run(payload.args)
+        except JobInterrupt:
+            raise
+        except BaseException as error:  # noqa: BLE001 - the job's boundary: whatever it raises is its failure
+            return self._failed(token, queue, raw, DirtyExit("Job was killed") if slot.cancelled else error)
+        if self._timed:
+            return Done(token, payload, slot.since, time.monotonic())
+        return token
+
+    def _failed(self, token: int, queue: str, raw: bytes, error: BaseException) -> Outcome:
+        payload = self.slot.payload
+        failure = self._report(token, queue=queue, raw=raw, payload=payload, error=error)
+        return Failed(token, payload, failure, self.slot.since, time.monotonic())

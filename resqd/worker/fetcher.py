@@ -1,0 +1,281 @@
+"""The fetcher: the only thread of a worker that talks to Redis. It reserves, acknowledges and returns in batches."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+
+from resqd.clock import Clock
+from resqd.errors import Fenced, StoreError, StoreRefused
+from resqd.store.connection import Backoff
+from resqd.store.health import Health
+from resqd.store.inflight import Exchanged, Inflight, Outbox, Return, Want
+from resqd.wire.bell import Bell
+from resqd.worker.executor import Done, Failed
+from resqd.worker.holdings import Holdings
+from resqd.worker.mandate import Mandate, Wake
+from resqd.worker.prefetch import STUCK_AFTER, Prefetch
+from resqd.worker.sleeper import Sleeper
+from resqd.worker.sources import Sources
+
+_log = logging.getLogger(__name__)
+
+ACK_AFTER = 0.005
+"""Seconds after which an outcome is acknowledged though all threads still have work."""
+POLL_MOST = 5.0
+"""Seconds between two looks at empty queues while the doorbell works."""
+FOREVER = 3600.0
+SUCCESSOR_AHEAD = 0.5
+"""Seconds of work before its last permit at which a worker asks for a successor."""
+
+
+class Fetcher:
+    """Keeps the threads of one worker in work and Redis informed, until it may end; `run` says why it ended.
+
+    `mandate`, `slots` and `sources.quotas` are set by the control thread, which rings `wake` after;
+    `health`, `processed`, `failed` and `reserved` are read by it. Each is written by one thread only.
+    """
+
+    def __init__(
+        self,
+        *,
+        inflight: Inflight,
+        holdings: Holdings,
+        sources: Sources,
+        sleeper: Sleeper,
+        wake: Wake,
+        bell: Bell,
+        health: Health,
+        backoff: Backoff,
+        threads: int,
+        permits: int | None,
+        interval: float,
+        told: Callable[[Done | Failed], None],
+        news: Callable[[], None],
+        clock: Clock,
+    ) -> None:
+        self.mandate = Mandate.RESERVE
+        self.slots = 0
+        self.sources = sources
+        self.health = health
+        self.processed = 0
+        self.failed = 0
+        self.reserved = 0
+        self.near_end = False
+        self._inflight = inflight
+        self._holdings = holdings
+        self._sleeper = sleeper
+        self._wake = wake
+        self._bell = bell
+        self._backoff = backoff
+        self._threads = threads
+        self._permits = permits
+        self._interval = interval
+        self._told = told
+        self._news = news
+        self._clock = clock
+        self._prefetch = Prefetch(measured_at=clock())
+        self._outbox = Outbox()
+        self._unsure = False  # an exchange failed: jobs may be ours whose names we have not heard
+        self._closed = False  # LAST marks are in the buffer
+        self._empty = False  # the last reserve found less than it wanted
+        self._rung = False
+        self._poll_every = interval
+        self._poll_at = self._retry_at = 0.0
+        self._moved_at = clock()  # when a job last began or ended
+        self._oldest: float | None = None  # since when an outcome waits to be acknowledged
+
+    def run(self) -> str:
+        """Register, work, unregister: recycled, burst, left, abandoned or fenced."""
+        try:
+            self._persist(self._inflight.register)
+            while (reason := self._ending()) is None:
+                self._round()
+            self._persist(self._inflight.close)
+        except Fenced as error:
+            _log.error("%s; its jobs were recovered, this worker gives way to a new one", error)
+            return "fenced"
+        finally:
+            self._sleeper.close()
+        return reason
+
+    def _round(self) -> None:
+        self._collect()
+        self._give_back()
+        want = self._want()
+        if self._due(want):
+            self._exchange(want)
+        else:
+            self._sleep(want)
+
+    def _ending(self) -> str | None:
+        """Why the fetcher may end now: nothing is held, nothing is left to tell."""
+        if len(self._holdings) or self._holdings.outcomes or self._outbox or self._unsure:
+            return None
+        if self.mandate is Mandate.ABANDON:
+            return "abandoned"
+        if self.mandate is Mandate.LEAVE:
+            return "left"
+        if self._permits == 0:
+            return "recycled"
+        if self._interval == 0 and self._empty and self.mandate is Mandate.RESERVE:
+            return "burst"
+        return None
+
+    def _collect(self) -> None:
+        done, told = self._holdings.settle()
+        if not done and not told:
+            return
+        now = self._clock()
+        self._moved_at = now
+        self._oldest = self._oldest or now
+        self._outbox.done += done
+        for outcome in told:
+            self._told(outcome)
+            if isinstance(outcome, Failed):
+                self._outbox.failed.append(outcome.failure)
+            else:
+                self._outbox.done.append(outcome.token)
+
+    def _give_back(self) -> None:
+        """Return what has not begun when it should not begin here; what runs as well when told to abandon it."""
+        if self.mandate is Mandate.ABANDON:
+            self._return(self._holdings.take_back() + self._holdings.abandon())
+        elif self.mandate is not Mandate.RESERVE:
+            self._return(self._holdings.take_back())
+        elif self._buffered() and self._clock() - self._moved_at >= STUCK_AFTER:
+            self._prefetch.stuck()
+            self._return(self._holdings.take_back())
+
+    def _return(self, tokens: list[int]) -> None:
+        self._outbox.returned += [Return(token, charged=False) for token in tokens]
+        if self._permits is None:
+            return
+        self._permits += len(tokens)
+        self._closed = False  # taking back took the LAST marks as well
+        if self._permits == 0:
+            self._close()
+
+    def _close(self) -> None:
+        if not self._closed:
+            self._holdings.finish(self._threads)
+            self._closed = True
+
+    def _buffered(self) -> int:
+        return max(0, len(self._holdings) - self.slots)
+
+    def _want(self) -> int:
+        """How many jobs to reserve."""
+        if self.mandate is not Mandate.RESERVE:
+            return 0
+        return self._prefetch.want(unfinished=len(self._holdings), slots=self.slots, permits=self._permits)
+
+    def _due(self, want: int) -> bool:
+        """Whether to talk to Redis now: jobs are wanted and may be there, or outcomes have waited long enough."""
+        now = self._clock()
+        if now < self._retry_at:
+            return False
+        if self._unsure or (want and (not self._empty or self._rung or now >= self._poll_at)):
+            return True
+        if not self._outbox:
+            return False
+        return not self._buffered() or self._oldest is None or now >= self._oldest + ACK_AFTER
+
+    def _exchange(self, want: int) -> None:
+        try:
+            exchanged = self._inflight.exchange(self._outbox, self._aim(want))
+        except Fenced:
+            raise
+        except StoreError as error:
+            # A batch whose reply was lost comes with the next exchange, whatever that asks for.
+            self._unsure = True
+            self.health.bad(error)
+            self._retry_at = self._clock() + self._backoff.delay(refused=isinstance(error, StoreRefused))
+            return
+        self._unsure = False
+        self._oldest = None
+        self._rung = False
+        self._account(exchanged, want)
+
+    def _aim(self, want: int) -> Want | None:
+        """The want with the queues of this moment; None when there are none."""
+        if not want:
+            return None
+        queues = self.sources.next(self._holdings.by_queue(), fresh=self._rung and self._empty)
+        return Want(want, queues) if queues else None
+
+    def _account(self, exchanged: Exchanged, wanted: int) -> None:
+        self.health.good()
+        self._backoff.reset()
+        self._prefetch.measure(exchanged.processed, self._clock())
+        self.processed += exchanged.processed
+        self.failed += exchanged.failed
+        self.sources.complain(exchanged.skipped)
+        batch = exchanged.batch
+        if batch:
+            self._moved_at = self._clock()
+            self.reserved += len(batch)
+            self._holdings.take_in(batch)
+            if self._permits is not None:
+                self._permits -= len(batch)
+        self._look_ahead()
+        if wanted:
+            self._schedule(len(batch), wanted)
+
+    def _look_ahead(self) -> None:
+        """See the end of the permits coming: a successor is made ready meanwhile."""
+        if self._permits is None:
+            return
+        if self._permits == 0:
+            self._close()
+        if not self.near_end and self._permits <= self._prefetch.pace * SUCCESSOR_AHEAD:
+            self.near_end = True
+            self._news()
+
+    def _schedule(self, got: int, wanted: int) -> None:
+        """When to look next: at once while there is a backlog, which also wakes the next idle fetcher."""
+        self._empty = got < wanted
+        if not self._empty:
+            if self._bell.idle():
+                self._bell.ring()
+            self._poll_every = self._interval
+            return
+        if got:
+            self._poll_every = self._interval
+        self._poll_at = self._clock() + self._poll_every
+        if self._bell.works:
+            self._poll_every = min(POLL_MOST, self._poll_every * 2)
+
+    def _sleep(self, want: int) -> None:
+        """Sleep until something can be done. Armed before the last look at the outcomes, so none is missed."""
+        self._wake.armed = not self._buffered()
+        listen = want > 0 and self._empty
+        timeout = 0.0 if self._holdings.outcomes and self._wake.armed else self._timeout(want)
+        self._rung = self._sleeper.sleep(timeout, listen=listen) or self._rung
+
+    def _timeout(self, want: int) -> float:
+        now = self._clock()
+        if now < self._retry_at:
+            return self._retry_at - now
+        if self._buffered():
+            return ACK_AFTER
+        if not want:
+            return FOREVER
+        return max(0.0, self._poll_at - now)
+
+    def _persist(self, action: Callable[[], object]) -> None:
+        """Do it again until Redis took it; the process's own end is the only other way out."""
+        while True:
+            try:
+                action()
+            except Fenced:
+                raise
+            except StoreError as error:
+                self.health.bad(error)
+                self._sleeper.sleep(
+                    self._backoff.delay(refused=isinstance(error, StoreRefused)), listen=False
+                )
+            else:
+                self.health.good()
+                self._backoff.reset()
+                return

@@ -1,0 +1,92 @@
+"""The jobs that a worker holds: reserved, handed to its threads, not yet settled. Owned by the fetcher."""
+
+from __future__ import annotations
+
+from collections import Counter, deque
+from queue import Empty, SimpleQueue
+
+from resqd.store.inflight import Reservation
+from resqd.worker.executor import HALF, LAST, Buffer, Done, Failed, Mark, Outcome
+
+
+class Holdings:
+    """The buffer that threads take from, and the set of tokens without an outcome."""
+
+    def __init__(self, *, capped: bool) -> None:
+        self.buffer: Buffer = SimpleQueue()
+        self.outcomes: deque[Outcome] = deque()
+        self._unfinished: set[int] = set()
+        self._queues: dict[int, str] | None = {} if capped else None
+
+    def __len__(self) -> int:
+        """How many jobs have no outcome yet."""
+        return len(self._unfinished)
+
+    def by_queue(self) -> Counter[str]:
+        """How many jobs of each queue are held; counted only where queues are capped."""
+        return Counter(self._queues.values()) if self._queues else Counter()
+
+    def take_in(self, batch: list[Reservation]) -> None:
+        """Hand a batch to the threads, with a mark at its half: there the fetcher should think of the next."""
+        self._unfinished.update([token for token, _, _ in batch])
+        if self._queues is not None:
+            self._queues.update({token: queue for token, queue, _ in batch})
+        half = len(batch) // 2
+        put = self.buffer.put
+        for reservation in batch[:half]:
+            put(reservation)
+        if half:
+            put(HALF)
+        for reservation in batch[half:]:
+            put(reservation)
+
+    def finish(self, threads: int) -> None:
+        """Let the threads end when they have run what is in the buffer."""
+        for _ in range(threads):
+            self.buffer.put(LAST)
+
+    def take_back(self) -> list[int]:
+        """Take what no thread has begun out of the buffer, LAST marks included: the tokens, in order."""
+        tokens = []
+        try:
+            while True:
+                item = self.buffer.get_nowait()
+                if not isinstance(item, Mark):
+                    tokens.append(item[0])
+        except Empty:
+            self._forget(tokens)
+            return tokens
+
+    def abandon(self) -> list[int]:
+        """Give up every job without an outcome, running ones too: the tokens, in order."""
+        tokens = sorted(self._unfinished)
+        self._forget(tokens)
+        return tokens
+
+    def settle(self) -> tuple[list[int], list[Done | Failed]]:
+        """Collect the outcomes: the tokens that succeeded, and the outcomes that tell more. Each token counts once."""
+        fresh = self._drain()
+        bare = [outcome for outcome in fresh if isinstance(outcome, int)]
+        told: list[Done | Failed] = []
+        if len(bare) != len(fresh):
+            rich = [outcome for outcome in fresh if not isinstance(outcome, int)]
+            told = [outcome for outcome in rich if outcome.token in self._unfinished]
+        done = list(self._unfinished.intersection(bare))
+        self._forget(done)
+        self._forget([outcome.token for outcome in told])
+        return done, told
+
+    def _drain(self) -> list[Outcome]:
+        take = self.outcomes.popleft
+        fresh: list[Outcome] = []
+        try:
+            while True:
+                fresh.append(take())
+        except IndexError:
+            return fresh
+
+    def _forget(self, tokens: list[int]) -> None:
+        self._unfinished.difference_update(tokens)
+        if self._queues is not None:
+            for token in tokens:
+                self._queues.pop(token, None)

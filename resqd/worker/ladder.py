@@ -1,0 +1,55 @@
+"""The worker's part of stopping jobs: ask, interrupt, interrupt once more. The master owns the last step, the kill."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from resqd.worker.interrupt import Slot
+
+
+@dataclass(frozen=True, slots=True)
+class _Again:
+    slot: Slot
+    token: int
+    at: float
+
+
+class Ladder:
+    """Interrupts jobs by their slots. The second interrupt comes at half of the grace: `__del__` may swallow one."""
+
+    def __init__(self, *, slots: Sequence[Slot], grace: float) -> None:
+        self._slots = slots
+        self._grace = grace
+        self._again: list[_Again] = []
+
+    def kill_all(self, now: float) -> list[tuple[str, int]]:
+        """Interrupt every current job; the id and token of each."""
+        return [struck for slot in self._slots if (struck := self._strike(slot, slot.token, now))]
+
+    def kill(self, job_id: str, now: float) -> int:
+        """Interrupt the job of this id; its token, or 0 when it does not run here."""
+        for slot in self._slots:
+            token = slot.token
+            payload = slot.payload
+            if payload is not None and payload.id == job_id and self._strike(slot, token, now):
+                return token
+        return 0
+
+    def tick(self, now: float) -> None:
+        """Interrupt again what is due for it."""
+        due = [again for again in self._again if now >= again.at]
+        self._again = [again for again in self._again if now < again.at]
+        for again in due:
+            again.slot.interrupt(again.token)
+
+    def next_at(self) -> float | None:
+        """When `tick` has something to do."""
+        return min((again.at for again in self._again), default=None)
+
+    def _strike(self, slot: Slot, token: int, now: float) -> tuple[str, int] | None:
+        payload = slot.payload
+        if not slot.interrupt(token):
+            return None
+        self._again.append(_Again(slot, token, now + self._grace / 2))
+        return (payload.id or "" if payload else "", token)

@@ -1,0 +1,254 @@
+"""A worker's control thread: reads the channel and signals, keeps the intent, interrupts jobs, sends stats up."""
+
+from __future__ import annotations
+
+import logging
+import os
+import selectors
+import signal
+import sys
+from collections import deque
+from collections.abc import Callable
+
+from setproctitle import setproctitle
+
+from resqd.app import App
+from resqd.clock import Clock, Deadline, monotonic
+from resqd.errors import ChannelClosed, ProtocolError
+from resqd.settings import Settings
+from resqd.store.connection import ConnectionConfig
+from resqd.wire.birth import Birth
+from resqd.wire.intent import Command, Intent, after
+from resqd.wire.messages import (
+    Booted,
+    Drain,
+    DumpStacks,
+    Exiting,
+    Kill,
+    Killing,
+    Message,
+    NearEnd,
+    Pause,
+    Ping,
+    Pong,
+    Released,
+    Resume,
+    Slots,
+    Stacks,
+    State,
+    Stats,
+    Stop,
+)
+from resqd.worker import reports
+from resqd.worker.crew import Crew, build
+from resqd.worker.mandate import Mandate
+
+_log = logging.getLogger(__name__)
+
+STATS_EVERY = 0.250
+"""Seconds between two reports while anything changes."""
+IDLE_STATS_EVERY = 2.0
+"""Seconds between two reports while nothing does."""
+SWITCH_INTERVAL = 0.0005
+"""Seconds a thread may hold the GIL while others ask for it: with CPU-bound jobs on every thread the
+fetcher's acknowledgements waited 249 ms (p99) at Python's default of 0.005, and 28 ms at this."""
+GIVE_UP_AFTER = 2.0
+"""Seconds past KILL_GRACE after which an orphan leaves though Redis took nothing back: recovery will."""
+
+_SIGNALS = {
+    signal.SIGTERM: Command.STOP,
+    signal.SIGQUIT: Command.DRAIN,
+    signal.SIGUSR1: Command.KILL_JOBS,
+    signal.SIGUSR2: Command.PAUSE,
+    signal.SIGCONT: Command.CONTINUE,
+}
+_IGNORED = (signal.SIGINT, signal.SIGHUP, signal.SIGTTIN, signal.SIGTTOU, signal.SIGPIPE)
+"""What a terminal or a supervisor sends to the whole group reaches children through the master only."""
+_MESSAGES: dict[type[Message], Command] = {
+    Pause: Command.PAUSE,
+    Resume: Command.RESUME,
+    Drain: Command.DRAIN,
+    Stop: Command.STOP,
+}
+_MANDATES = {
+    Intent.RUNNING: Mandate.RESERVE,
+    Intent.PAUSED: Mandate.HOLD,
+    Intent.DRAINING: Mandate.LEAVE,
+    Intent.STOPPING: Mandate.LEAVE,
+}
+
+
+class Control:
+    """The main thread of a worker. It never touches Redis, so it answers while Redis hangs."""
+
+    def __init__(self, *, birth: Birth, settings: Settings, crew: Crew, clock: Clock) -> None:
+        self._birth = birth
+        self._settings = settings
+        self._crew = crew
+        self._clock = clock
+        self._channel = birth.channel
+        self._intent = Intent(birth.state)
+        self._signals: deque[int] = deque()
+        self._selector = selectors.DefaultSelector()
+        self._orphaned: Deadline | None = None
+        self._report_at = 0.0
+        self._last_report: Stats | None = None
+        self._released = 0
+        self._near_end = False
+        self._title = ""
+
+    def run(self) -> str:
+        """Run until the fetcher has ended; the reason."""
+        self._listen()
+        self._crew.start(self._birth.slots, _MANDATES[self._intent])
+        self._channel.send(Booted())
+        while self._crew.reason is None and not self._lost():
+            self._wait()
+            self._handle_signals()
+            self._tick()
+        self._report(final=True)
+        return self._crew.reason or "orphaned"
+
+    # --- waiting
+
+    def _listen(self) -> None:
+        wakeup_read, wakeup_write = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
+        signal.set_wakeup_fd(wakeup_write, warn_on_full_buffer=False)
+        for number in _IGNORED:
+            signal.signal(number, signal.SIG_IGN)
+        for number in _SIGNALS:
+            signal.signal(number, lambda received, _frame: self._signals.append(received))
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, _SIGNALS.keys() | set(_IGNORED))
+        handlers: list[tuple[int, Callable[[], None]]] = [
+            (self._channel.fileno(), self._handle_messages),
+            (wakeup_read, lambda: _drain(wakeup_read)),
+            (self._crew.news, lambda: _drain(self._crew.news)),
+        ]
+        for descriptor, handler in handlers:
+            self._selector.register(descriptor, selectors.EVENT_READ, handler)
+
+    def _wait(self) -> None:
+        for key, _ in self._selector.select(self._timeout()):
+            key.data()
+
+    def _timeout(self) -> float:
+        orphan = self._orphaned.at if self._orphaned else None
+        moments = [self._report_at, self._crew.ladder.next_at(), orphan]
+        return max(0.0, min(moment for moment in moments if moment is not None) - self._clock())
+
+    def _tick(self) -> None:
+        now = self._clock()
+        self._crew.ladder.tick(now)
+        if self._crew.near_end and not self._near_end:
+            self._near_end = True
+            self._channel.send(NearEnd())
+        if self._crew.released() != self._released:
+            self._released = self._crew.released()
+            self._channel.send(Released(self._released))
+        if now >= self._report_at:
+            self._report()
+        if self._orphaned and self._orphaned.expired():
+            self._crew.order(Mandate.ABANDON)
+
+    def _lost(self) -> bool:
+        """Whether an orphan has waited long enough for Redis: what it holds is recovered by the next daemon."""
+        return self._orphaned is not None and self._clock() >= self._orphaned.at + GIVE_UP_AFTER
+
+    # --- commands
+
+    def _handle_signals(self) -> None:
+        while self._signals:
+            number = self._signals.popleft()
+            _log.info("got %s", signal.Signals(number).name)
+            self._command(_SIGNALS[signal.Signals(number)])
+
+    def _handle_messages(self) -> None:
+        try:
+            for message in self._channel.receive():
+                self._handle(message)
+        except (ChannelClosed, ProtocolError):
+            self._orphan()
+
+    def _handle(self, message: Message) -> None:
+        if command := _MESSAGES.get(type(message)):
+            self._command(command)
+        elif isinstance(message, Kill):
+            self._kill(message.job_id)
+        elif isinstance(message, Slots):
+            self._crew.grant(message.count, message.quotas)
+        elif isinstance(message, Ping):
+            self._channel.send(Pong())
+        elif isinstance(message, DumpStacks):
+            self._channel.send(Stacks(message.request, reports.stacks()))
+
+    def _command(self, command: Command) -> None:
+        intent = after(self._intent, command)
+        if intent is not self._intent:
+            self._intent = intent
+            self._crew.order(_MANDATES[intent])
+            self._channel.send(State(intent.value))
+            self._report_at = 0.0
+        if command in (Command.STOP, Command.KILL_JOBS):
+            self._kill("")
+
+    def _kill(self, job_id: str) -> None:
+        now = self._clock()
+        if job_id:
+            self._channel.send(Killing(job_id, self._crew.ladder.kill(job_id, now)))
+            return
+        for struck_id, token in self._crew.ladder.kill_all(now):
+            self._channel.send(Killing(struck_id, token))
+
+    def _orphan(self) -> None:
+        """The master is gone: start nothing more, give what runs KILL_GRACE to end, then return it."""
+        if self._orphaned is None:
+            _log.warning("the master is gone; leaving within %g s", self._settings.kill_grace)
+            self._selector.unregister(self._channel.fileno())
+            self._orphaned = Deadline.after(self._settings.kill_grace, self._clock)
+            self._intent = Intent.DRAINING
+            self._crew.order(Mandate.LEAVE)
+
+    # --- reports
+
+    def _report(self, *, final: bool = False) -> None:
+        stats = self._crew.stats()
+        changed = stats.running or self._last_report is None or stats.reserved != self._last_report.reserved
+        self._report_at = self._clock() + (STATS_EVERY if changed else IDLE_STATS_EVERY)
+        self._last_report = stats
+        self._channel.send(stats)
+        if not final:
+            self._show(stats)
+
+    def _show(self, stats: Stats) -> None:
+        title = reports.title(
+            prefix=self._settings.procline_prefix,
+            name=f"{self._birth.kind.value} {self._birth.index}",
+            intent=self._intent,
+            done=stats.processed,
+            permits=self._settings.jobs_per_fork,
+            jobs=stats.running,
+            queues=",".join(spec.pattern for spec in self._settings.queues),
+        )
+        if title != self._title:
+            self._title = title
+            setproctitle(title)
+
+
+def _drain(descriptor: int) -> None:
+    try:
+        os.read(descriptor, 4096)
+    except BlockingIOError:
+        return
+
+
+def run(birth: Birth, *, settings: Settings, app: App, connection: ConnectionConfig, worker_id: str) -> int:
+    """Be a worker: called in the forked child, returns its exit status."""
+    sys.setswitchinterval(SWITCH_INTERVAL)
+    app.hooks.run("after_fork")
+    crew = build(
+        birth=birth, settings=settings, app=app, connection=connection, worker_id=worker_id, clock=monotonic
+    )
+    reason = Control(birth=birth, settings=settings, crew=crew, clock=monotonic).run()
+    app.hooks.run("worker_exit")
+    birth.channel.send(Exiting(reason))
+    return 0

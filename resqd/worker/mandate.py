@@ -1,0 +1,41 @@
+"""What the control thread lets the fetcher do, and what the fetcher tells it: two small shared objects."""
+
+from __future__ import annotations
+
+import os
+from enum import Enum
+
+
+class Mandate(Enum):
+    """The fetcher's orders."""
+
+    RESERVE = "reserve"
+    HOLD = "hold"  # reserve nothing, return what has not started
+    LEAVE = "leave"  # hold, and end when nothing runs any more
+    ABANDON = "abandon"  # return what runs as well, and end now
+
+
+class Wake:
+    """An event descriptor that ends the fetcher's sleep.
+
+    `armed` is set by the fetcher when the very next outcome matters; job threads look at it after
+    each job. Two threads may both ring: harmless, the counter is read as one.
+    """
+
+    __slots__ = ("armed", "descriptor")
+
+    def __init__(self) -> None:
+        self.descriptor = os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC)
+        self.armed = False
+
+    def ring(self) -> None:
+        """End the sleep, or the next one."""
+        self.armed = False
+        os.eventfd_write(self.descriptor, 1)
+
+    def clear(self) -> None:
+        """Forget the rings so far."""
+        try:
+            os.eventfd_read(self.descriptor)
+        except BlockingIOError:
+            return

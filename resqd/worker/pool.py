@@ -1,0 +1,51 @@
+"""The job threads of a worker: started as slots are granted, ended by LAST."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Callable
+
+from resqd.worker.executor import Executor
+
+_log = logging.getLogger(__name__)
+
+
+class Pool:
+    """Starts one thread for each executor, in order, as far as slots allow.
+
+    Each thread counts itself out at its end through `ended`, a callable that may be called from
+    any thread.
+    """
+
+    def __init__(self, *, executors: list[Executor], ended: Callable[[], None]) -> None:
+        self.executors = executors
+        self._threads: list[threading.Thread] = []
+        self._ended = ended
+
+    @property
+    def started(self) -> int:
+        """How many threads have been started."""
+        return len(self._threads)
+
+    def released(self) -> int:
+        """How many threads have run their last job."""
+        return sum(not thread.is_alive() for thread in self._threads)
+
+    def grow(self, slots: int) -> None:
+        """Start threads until `slots` have been started; there are never more than executors."""
+        for executor in self.executors[self.started : slots]:
+            thread = threading.Thread(
+                target=self._run, args=(executor,), name=f"job-{executor.index}", daemon=True
+            )  # daemon: the process leaves by os._exit, and a job stuck in C must not hold it
+            self._threads.append(thread)
+            thread.start()
+
+    def _run(self, executor: Executor) -> None:
+        try:
+            executor.run(threading.get_ident())
+        except BaseException:
+            _log.exception("job thread %d died", executor.index)
+            raise
+        finally:
+            self._ended()

@@ -1,0 +1,51 @@
+"""How many jobs to reserve: pure logic over counts and a passed-in time."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+HORIZON = 0.020
+"""Seconds of work that may wait in a worker's buffer."""
+MOST = 1000
+"""The most jobs that may wait in a worker's buffer."""
+STUCK_AFTER = 0.100
+"""Seconds after which jobs that wait behind busy threads go back to their queue."""
+
+
+@dataclass(slots=True)
+class Prefetch:
+    """Measures the pace of a worker and derives how much to reserve.
+
+    There is always enough for idle threads; beyond that, only what will run within HORIZON at the
+    measured pace: no-op jobs come by hundreds, jobs of a second one for each idle thread.
+    """
+
+    measured_at: float
+    pace: float = 0.0
+
+    def measure(self, completed: int, now: float) -> None:
+        """Note that `completed` jobs ended since the last call; `pace` (jobs/s) follows, half old and half new."""
+        elapsed = now - self.measured_at
+        if completed and elapsed > 0:
+            self.pace = (self.pace + completed / elapsed) / 2
+        self.measured_at = now
+
+    def stuck(self) -> None:
+        """Note that jobs waited STUCK_AFTER behind busy threads: the pace was an illusion."""
+        self.pace = 0.0
+
+    def target(self, slots: int) -> int:
+        """How many jobs the worker should hold: one for each slot, and the buffer."""
+        return slots + min(MOST, int(self.pace * HORIZON))
+
+    def want(self, *, unfinished: int, slots: int, permits: int | None) -> int:
+        """How many jobs to reserve now; 0 while more than half of the target is still there.
+
+        `permits` is what is left of JOBS_PER_FORK, None when there is no limit.
+        """
+        target = self.target(slots)
+        idle = slots - unfinished
+        if idle <= 0 and unfinished > (slots + target) // 2:
+            return 0
+        want = max(0, target - unfinished)
+        return want if permits is None else min(want, permits)

@@ -1,0 +1,83 @@
+"""What a worker tells about itself: stats for the master, the process title, thread stacks."""
+
+from __future__ import annotations
+
+import os
+import sys
+import threading
+import time
+import traceback
+from collections.abc import Sequence
+from pathlib import Path
+
+from resqd import __version__
+from resqd.wire.intent import Intent
+from resqd.wire.messages import Running
+from resqd.worker.interrupt import Slot
+
+PREVIEW = 2048
+"""The most bytes of a running job's payload that a report carries."""
+_STATM = Path("/proc/self/statm")
+_PAGE_SIZE = os.sysconf("SC_PAGE_SIZE")
+_RESIDENT = 1
+
+
+def resident_bytes() -> int:
+    """This process's resident memory, from proc(5)'s statm: cheaper than a scan through psutil four times a second."""
+    return int(_STATM.read_bytes().split()[_RESIDENT]) * _PAGE_SIZE
+
+
+def running(slots: Sequence[Slot]) -> tuple[Running, ...]:
+    """The jobs on the threads now. A slot may change under the look: what is shown was true a moment ago."""
+    return tuple(
+        Running(
+            index,
+            slot.token,
+            payload.id or "",
+            payload.job_class,
+            slot.queue,
+            slot.since,
+            payload.raw[:PREVIEW],
+        )
+        for index, slot in enumerate(slots)
+        if slot.open and (payload := slot.payload) is not None
+    )
+
+
+def title(
+    *, prefix: str, name: str, intent: Intent, done: int, permits: int, jobs: Sequence[Running], queues: str
+) -> str:
+    """The process title that `ps` shows, for instance `resqd-1.0: worker 2 [512/1000] Processing: Archive (+3)`."""
+    progress = f" [{done}/{permits}]" if permits else ""
+    return f"{prefix}resqd-{short_version()}: {name}{progress} {_activity(intent, jobs, queues)}"
+
+
+def short_version() -> str:
+    """Major and minor version, as titles show it."""
+    return ".".join(__version__.split(".")[:2])
+
+
+def _activity(intent: Intent, jobs: Sequence[Running], queues: str) -> str:
+    if jobs:
+        names = list(dict.fromkeys(job.job_class for job in jobs))
+        rest = len(jobs) - len(names[:2])
+        more = f" (+{rest})" if rest > 0 else ""
+        return ("Stopping: " if intent is Intent.STOPPING else "Processing: ") + ", ".join(names[:2]) + more
+    if intent is Intent.RUNNING:
+        return f"Waiting for {queues}"
+    return str(intent.value).capitalize()
+
+
+def stacks() -> str:
+    """The Python stack of every thread of this process, as text."""
+    names = {thread.ident: thread.name for thread in threading.enumerate()}
+    parts = []
+    for ident, frame in sys._current_frames().items():  # noqa: SLF001 - the documented way to another thread's frame
+        lines = "".join(traceback.format_stack(frame))
+        parts.append(f"thread {names.get(ident, ident)}:\n{lines}")
+    return "\n".join(parts)
+
+
+def cpu_seconds() -> float:
+    """CPU time of this process so far, in seconds."""
+    return time.process_time()
