@@ -41,15 +41,27 @@ local function take(index)
   return nil
 end
 
-for index = 2, #KEYS do
-  if taken >= want or bytes >= budget then break end
-  local failure, name = take(index)
-  if failure and string.find(failure, 'WRONGTYPE', 1, true) then
-    skipped[#skipped + 1] = name
-  elseif failure then
-    trouble = redis.error_reply(failure)
-    break
+local function full()
+  return taken >= want or bytes >= budget or trouble
+end
+
+local function take_from(first, last)
+  for index = first, last do
+    if full() then break end
+    local failure, name = take(index)
+    if failure and string.find(failure, 'WRONGTYPE', 1, true) then
+      skipped[#skipped + 1] = name
+    elseif failure then
+      trouble = redis.error_reply(failure)
+    end
   end
+end
+
+-- One EXISTS tells that fifty queues are empty, at a fraction of what fifty LPOPs cost; most of many queues are.
+for first = 2, #KEYS, 50 do
+  if full() then break end
+  local last = math.min(first + 49, #KEYS)
+  if last - first < 3 or redis.pcall('EXISTS', unpack(KEYS, first, last)) ~= 0 then take_from(first, last) end
 end
 
 if taken == 0 then return trouble or { {}, skipped } end

@@ -128,6 +128,21 @@ def test_queues_are_emptied_in_strict_order_within_their_limits(
     assert queued(redis_client, "b") == [b"b3"]
 
 
+def test_many_queues_are_emptied_in_strict_order_too(
+    make_owner: OwnerMaker, redis_client: redis.Redis
+) -> None:
+    """Among 200 queues, most of them empty and one broken, every job comes, in the order of the queues."""
+    for index in (0, 3, 49, 50, 51, 120, 199):
+        push(redis_client, f"q{index}", b"%d" % index, b"%d" % index)
+    redis_client.set("resque:queue:q110", "not a list")
+    owner = make_owner()
+    result = owner.exchange(Outbox(), Want(500, tuple((f"q{index}", 0) for index in range(200))))
+    assert payloads(result.batch) == [
+        b"%d" % index for index in (0, 3, 49, 50, 51, 120, 199) for _ in range(2)
+    ]
+    assert result.skipped == ("q110",)
+
+
 def test_a_new_list_of_queues_replaces_the_old_one(make_owner: OwnerMaker, redis_client: redis.Redis) -> None:
     """What is kept packed between calls follows the queues and limits that are asked for."""
     push(redis_client, "a", *numbered(9))
@@ -408,10 +423,11 @@ def test_closing_twice_and_registering_twice_are_harmless(
 ) -> None:
     """Both may be repeated after a lost reply; closing puts what is left back in order."""
     push(redis_client, "mail", *numbered(4))
-    owner = make_owner()
+    owner = make_owner(fork=1)
     owner.register()
     reserve(owner, Want(3, MAIL))
     owner.register()
+    assert seq_of(redis_client, 1) == b"1"
     assert [owner.close(), owner.close()] == [3, 0]
     assert queued(redis_client) == numbered(4)
     assert not redis_client.keys("resque:resqd:*")

@@ -13,7 +13,7 @@ import redis
 from resqd.errors import StoreError, StoreRefused, StoreUnavailable
 from resqd.store.connection import ConnectionConfig, Link
 from resqd.store.embedded import server_binary
-from resqd.store.inflight import Failure, Inflight, Outbox, Return, Want
+from resqd.store.inflight import Failure, Inflight, Outbox, Return, Source, Want
 from resqd.store.keys import Keys
 from resqd.store.recovery import Charge, Convict, Recovered, Recovery, Suspect, Verdict
 from tests.support.server import Server
@@ -46,8 +46,8 @@ def own_link(server: Server) -> Iterator[Link]:
     link.close()
 
 
-def owner_of(link: Link, fork: int = 1) -> Inflight:
-    return Inflight(link=link, keys=KEYS, incarnation=incarnation(fork), worker_id="w")
+def owner_of(link: Link, source: Source = "queues") -> Inflight:
+    return Inflight(link=link, keys=KEYS, incarnation=incarnation(1), worker_id="w", source=source)
 
 
 def fill(client: redis.Redis) -> None:
@@ -194,7 +194,7 @@ def test_a_wrong_password_is_refused_and_never_shown(server: Server, client: red
     link.close()
 
 
-@pytest.mark.parametrize("command", ["lpop", "hset", "hdel", "evalsha", "incrby"])
+@pytest.mark.parametrize("command", ["lpop", "hset", "hdel", "evalsha", "incrby", "exists"])
 def test_a_right_that_is_taken_away_loses_no_job(server: Server, client: redis.Redis, command: str) -> None:
     """Whatever single command the user may no longer use, jobs are in their queue or in flight afterwards."""
     client.execute_command("ACL", "SETUSER", "worker", "on", ">pw", "~*", "+@all")
@@ -206,14 +206,30 @@ def test_a_right_that_is_taken_away_loses_no_job(server: Server, client: redis.R
     client.execute_command("ACL", "SETUSER", "worker", f"-{command}")
     outbox = Outbox(done=[token])
     held = []
+    want = Want(3, (*MAIL, ("a", 0), ("b", 0), ("c", 0)))
     with contextlib.suppress(StoreRefused):
-        held += owner.exchange(outbox, Want(3, MAIL)).batch
+        held += owner.exchange(outbox, want).batch
     client.execute_command("ACL", "SETUSER", "worker", f"+{command}")
-    held += owner.exchange(outbox, Want(3, MAIL)).batch
+    held += owner.exchange(outbox, want).batch
     assert sorted(payloads(held) + queued(client)) == numbered(6)[1:]
     owner.close()
     link.close()
     assert queued(client) == numbered(6)[1:]
+
+
+def test_a_right_that_is_taken_away_loses_no_suspect(server: Server, client: redis.Redis) -> None:
+    """Suspects that may be taken but not kept are in their list afterwards, in order."""
+    client.execute_command("ACL", "SETUSER", "worker", "on", ">pw", "~*", "+@all")
+    suspects = [b"4:mail1", b"4:mail2"]
+    client.rpush(KEYS.suspects(DAEMON), *suspects)
+    link = with_user(server, "worker", "pw").open()
+    owner = owner_of(link, "suspects")
+    owner.register()
+    client.execute_command("ACL", "SETUSER", "worker", "-hset")
+    with pytest.raises(StoreRefused):
+        owner.exchange(Outbox(), Want(2))
+    link.close()
+    assert client.lrange(KEYS.suspects(DAEMON), 0, -1) == suspects
 
 
 @pytest.mark.parametrize("command", ["lpop", "hset", "evalsha"])
