@@ -2,6 +2,7 @@
 
 import argparse
 import contextlib
+import fcntl
 import hashlib
 import json
 import os
@@ -25,6 +26,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.table import Table
 from rich.text import Text
 
+from resqd.store import watcher
 from resqd.store.embedded import answers, default_url
 
 BIN = Path(__file__).resolve().parent
@@ -164,7 +166,15 @@ def watch(console: Console, process: subprocess.Popen[bytes], client: redis.Redi
                     f"the daemon stopped working at {done} of {total} files; its log stands above"
                 )
             progress.update(task, completed=done)
-            live.update(Group(progress, *(Text(title, style="dim") for title in titles(process))))
+            live.update(
+                Group(
+                    progress,
+                    *(
+                        Text(title, style="dim", no_wrap=True, overflow="ellipsis")
+                        for title in titles(process)
+                    ),
+                )
+            )
             time.sleep(0.05)
 
 
@@ -207,7 +217,19 @@ def run(console: Console, paths: list[str], folder: Path) -> Outcome:
         watch(console, process, client, len(paths))
         outcome = counted(client, paths, time.monotonic() - start)
         client.close()
+    wait_for_the_server(folder)
     return outcome
+
+
+def wait_for_the_server(folder: Path) -> None:
+    """Return when the daemon's Valkey has ended, which follows its last user's end; its files go next."""
+    end = time.monotonic() + STOP_SECONDS
+    with (folder / "resqd" / watcher.WATCHER).open("rb") as lock:
+        while time.monotonic() < end:
+            with contextlib.suppress(BlockingIOError):
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                return
+            time.sleep(0.01)
 
 
 def show(console: Console, outcome: Outcome) -> None:
@@ -232,7 +254,7 @@ def main() -> int:
     default = [BIN.parent, Path(sysconfig.get_paths()["stdlib"])]
     paths = files_under([arguments.folder.resolve()] if arguments.folder else default)
     if not paths:
-        console.print(f"no readable files under {arguments.folder}")
+        console.print(f"bin/demo: no readable files under {arguments.folder}")
         return 1
     try:
         with tempfile.TemporaryDirectory(prefix="resqd-demo-") as folder:
