@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import os
 import time
-from typing import TYPE_CHECKING, Any, Literal, ParamSpec, Protocol, TypeVar, overload
+from typing import TYPE_CHECKING, Any, Literal, ParamSpec, TypeVar, overload
 
 from resqd.definition import Definition
 from resqd.errors import JobDefinitionError, PayloadError, UnknownJob
-from resqd.inline import run_here
+from resqd.inline import Inline, run_next
 from resqd.job import DEFAULT_QUEUE, Job, JobOptions
 from resqd.process_hooks import ProcessHooks
 from resqd.store import payload as payloads
@@ -19,6 +19,7 @@ from resqd.store.store import Store
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
 
+    from resqd.registrar import HasPerform, Outlet, Registrar
     from resqd.store.failed import Failures
     from resqd.store.payload import Payload
     from resqd.store.stats import Stats
@@ -26,31 +27,6 @@ if TYPE_CHECKING:
 
 P = ParamSpec("P")
 R = TypeVar("R")
-R_co = TypeVar("R_co", covariant=True)
-
-
-class HasPerform(Protocol[P, R_co]):
-    """A class with a static method `perform`."""
-
-    @staticmethod
-    def perform(*args: P.args, **kwargs: P.kwargs) -> R_co:
-        """Do the job's work."""
-
-
-class Registrar(Protocol):
-    """What `app.job(...)` with options returns: a decorator for a function or a class."""
-
-    @overload
-    def __call__(self, target: HasPerform[P, R], /) -> Job[P, R]: ...
-    @overload
-    def __call__(self, target: Callable[P, R], /) -> Job[P, R]: ...
-
-
-class Outlet(Protocol):
-    """Where enqueued payloads go: the store's queues, or a stand-in of `resqd.testing`."""
-
-    def push(self, queue: str, raws: Iterable[bytes]) -> int:
-        """Take payloads for a queue, in order; how many."""
 
 
 class App:
@@ -189,11 +165,19 @@ class App:
     @property
     def inline(self) -> bool:
         """Whether enqueueing runs the job at once, in the calling thread, without Redis."""
-        return isinstance(self._outlet, _Inline)
+        return isinstance(self._outlet, Inline)
 
     @inline.setter
     def inline(self, inline: bool) -> None:
-        self._outlet = _Inline(self) if inline else None
+        self._outlet = Inline(self.find) if inline else None
+
+    def run_one(self, *queues: str) -> Payload | None:
+        """Take the oldest job of these queues (default: all) and run it here; the job, or None if there is none.
+
+        For tests and scripts: a job that fails is recorded in `failed`, and its error raised; one whose
+        process dies meanwhile is lost, as in Resque.
+        """
+        return run_next(self.store, queues or self.queues(), find=self.find, policy=self.failure_policy)
 
     def redirect(self, outlet: Outlet | None) -> Outlet | None:
         """Send what is enqueued to a stand-in, or to Redis again (None); what it went to before."""
@@ -291,16 +275,3 @@ class App:
                 url=url, namespace=self._namespace or os.environ.get("RESQD_NAMESPACE") or "resque"
             )
         return self._store
-
-
-class _Inline:
-    """An outlet that runs what it is given."""
-
-    def __init__(self, app: App) -> None:
-        self._app = app
-
-    def push(self, queue: str, raws: Iterable[bytes]) -> int:
-        jobs = [payloads.decode(raw) for raw in raws]
-        for job in jobs:
-            run_here(self._app.find(job.job_class), job, queue)
-        return len(jobs)

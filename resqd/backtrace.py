@@ -17,7 +17,7 @@ _MAX_CAUSES: Final = 10
 
 
 def backtrace_of(error: BaseException) -> list[str]:
-    """`file:line:in function`, innermost first as in Ruby; then each cause with its own frames."""
+    """FILE:LINE:in `NAME', innermost first as in Ruby; then each cause with its own frames."""
     lines: list[str] = []
     seen: set[int] = set()
     current: BaseException | None = error
@@ -36,7 +36,7 @@ def _frames(trace: TracebackType | None) -> list[str]:
     while trace is not None:
         code = trace.tb_frame.f_code
         if not code.co_filename.startswith(_OURS):
-            lines.append(f"{code.co_filename}:{trace.tb_lineno}:in {code.co_name}")
+            lines.append(f"{code.co_filename}:{trace.tb_lineno}:in `{code.co_name}'")
         trace = trace.tb_next
     lines.reverse()
     if len(lines) <= 2 * _KEPT:

@@ -4,16 +4,19 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from resqd.store import payload as payloads
 from resqd.store.connection import ConnectionConfig
 from resqd.store.failed import Failures
 from resqd.store.guard import store_errors
-from resqd.store.keys import Keys
+from resqd.store.keys import Keys, to_bytes
 from resqd.store.queues import Queues
 from resqd.store.stats import Stats
 from resqd.store.workers import WorkerManager
 
 if TYPE_CHECKING:
     from redis import Redis
+
+    from resqd.store.backends import FailureBackend
 
 
 class Store:
@@ -31,6 +34,18 @@ class Store:
     def of(cls, *, url: str, namespace: str) -> Store:
         """The store at a URL; no socket is opened yet."""
         return cls(ConnectionConfig.from_url(url).client(), Keys(namespace))
+
+    @store_errors
+    def record_failure(self, record: bytes, queue: str, backend: FailureBackend) -> None:
+        """Keep the record of a job from `queue` that no worker ran."""
+        place = backend.place(queue, self._keys)
+        with self._client.pipeline(transaction=True) as pipe:
+            for key in place.lists:
+                pipe.rpush(to_bytes(key), record)
+            if place.member is not None:
+                pipe.sadd(self._keys.failed_queues, to_bytes(place.member))
+            pipe.execute()
+        backend.save(payloads.load(record))
 
     @store_errors
     def info(self) -> dict[str, Any]:

@@ -169,7 +169,7 @@ def test_backtraces_leave_out_our_frames() -> None:
         JobHooks().perform(outer, [2])
     lines = backtrace_of(caught.value)
     assert lines[0].startswith(__file__)
-    assert lines[0].endswith(":in outer")
+    assert lines[0].endswith(":in `outer'")
     assert any(line == "caused by ValueError: inner" for line in lines)
     assert not any("/resqd/hooks.py" in line for line in lines)
     with pytest.raises(KeyError) as caught:

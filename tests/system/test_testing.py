@@ -1,0 +1,136 @@
+"""What resqd offers to users' tests: inline, a fake that records and drains, a fixture, and run_one."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+import resqd.testing
+from resqd.app import App
+from resqd.errors import PayloadError, UnknownJob
+from resqd.job import current_job
+
+if TYPE_CHECKING:
+    import redis
+
+    from resqd.store.backends import Record
+    from resqd.testing import Fake
+
+offline = App("redis://127.0.0.1:1")  # nothing listens there
+ran: list[Any] = []
+
+
+@offline.job(queue="mail", name="Send")
+def send(user: int, more: int = 0) -> None:
+    ran.append((user, more))
+    if more:
+        send.enqueue(user + 1, more - 1)
+
+
+@offline.job(name="Broken")
+def broken() -> None:
+    raise ValueError("no")
+
+
+jobs = resqd.testing.fixture(offline)
+
+
+@pytest.fixture(autouse=True)
+def _nothing_ran() -> None:
+    ran.clear()
+
+
+def test_a_fake_records_and_drains(jobs: Fake) -> None:
+    """Nothing reaches Redis; what was enqueued can be looked at, and run with what it enqueues in turn."""
+    send.enqueue(1, 2)
+    send.enqueue_many([(7,), (8,)])
+    offline.enqueue_to("low", "Send", 9)
+    assert [(job.queue, job.name, job.args) for job in jobs.enqueued] == [
+        ("mail", "Send", [1, 2]),
+        ("mail", "Send", [7]),
+        ("mail", "Send", [8]),
+        ("low", "Send", [9]),
+    ]
+    assert ran == []
+    assert jobs.drain() == 6
+    assert ran == [(1, 2), (7, 0), (8, 0), (9, 0), (2, 1), (3, 0)]
+    assert jobs.args_of(send) == jobs.args_of("Send")
+    jobs.clear()
+    assert (jobs.enqueued, jobs.drain()) == ([], 0)
+
+
+def test_drain_raises_what_a_job_raises(jobs: Fake) -> None:
+    """A failing job is the test's failure; the ones after it still wait."""
+    broken.enqueue()
+    offline.enqueue_to("low", "Nobody")
+    send.enqueue(1)
+    with pytest.raises(ValueError, match="no"):
+        jobs.drain()
+    with pytest.raises(UnknownJob):
+        jobs.drain()
+    assert jobs.drain() == 1
+
+
+def test_inline_runs_at_once() -> None:
+    """Within the block a job runs where it is enqueued; after it, what was before holds again."""
+    with resqd.testing.fake(offline) as outer:
+        with resqd.testing.inline(offline):
+            send.enqueue(1, 1)
+            assert ran == [(1, 1), (2, 0)]
+            assert offline.inline
+        send.enqueue(5)
+    assert outer.args_of(send) == [[5]]
+    assert not offline.inline
+
+
+def test_run_one_takes_from_redis(redis_url: str) -> None:
+    """One real job is taken and run here, queues in their order."""
+    app = App(redis_url)
+    seen: list[Any] = []
+
+    @app.job(name="See")
+    def see(value: int) -> None:
+        job = current_job()
+        assert job is not None
+        seen.append((value, job.queue))
+
+    app.enqueue_to("b", see, 1)
+    app.enqueue_to("a", see, 2)
+    job = app.run_one("b", "a")
+    assert job is not None
+    assert job.args == [1]
+    assert app.run_one() is not None
+    assert app.run_one() is None
+    assert seen == [(1, "b"), (2, "a")]
+
+
+def test_run_one_records_failures(redis_url: str, redis_client: redis.Redis) -> None:
+    """A job that fails, is unknown or cannot be read is recorded as a worker would, and its error raised."""
+    app = App(redis_url)
+    told: list[Record] = []
+    app.failure_policy.backends = ("redis", "redis_multi_queue")
+    app.failure_policy.on_failure = told.append
+
+    @app.job(queue="q", name="Fail")
+    def fail() -> None:
+        raise ValueError("no")
+
+    fail.enqueue()
+    app.push("q", b"nonsense")
+    app.enqueue_to("q", "Nobody")
+    for kind in (ValueError, PayloadError, UnknownJob):
+        with pytest.raises(kind):
+            app.run_one()
+    assert [failure.exception for failure in app.failures.all()] == [
+        "ValueError",
+        "PayloadError",
+        "UnknownJob",
+    ]
+    assert app.failures.count() == 6
+    assert redis_client.smembers("resque:failed_queues") == {b"q_failed"}
+    assert [record["exception"] for record in told] == ["ValueError", "PayloadError", "UnknownJob"]
+    record = json.loads(app.failures.all()[0].record)
+    assert record["backtrace"][0].startswith(__file__)
+    assert record["worker"].endswith(":q:1:1:1")
