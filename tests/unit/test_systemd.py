@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import socket
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -50,13 +51,15 @@ def received(sock: socket.socket) -> list[str]:
 
 
 def fill(address: str) -> None:
-    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as sock:
-        sock.setblocking(False)
-        while True:
-            try:
-                sock.sendto(b"x", address)
-            except BlockingIOError:
-                return
+    """Fill the socket's queue, with a new sender as soon as one has used up its own buffer."""
+    sent = True
+    while sent:
+        with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as sock:
+            sock.setblocking(False)
+            sent = False
+            with suppress(BlockingIOError):
+                while sock.sendto(b"x", address):
+                    sent = True
 
 
 def test_state_changes_are_sent_at_once(systemd: socket.socket, time: Time) -> None:
