@@ -17,7 +17,7 @@ from resqd.store.embedded import default_url
 from resqd.store.store import Store
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
     from resqd.registrar import HasPerform, Outlet, Registrar
     from resqd.store.failed import Failures
@@ -44,6 +44,7 @@ class App:
         self._namespace = namespace
         self._store: Store | None = None
         self._outlet: Outlet | None = None
+        self._around: list[Callable[[], Iterator[None]]] = []
 
     # The jobs.
 
@@ -100,8 +101,16 @@ class App:
         job: Job[..., Any] = Job(
             definition, name=name, queue=queue or DEFAULT_QUEUE, options=options, sender=self
         )
+        for hook in self._around:
+            job.surround(hook)
         self.jobs[name] = job
         return job
+
+    def around_each_job(self, hook: Callable[[], Iterator[None]]) -> None:
+        """Wrap each run of every job, hooks included, in the generator `hook()`, which yields once."""
+        for job in self.jobs.values():
+            job.surround(hook)
+        self._around.append(hook)
 
     def find(self, name: str) -> Job[..., Any]:
         """The job of that name; raises UnknownJob. Only what was registered is found: nothing is imported."""

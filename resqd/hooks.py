@@ -32,10 +32,11 @@ _LOOKALIKE: Final = 0.8
 class JobHooks:
     """The hooks of one job, by kind, in the order in which they run."""
 
-    __slots__ = ("_by_kind",)
+    __slots__ = ("_by_kind", "_outermost")
 
     def __init__(self) -> None:
         self._by_kind: dict[str, list[Hook]] = {kind: [] for kind in JOB_HOOKS}
+        self._outermost: list[Hook] = []
 
     @classmethod
     def of_class(cls, definition: type) -> JobHooks:
@@ -66,6 +67,12 @@ class JobHooks:
             )
         self._by_kind[kind].append(hook)
 
+    def surround(self, hook: Hook) -> None:
+        """Add a generator function without arguments around everything, the job's other hooks included."""
+        if not inspect.isgeneratorfunction(hook):
+            raise JobDefinitionError(f"{hook!r} must be a generator function that yields once")
+        self._outermost.append(hook)
+
     def of(self, kind: str) -> Sequence[Hook]:
         """The hooks of one kind."""
         return self._by_kind[kind]
@@ -74,7 +81,7 @@ class JobHooks:
     def around_running(self) -> bool:
         """Whether any hook takes part in performing the job."""
         by_kind = self._by_kind
-        return any(
+        return bool(self._outermost) or any(
             by_kind[kind] for kind in ("before_perform", "around_perform", "after_perform", "on_failure")
         )
 
@@ -92,6 +99,13 @@ class JobHooks:
 
         What the job or a hook raises goes on to the caller after the on_failure hooks have seen it.
         """
+        if not self._outermost:
+            return self._perform(perform, args)
+        ended: list[bool] = []
+        _Run(lambda: ended.append(self._perform(perform, args)), ()).around(self._outermost)
+        return ended == [True]
+
+    def _perform(self, perform: Hook, args: Sequence[Any]) -> bool:
         run = _Run(perform, args)
         try:
             self.notify("before_perform", args)

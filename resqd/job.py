@@ -116,6 +116,11 @@ class Job(Generic[P, R]):
             return True
         return self.hooks.perform(perform, args)
 
+    def surround(self, hook: Hook) -> None:
+        """Wrap each run, hooks included, in the generator `hook()`; for what an App does around all its jobs."""
+        self.hooks.surround(hook)
+        self.plain = False
+
     def _hook(self, kind: str, hook: H) -> H:
         self.hooks.add(kind, hook)
         self.plain = not self.hooks.around_running

@@ -1,0 +1,1 @@
+"""Ready-made hooks for libraries whose connections must not be shared across a fork."""
