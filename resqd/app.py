@@ -156,16 +156,26 @@ class App:
         return job_id
 
     def send_many(self, job: Job[..., Any], queue: str, batch: Iterable[Sequence[Any]]) -> list[str | None]:
-        """Put many jobs on a queue, in thousands to a call; their ids, None for each that a hook vetoed."""
+        """Put many jobs on a queue, in thousands to a call; their ids, None for each that a hook vetoed.
+
+        Where a call fails its error is raised; the calls before it have pushed their jobs.
+        """
         rows = list(batch)
+        if not job.hooks.of("before_enqueue"):
+            return [*self._send_rows(job, queue, rows)]
         allowed = [job.hooks.allow("before_enqueue", args) for args in rows]
-        chosen = [args for args, allow in zip(rows, allowed, strict=True) if allow]
-        pairs = list(payloads.encode_many(job.name, chosen, enqueued_at=time.time()))
+        ids = iter(
+            self._send_rows(job, queue, [args for args, allow in zip(rows, allowed, strict=True) if allow])
+        )
+        return [next(ids) if allow else None for allow in allowed]
+
+    def _send_rows(self, job: Job[..., Any], queue: str, rows: list[Sequence[Any]]) -> list[str]:
+        pairs = list(payloads.encode_many(job.name, rows, enqueued_at=time.time()))
         self._push(queue, [raw for _, raw in pairs])
-        for args in chosen:
-            job.hooks.notify("after_enqueue", args)
-        ids = iter(pairs)
-        return [next(ids)[0] if allow else None for allow in allowed]
+        if job.hooks.of("after_enqueue"):
+            for args in rows:
+                job.hooks.notify("after_enqueue", args)
+        return [job_id for job_id, _ in pairs]
 
     def _push(self, queue: str, raws: list[bytes]) -> None:
         outlet = self.store.queues if self._outlet is None else self._outlet
