@@ -78,8 +78,10 @@ def _run(
         "connection": connection,
         "worker_id": _worker_id(settings),
     }
-    work = partial(_child, settings, partial(worker.run, **parts))
-    keep = partial(_child, settings, partial(housekeeper.run, **parts))
+    # The link is made here, without a socket: each worker connects its own copy of it.
+    link = connection.open(admit=False)
+    work = partial(_child, partial(worker.run, **parts, link=link))
+    keep = partial(_child, partial(housekeeper.run, **parts))
     app.hooks.run("before_first_fork")
     master = build(
         Ingredients(
@@ -100,10 +102,10 @@ def _run(
     return master.run()
 
 
-def _child(settings: Settings, entry: partial[int], birth: Birth) -> int:
+def _child(entry: partial[int], birth: Birth) -> int:
     """The first steps of every child: its own name in the log."""
     role = birth.kind.value if birth.kind is Kind.HOUSEKEEPER else f"{birth.kind.value} {birth.index}"
-    log.configure(level=settings.log_level, format=settings.log_format, role=role)
+    log.take_role(role)
     return entry(birth)
 
 

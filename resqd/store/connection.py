@@ -100,9 +100,9 @@ class ConnectionConfig:
         scheme = "rediss" if issubclass(self.connection_class, SSLConnection) else "redis"
         return f"{scheme}://{options.get('host', 'localhost')}:{options.get('port', 6379)}/{options.get('db', 0)}"
 
-    def open(self) -> Link:
-        """A link that connects at its first use."""
-        return Link(connection=self._connection(), address=self.describe())
+    def open(self, *, admit: bool = True) -> Link:
+        """A link that connects at its first use. `admit`: refuse a server that is too old, at a round trip's cost."""
+        return Link(connection=self._connection(), address=self.describe(), admit=admit)
 
     def client(self) -> Redis:
         """A redis-py client for what is not hot, with retries off."""
@@ -117,9 +117,10 @@ class ConnectionConfig:
 class Link:
     """One connection, owned by one thread: connects when needed, and drops itself on any I/O error."""
 
-    def __init__(self, *, connection: _Connection, address: str) -> None:
+    def __init__(self, *, connection: _Connection, address: str, admit: bool = True) -> None:
         self._connection = connection
         self._address = address
+        self._checked = not admit
         self._ready = False
 
     def pipeline(self, commands: Sequence[Sequence[Argument]]) -> list[Reply]:
@@ -196,8 +197,9 @@ class Link:
     def _connect(self) -> None:
         try:
             self._connection.connect()
-            self._connection.send_packed_command([pack_command(("HELLO", 2))], check_health=False)
-            self._admit(self._read())
+            if not self._checked:
+                self._connection.send_packed_command([pack_command(("HELLO", 2))], check_health=False)
+                self._admit(self._read())
         except ServerError as error:
             self.close()
             raise self._named(judge(error)) from error

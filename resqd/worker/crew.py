@@ -11,7 +11,7 @@ from resqd.app import App
 from resqd.clock import Clock
 from resqd.settings import Settings
 from resqd.store.backends import backend_of
-from resqd.store.connection import Backoff, ConnectionConfig
+from resqd.store.connection import Backoff, Link
 from resqd.store.health import Health
 from resqd.store.incarnation import of_this_process
 from resqd.store.inflight import Inflight
@@ -106,11 +106,11 @@ class Crew:
 
 
 def build(
-    *, birth: Birth, settings: Settings, app: App, connection: ConnectionConfig, worker_id: str, clock: Clock
+    *, birth: Birth, settings: Settings, app: App, link: Link, where: str, worker_id: str, clock: Clock
 ) -> Crew:
     """Wire a worker's threads. Nothing is started and no socket is opened yet."""
     keys = Keys(settings.namespace)
-    wake, link = Wake(), connection.open()
+    wake = Wake()
     news = os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC)
     sources = Sources(
         specs=settings.queues,
@@ -149,7 +149,7 @@ def build(
         sleeper=Sleeper(wake=wake, bell=birth.bell, fork=birth.fork),
         wake=wake,
         bell=birth.bell,
-        health=Health(where=connection.describe(), clock=clock),
+        health=Health(where=where, clock=clock),
         backoff=Backoff(random.random),
         threads=len(executors),
         permits=1 if probation else settings.jobs_per_fork or None,

@@ -16,7 +16,7 @@ from resqd.app import App
 from resqd.clock import Clock, Deadline, monotonic
 from resqd.errors import ChannelClosed, ProtocolError
 from resqd.settings import Settings
-from resqd.store.connection import ConnectionConfig
+from resqd.store.connection import ConnectionConfig, Link
 from resqd.wire.birth import Birth
 from resqd.wire.intent import Command, Intent, after
 from resqd.wire.messages import (
@@ -241,12 +241,20 @@ def _drain(descriptor: int) -> None:
         return
 
 
-def run(birth: Birth, *, settings: Settings, app: App, connection: ConnectionConfig, worker_id: str) -> int:
+def run(
+    birth: Birth, *, settings: Settings, app: App, connection: ConnectionConfig, worker_id: str, link: Link
+) -> int:
     """Be a worker: called in the forked child, returns its exit status."""
     sys.setswitchinterval(SWITCH_INTERVAL)
     app.hooks.run("after_fork")
     crew = build(
-        birth=birth, settings=settings, app=app, connection=connection, worker_id=worker_id, clock=monotonic
+        birth=birth,
+        settings=settings,
+        app=app,
+        link=link,
+        where=connection.describe(),
+        worker_id=worker_id,
+        clock=monotonic,
     )
     reason = Control(birth=birth, settings=settings, crew=crew, clock=monotonic).run()
     app.hooks.run("worker_exit")
