@@ -9,7 +9,6 @@ import secrets
 import sys
 from dataclasses import dataclass
 from functools import partial
-from typing import Any
 
 from resqd import log
 from resqd.app import App
@@ -28,6 +27,7 @@ from resqd.store.embedded import Embedded, default_url, server_binary
 from resqd.store.worker_id import WorkerId
 from resqd.wire.birth import Birth, Kind
 from resqd.worker import main as worker
+from resqd.worker.blueprint import Blueprint
 
 _log = logging.getLogger(__name__)
 
@@ -72,16 +72,20 @@ def _run(
     settings: Settings, *, app: App, server: _Server, lock: DaemonLock, inherited: Handover | None
 ) -> int:
     connection = _configured(server.url)
-    parts: dict[str, Any] = {
-        "settings": settings,
-        "app": app,
-        "connection": connection,
-        "worker_id": _worker_id(settings),
-    }
-    # The link is made here, without a socket: each worker connects its own copy of it.
-    link = connection.open(admit=False)
-    work = partial(_child, partial(worker.run, **parts, link=link))
-    keep = partial(_child, partial(housekeeper.run, **parts))
+    worker_id = _worker_id(settings)
+    blueprint = Blueprint(
+        settings=settings,
+        app=app,
+        link=connection.open(admit=False),
+        where=connection.describe(),
+        worker_id=worker_id,
+        clock=monotonic,
+    )
+    work = partial(_child, partial(worker.run, settings=settings, app=app, blueprint=blueprint))
+    keep = partial(
+        _child,
+        partial(housekeeper.run, settings=settings, app=app, connection=connection, worker_id=worker_id),
+    )
     app.hooks.run("before_first_fork")
     master = build(
         Ingredients(

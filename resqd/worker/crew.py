@@ -4,30 +4,15 @@ from __future__ import annotations
 
 import logging
 import os
-import random
 import threading
 
-from resqd.app import App
-from resqd.clock import Clock
-from resqd.settings import Settings
-from resqd.store.backends import backend_of
-from resqd.store.connection import Backoff, Link
-from resqd.store.health import Health
-from resqd.store.incarnation import of_this_process
-from resqd.store.inflight import Inflight
-from resqd.store.keys import Keys, to_text
-from resqd.wire.birth import Birth, Kind
 from resqd.wire.messages import Stats
 from resqd.worker import reports
-from resqd.worker.executor import Executor
 from resqd.worker.fetcher import Fetcher
 from resqd.worker.holdings import Holdings
 from resqd.worker.ladder import Ladder
 from resqd.worker.mandate import Mandate, Wake
 from resqd.worker.pool import Pool
-from resqd.worker.recorder import Recorder
-from resqd.worker.sleeper import Sleeper
-from resqd.worker.sources import Sources
 
 _log = logging.getLogger(__name__)
 
@@ -103,61 +88,3 @@ class Crew:
         finally:
             self.reason = reason
             os.eventfd_write(self.news, 1)
-
-
-def build(
-    *, birth: Birth, settings: Settings, app: App, link: Link, where: str, worker_id: str, clock: Clock
-) -> Crew:
-    """Wire a worker's threads. Nothing is started and no socket is opened yet."""
-    keys = Keys(settings.namespace)
-    wake = Wake()
-    news = os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC)
-    sources = Sources(
-        specs=settings.queues,
-        existing=lambda: [to_text(name) for name in link.call("SMEMBERS", keys.queues)],
-        clock=clock,
-    )
-    sources.quotas = birth.quotas
-    holdings = Holdings(capped=sources.capped)
-    recorder = Recorder(
-        backend=backend_of(settings.failure_backend), keys=keys, worker=worker_id, jobs=app.jobs
-    )
-    executors = [
-        Executor(
-            index=index,
-            buffer=holdings.buffer,
-            outcomes=holdings.outcomes,
-            cells=birth.page.cells,
-            wake=wake,
-            jobs=app.jobs,
-            timed=settings.statsd_host is not None,
-            report=recorder,
-        )
-        for index in range(len(birth.page.cells))
-    ]
-    probation = birth.kind is Kind.PROBATION
-    fetcher = Fetcher(
-        inflight=Inflight(
-            link=link,
-            keys=keys,
-            incarnation=of_this_process(daemon=settings.daemon, epoch=birth.epoch, fork=birth.fork),
-            worker_id=worker_id,
-            source="suspects" if probation else "queues",
-        ),
-        holdings=holdings,
-        sources=sources,
-        sleeper=Sleeper(wake=wake, bell=birth.bell, fork=birth.fork),
-        wake=wake,
-        bell=birth.bell,
-        health=Health(where=where, clock=clock),
-        backoff=Backoff(random.random),
-        threads=len(executors),
-        permits=1 if probation else settings.jobs_per_fork or None,
-        interval=0.0 if probation else settings.interval,
-        told=lambda _outcome: None,
-        news=lambda: os.eventfd_write(news, 1),
-        clock=clock,
-    )
-    pool = Pool(executors=executors, ended=lambda: os.eventfd_write(news, 1))
-    ladder = Ladder(slots=[executor.slot for executor in executors], grace=settings.kill_grace)
-    return Crew(fetcher=fetcher, pool=pool, ladder=ladder, holdings=holdings, wake=wake, news=news)

@@ -69,25 +69,28 @@ class Executor:
         index: int,
         buffer: Buffer,
         outcomes: deque[Outcome],
-        cells: memoryview,
-        wake: Wake,
         jobs: Mapping[str, Job[..., object]],
         timed: bool,
         report: Report,
     ) -> None:
         self.index = index
         self.slot = Slot()
+        self._cells: memoryview
+        self._wake: Wake
         self._buffer = buffer
         self._outcomes = outcomes
-        self._cells = cells
-        self._wake = wake
         self._jobs = jobs
         self._timed = timed
         self._report = report
 
-    def run(self, thread_id: int) -> None:
-        """Run jobs; `thread_id` is this thread's identifier, by which it can be interrupted."""
+    def run(self, *, thread_id: int, cells: memoryview, wake: Wake) -> None:
+        """Run jobs on this thread, by whose identifier it can be interrupted.
+
+        `cells` is the page's view, `wake` rings the fetcher: both exist only since the fork.
+        """
         self.slot.thread_id = thread_id
+        self._cells = cells
+        self._wake = wake
         bind_thread(self.slot)
         while (item := self._next()) is not LAST:
             if isinstance(item, Mark):

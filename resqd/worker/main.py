@@ -16,7 +16,6 @@ from resqd.app import App
 from resqd.clock import Clock, Deadline, monotonic
 from resqd.errors import ChannelClosed, ProtocolError
 from resqd.settings import Settings
-from resqd.store.connection import ConnectionConfig, Link
 from resqd.wire.birth import Birth
 from resqd.wire.intent import Command, Intent, after
 from resqd.wire.messages import (
@@ -40,7 +39,8 @@ from resqd.wire.messages import (
     Stop,
 )
 from resqd.worker import reports
-from resqd.worker.crew import Crew, build
+from resqd.worker.blueprint import Blueprint
+from resqd.worker.crew import Crew
 from resqd.worker.mandate import Mandate
 
 _log = logging.getLogger(__name__)
@@ -241,22 +241,12 @@ def _drain(descriptor: int) -> None:
         return
 
 
-def run(
-    birth: Birth, *, settings: Settings, app: App, connection: ConnectionConfig, worker_id: str, link: Link
-) -> int:
+def run(birth: Birth, *, settings: Settings, app: App, blueprint: Blueprint) -> int:
     """Be a worker: called in the forked child, returns its exit status."""
     sys.setswitchinterval(SWITCH_INTERVAL)
     app.hooks.run("after_fork")
-    crew = build(
-        birth=birth,
-        settings=settings,
-        app=app,
-        link=link,
-        where=connection.describe(),
-        worker_id=worker_id,
-        clock=monotonic,
-    )
-    reason = Control(birth=birth, settings=settings, crew=crew, clock=monotonic).run()
+    control = Control(birth=birth, settings=settings, crew=blueprint.crew(birth), clock=monotonic)
+    reason = control.run()
     app.hooks.run("worker_exit")
     birth.channel.send(Exiting(reason))
     return 0

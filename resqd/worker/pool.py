@@ -7,6 +7,7 @@ import threading
 from collections.abc import Callable
 
 from resqd.worker.executor import Executor
+from resqd.worker.mandate import Wake
 
 _log = logging.getLogger(__name__)
 
@@ -18,9 +19,13 @@ class Pool:
     any thread.
     """
 
-    def __init__(self, *, executors: list[Executor], ended: Callable[[], None]) -> None:
+    def __init__(
+        self, *, executors: list[Executor], cells: memoryview, wake: Wake, ended: Callable[[], None]
+    ) -> None:
         self.executors = executors
         self._threads: list[threading.Thread] = []
+        self._cells = cells
+        self._wake = wake
         self._ended = ended
 
     @property
@@ -43,7 +48,7 @@ class Pool:
 
     def _run(self, executor: Executor) -> None:
         try:
-            executor.run(threading.get_ident())
+            executor.run(thread_id=threading.get_ident(), cells=self._cells, wake=self._wake)
         except BaseException:
             _log.exception("job thread %d died", executor.index)
             raise

@@ -1,0 +1,108 @@
+"""What all workers of a daemon have in common, wired once in the master and drawn on by each fork."""
+
+from __future__ import annotations
+
+import os
+import random
+
+from resqd.app import App
+from resqd.clock import Clock
+from resqd.settings import Settings
+from resqd.store.backends import backend_of
+from resqd.store.connection import Backoff, Link
+from resqd.store.health import Health
+from resqd.store.incarnation import of_this_process
+from resqd.store.inflight import Inflight
+from resqd.store.keys import Keys, to_text
+from resqd.wire.birth import Birth, Kind
+from resqd.worker.crew import Crew
+from resqd.worker.executor import Executor
+from resqd.worker.fetcher import Fetcher
+from resqd.worker.holdings import Holdings
+from resqd.worker.ladder import Ladder
+from resqd.worker.mandate import Wake
+from resqd.worker.pool import Pool
+from resqd.worker.recorder import Recorder
+from resqd.worker.sleeper import Sleeper
+from resqd.worker.sources import Sources
+
+
+class Blueprint:
+    """Objects without a socket, a thread or a descriptor. The master never uses them; each child has its own copy.
+
+    What is made here is not made again in every fork, which a worker of one job would feel: each
+    page of memory that a child touches is copied.
+    """
+
+    def __init__(
+        self, *, settings: Settings, app: App, link: Link, where: str, worker_id: str, clock: Clock
+    ) -> None:
+        self._settings = settings
+        self._link = link
+        self._worker_id = worker_id
+        self._clock = clock
+        self._keys = keys = Keys(settings.namespace)
+        self._sources = Sources(
+            specs=settings.queues,
+            existing=lambda: [to_text(name) for name in link.call("SMEMBERS", keys.queues)],
+            clock=clock,
+        )
+        self._holdings = Holdings(capped=self._sources.capped)
+        recorder = Recorder(
+            backend=backend_of(settings.failure_backend), keys=keys, worker=worker_id, jobs=app.jobs
+        )
+        self._executors = [
+            Executor(
+                index=index,
+                buffer=self._holdings.buffer,
+                outcomes=self._holdings.outcomes,
+                jobs=app.jobs,
+                timed=settings.statsd_host is not None,
+                report=recorder,
+            )
+            for index in range(settings.thread_count)
+        ]
+        self._ladder = Ladder(
+            slots=[executor.slot for executor in self._executors], grace=settings.kill_grace
+        )
+        self._health = Health(where=where, clock=clock)
+        self._backoff = Backoff(random.random)
+
+    def crew(self, birth: Birth) -> Crew:
+        """The crew of the worker that this process is. Nothing is started and no socket is opened yet."""
+        probation = birth.kind is Kind.PROBATION
+        wake = Wake()
+        news = os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC)
+        executors = self._executors[: len(birth.page.cells)]
+        self._sources.quotas = birth.quotas
+        fetcher = Fetcher(
+            inflight=self._inflight(birth),
+            holdings=self._holdings,
+            sources=self._sources,
+            sleeper=Sleeper(wake=wake, bell=birth.bell, fork=birth.fork),
+            wake=wake,
+            bell=birth.bell,
+            health=self._health,
+            backoff=self._backoff,
+            threads=len(executors),
+            permits=1 if probation else self._settings.jobs_per_fork or None,
+            interval=0.0 if probation else self._settings.interval,
+            told=lambda _outcome: None,
+            news=lambda: os.eventfd_write(news, 1),
+            clock=self._clock,
+        )
+        pool = Pool(
+            executors=executors, cells=birth.page.cells, wake=wake, ended=lambda: os.eventfd_write(news, 1)
+        )
+        return Crew(
+            fetcher=fetcher, pool=pool, ladder=self._ladder, holdings=self._holdings, wake=wake, news=news
+        )
+
+    def _inflight(self, birth: Birth) -> Inflight:
+        return Inflight(
+            link=self._link,
+            keys=self._keys,
+            incarnation=of_this_process(daemon=self._settings.daemon, epoch=birth.epoch, fork=birth.fork),
+            worker_id=self._worker_id,
+            source="suspects" if birth.kind is Kind.PROBATION else "queues",
+        )
