@@ -54,6 +54,7 @@ class Keeper:
         self._due = [0.0 for _ in duties]
         self._alive: Alive | None = None
         self._leaving = False
+        self._final = False
         self._told: Upkeep | None = None
 
     def run(self) -> None:
@@ -64,8 +65,9 @@ class Keeper:
             self._take_orders(pause)
         self._attempt(self._farewell_round)
 
-    def leave(self) -> None:
-        """Ask the keeper to end. Called from the control thread."""
+    def leave(self, *, final: bool) -> None:
+        """Ask the keeper to end; `final`: the daemon ends with it. Called from the control thread."""
+        self._final = final
         self.orders.put(None)
 
     def _attempt(self, work: Callable[[], None]) -> float:
@@ -94,7 +96,8 @@ class Keeper:
     def _farewell_round(self) -> None:
         if self._alive is not None:
             self._say(self._recover(self._alive))
-        self._farewell()
+        if self._final:
+            self._farewell()
 
     def _report(self, suspects: int | None = None) -> None:
         known = self._told.suspects if self._told else 0

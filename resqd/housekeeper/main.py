@@ -19,6 +19,8 @@ from resqd.clock import monotonic
 from resqd.errors import ChannelClosed, ProtocolError
 from resqd.housekeeper.culprits import Culprits
 from resqd.housekeeper.keeper import Duty, Keeper
+from resqd.housekeeper.pruner import Pruner
+from resqd.housekeeper.publisher import PUBLISH_EVERY, Publisher
 from resqd.housekeeper.recovery import Recoverer
 from resqd.settings import Settings
 from resqd.store.backoff import Backoff
@@ -27,14 +29,17 @@ from resqd.store.health import Health
 from resqd.store.incarnation import gone
 from resqd.store.keys import Keys
 from resqd.store.recovery import Recovery
+from resqd.store.registry import Registry
 from resqd.wire.birth import Birth
 from resqd.wire.channel import Channel
-from resqd.wire.messages import Alive, Booted, Drain, Exiting, Message, Ping, Pong, Stop
+from resqd.wire.messages import Alive, Booted, Busy, Drain, Exiting, Message, Ping, Pong, Stop
 
 _log = logging.getLogger(__name__)
 
 _NAMES = ("INT", "HUP", "TTIN", "TTOU", "PIPE", "USR1", "USR2", "QUIT")
 _IGNORED = frozenset(signal.Signals[f"SIG{name}"] for name in _NAMES)
+REPLACED = "replaced"
+"""The reason of a housekeeper that leaves its place to another, as at a reload: the daemon stays registered."""
 FAREWELL = 2.0
 """Seconds that the good-bye to Redis may take when the daemon ends or the master is gone."""
 
@@ -42,9 +47,12 @@ FAREWELL = 2.0
 class Control:
     """The housekeeper's main thread. It answers the master while Redis hangs."""
 
-    def __init__(self, *, channel: Channel, keeper: Keeper, outbox: deque[Message], news: int) -> None:
+    def __init__(
+        self, *, channel: Channel, keeper: Keeper, publisher: Publisher, outbox: deque[Message], news: int
+    ) -> None:
         self._channel = channel
         self._keeper = keeper
+        self._publisher = publisher
         self._outbox = outbox
         self._news = news
         self._selector = selectors.DefaultSelector()
@@ -61,7 +69,7 @@ class Control:
         while not reason:
             for key, _ in self._selector.select():
                 reason = key.data() or reason
-        self._keeper.leave()
+        self._keeper.leave(final=reason != REPLACED)
         thread.join(FAREWELL)
         self._speak()
         return reason
@@ -76,8 +84,12 @@ class Control:
                 self._keeper.orders.put(message)
             elif isinstance(message, Ping):
                 self._channel.send(Pong())
-            elif isinstance(message, Drain | Stop):
-                return "drained"
+            elif isinstance(message, Busy):
+                self._publisher.take(message)
+            elif isinstance(message, Drain):
+                return REPLACED
+            elif isinstance(message, Stop):
+                return "stopped"
         return ""
 
     def _speak(self) -> str:
@@ -110,23 +122,33 @@ def run(birth: Birth, *, settings: Settings, app: App, connection: ConnectionCon
         rule=culprits.rule,
         convict=culprits.convict,
     )
+    registry = Registry(link=link, keys=keys, daemon=settings.daemon, worker_id=worker_id)
+    publisher = Publisher(registry=registry, say=say, clock=monotonic)
+    pruner = Pruner(registry=registry, worker_id=worker_id, patience=settings.prune_interval, clock=monotonic)
+
+    def farewell() -> None:
+        registry.unregister()
+        recovery.release_suspects(settings.daemon)
+
     keeper = Keeper(
-        duties=[Duty(settings.heartbeat_interval, lambda: _beat(recovery, settings))],
+        duties=[
+            Duty(settings.heartbeat_interval, publisher.beat),
+            Duty(PUBLISH_EVERY, publisher.publish),
+            Duty(settings.prune_interval, pruner.look),
+        ],
         recover=recoverer.run,
         suspects=lambda: recovery.suspects_waiting(settings.daemon),
-        farewell=lambda: None,
+        farewell=farewell,
         health=Health(where=connection.describe(), clock=monotonic),
         backoff=Backoff(random.random),
         say=say,
         clock=monotonic,
     )
-    reason = Control(channel=birth.channel, keeper=keeper, outbox=outbox, news=news).run()
+    reason = Control(
+        channel=birth.channel, keeper=keeper, publisher=publisher, outbox=outbox, news=news
+    ).run()
     birth.channel.send(Exiting(reason))
     return 0
-
-
-def _beat(recovery: Recovery, settings: Settings) -> None:
-    recovery.beat(settings.daemon)
 
 
 def _settle_signals() -> None:

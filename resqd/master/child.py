@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from resqd.errors import ChannelClosed, ProtocolError
 from resqd.wire.birth import Birth, Kind
 from resqd.wire.channel import Channel
-from resqd.wire.messages import Message, Stats
+from resqd.wire.messages import Message, Running, Stats
 from resqd.wire.page import Page
 
 NO_STATS = Stats(0, 0, 0, 0, 0, 0.0, "", (), ())
@@ -47,6 +47,8 @@ class Child:
     """Shown in `status`: silent in a long call, or stopped."""
     leave_by: float | None = None
     """When it must be gone, once it drains or stops."""
+    relayed: tuple[Running, ...] = ()
+    """The running jobs that the housekeeper was told last."""
     relayed_at: float = 0.0
 
     @classmethod

@@ -102,14 +102,23 @@ class Inbox:
         self._ledger.report(child.fork, stats)
 
     def _relay(self, child: Child, stats: messages.Stats, now: float) -> None:
-        """Pass on what the housekeeper publishes: metrics always, running jobs now and then and when they end."""
-        due = now - child.relayed_at >= RELAY_EVERY and (stats.running or child.stats.running)
-        if not stats.metrics and not due:
-            return
-        child.relayed_at = now
+        """Pass on what the housekeeper publishes: metrics always, running jobs now and then, when they changed."""
+        due = now - child.relayed_at >= RELAY_EVERY and stats.running != child.relayed
+        if stats.metrics or due:
+            self._pass_on(child, Busy(child.pid, stats.running, stats.metrics), now)
+
+    def _pass_on(self, child: Child, busy: Busy, now: float) -> None:
         for housekeeper in self._fleet.children:
-            if not housekeeper.working:
-                housekeeper.channel.send(Busy(child.pid, stats.running, stats.metrics))
+            if not housekeeper.working and housekeeper.channel.send(busy):
+                child.relayed, child.relayed_at = busy.running, now
+
+    def buried(self, child: Child) -> None:
+        """A child is dead: nothing that it ran is to be shown any more. A new housekeeper is told everything."""
+        if child.working and child.relayed:
+            self._pass_on(child, Busy(child.pid, (), ()), self._clock())
+        elif not child.working:
+            for worker in self._fleet.children:
+                worker.relayed = ()
 
     def _on_state(self, child: Child, message: messages.State) -> None:
         child.state = message.name
@@ -148,8 +157,10 @@ class Inbox:
     def _on_kill_thread(self, _child: Child, message: messages.KillThread) -> None:
         for worker in self._fleet.children:
             if worker.working and worker.pid == message.pid:
-                _log.info("a web page asks to kill job %s on %s", message.job_id, worker.label)
-                worker.channel.send(Kill(message.job_id))
+                _log.info("a web page asks to kill the job on thread %d of %s", message.thread, worker.label)
+                worker.channel.send(Kill(token=message.token))
+                if message.token in worker.page.running():
+                    self._helm.order(worker, message.token)
 
     def _on_exiting(self, child: Child, message: messages.Exiting) -> None:
         child.exiting = message.reason

@@ -139,6 +139,8 @@ class Nursery:
         self._deafen(child)
         self._children.remove(child)
         self._ledger.buried(child.fork)
+        if self.inbox is not None:
+            self.inbox.buried(child)
         self._bell.set_idle(child.fork, idle=False)
         child.channel.close()
         child.page.close()

@@ -181,7 +181,9 @@ def _finish(fleet: Fleet) -> Iterable[Action]:
         return
     housekeepers = [child for child in fleet.children if child.kind is Kind.HOUSEKEEPER]
     for child in housekeepers:
-        if child.told != Intent.DRAINING.value:
-            yield Tell(child, Intent.DRAINING)
+        if (
+            child.told != Intent.STOPPING.value
+        ):  # told to drain it leaves its place to another, and says no good-bye
+            yield Tell(child, Intent.STOPPING)
     if not housekeepers:
         yield Finish()

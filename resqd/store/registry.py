@@ -7,121 +7,166 @@ import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from resqd.store.failures import page_safe
-from resqd.store.keys import Keys, to_bytes
+from resqd.store.failures import clean
+from resqd.store.keys import Keys, to_text
+from resqd.store.replies import ServerError, judge
+from resqd.store.scripts import HEARTBEAT, Argument, PackedKeys, ScriptCall
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from redis import Redis
+    from resqd.store.connection import Link, Reply
 
-    from resqd.store.payload import Payload
-
-_HEARTBEAT: Final = """
--- KEYS: heartbeats, workers, ours, started. ARGV: id.
--- HDEL comes first: a script that begins by freeing passes at maxmemory.
-local now = redis.call('TIME')[1]
-redis.call('HDEL', KEYS[1], ARGV[1])
-local days, rest = math.floor(now / 86400), now % 86400
-local z = days + 719468
-local era = math.floor(z / 146097)
-local doe = z - era * 146097
-local yoe = math.floor((doe - math.floor(doe / 1460) + math.floor(doe / 36524) - math.floor(doe / 146096)) / 365)
-local doy = doe - (365 * yoe + math.floor(yoe / 4) - math.floor(yoe / 100))
-local mp = math.floor((5 * doy + 2) / 153)
-local day = doy - math.floor((153 * mp + 2) / 5) + 1
-local month = mp < 10 and mp + 3 or mp - 9
-local year = yoe + era * 400 + (month <= 2 and 1 or 0)
-local date = string.format('%04d-%02d-%02d', year, month, day)
-local clock = string.format('%02d:%02d:%02d', math.floor(rest / 3600), math.floor(rest / 60) % 60, rest % 60)
-redis.call('HSET', KEYS[1], ARGV[1], date .. 'T' .. clock .. 'Z')
-redis.call('SADD', KEYS[2], ARGV[1])
-redis.call('SADD', KEYS[3], ARGV[1])
-redis.call('SET', KEYS[4], date .. ' ' .. clock .. ' +0000', 'NX')
-return tonumber(now)
-"""
-
-_SHOWN_PAYLOAD: Final = 64 * 1024
 _TTL: Final = 60
+REFRESH: Final = 20.0
+"""Seconds after which entries that are still true are written again, so that they outlive their TTL."""
+_MOST_KILLS: Final = 1_000
+
+Command = tuple[Argument, ...]
+Place = tuple[int, int]
+"""A thread of the daemon: the pid of its worker process, and its number there."""
 
 
 @dataclass(frozen=True, slots=True)
 class RunningJob:
-    """What one thread runs: `pid` of its worker process, its number there, and since when (seconds since 1970)."""
+    """What one thread runs: `pid` of its worker process, its number there, and since when (seconds since 1970).
+
+    `token` tells this job from others on the same thread; `payload` is a JSON object that pages can show.
+    """
 
     pid: int
     thread: int
+    token: int
     queue: str
     run_at: float
-    payload: Payload
+    payload: bytes
 
 
 class Registry:
-    """Writes one daemon's entries; `worker_id` stays as it was at the start, through reloads and scaling."""
+    """Writes one daemon's entries; `worker_id` stays as it was at the start, through reloads and scaling.
 
-    def __init__(self, *, client: Redis, keys: Keys, worker_id: str) -> None:
-        self._client = client
+    Every method may raise a StoreError, and may then be called again.
+    """
+
+    def __init__(self, *, link: Link, keys: Keys, daemon: str, worker_id: str) -> None:
+        self._link = link
         self._keys = keys
+        self._daemon = daemon
         self._id = worker_id
-        self._beat = client.register_script(_HEARTBEAT)
-        self._shown: set[tuple[int, int]] = set()
-
-    def heartbeat(self) -> None:
-        """Register and beat in one step, by Redis's clock; needed each time, as Ruby workers may prune us."""
-        keys = self._keys
-        self._beat(
-            keys=[
-                to_bytes(key)
-                for key in (keys.heartbeats, keys.workers, own_workers(keys), keys.worker_started(self._id))
-            ],
-            args=[to_bytes(self._id)],
+        self._beat_keys = PackedKeys.of(
+            keys.daemons, keys.heartbeats, keys.workers, own_workers(keys), keys.worker_started(worker_id)
+        )
+        self._shown: dict[Place, RunningJob | None] | None = (
+            None  # a job of None: it may be there, or an older one
         )
 
-    def publish(self, running: Sequence[RunningJob], *, ttl: int = _TTL) -> None:
-        """Show what each thread runs, and nothing else; entries that are not shown again go after `ttl` seconds."""
-        threads = to_bytes(self._keys.worker_threads(self._id))
-        places = {(job.pid, job.thread) for job in running}
-        with self._client.pipeline(transaction=True) as pipe:
-            pipe.delete(threads, *(self._thread_key(*place) for place in self._shown - places))
-            for job in running:
-                pipe.sadd(threads, to_bytes(f"{self._id}:{job.pid}:{job.thread}"))
-                pipe.set(self._thread_key(job.pid, job.thread), shown(job), ex=ttl)
-            pipe.expire(threads, ttl)
-            pipe.execute()
-        self._shown = places
+    def heartbeat(self, *, register: bool = True) -> bool:
+        """Count the daemon's heartbeat up and note the time, by Redis's clock; whether the registry knew us.
 
-    def take_kills(self, pids: Iterable[int]) -> list[tuple[int, int]]:
-        """The threads (worker's pid, number) that a page asked to kill since the last call."""
-        asked = list(pids)
-        with self._client.pipeline(transaction=True) as pipe:
-            for pid in asked:
-                key = to_bytes(self._keys.worker_kills(self._id, pid))
-                pipe.lrange(key, 0, -1)
-                pipe.delete(key)
-            replies = pipe.execute()[::2]
+        Where it did not, since Ruby workers may prune us, or with `register`, everything is entered again.
+        """
+        arguments = (self._daemon, self._id, "1" if register else "")
+        known: int = self._link.run_script(ScriptCall(HEARTBEAT, self._beat_keys, arguments))[1]
+        return bool(known)
+
+    def publish(self, running: Sequence[RunningJob], *, refresh: bool = False) -> None:
+        """Show what each thread runs, and nothing else; entries that are not shown again go after a minute.
+
+        Nothing is sent when nothing changed, unless `refresh`.
+        """
+        now = {(job.pid, job.thread): job for job in running}
+        shown = self._shown = self._left_behind() if self._shown is None else self._shown
+        gone = [place for place in shown if place not in now]
+        fresh = [place for place, job in now.items() if refresh or shown.get(place) != job]
+        if not gone and not fresh:
+            return
+        stale = self._stale_kills({pid for pid, _ in shown}, {pid for pid, _ in now})
+        shown.update(dict.fromkeys(fresh))
+        self._send(self._hidden(gone) + stale + self._showing([now[place] for place in fresh]))
+        self._shown = dict(now)
+
+    def asked_to_kill(self) -> list[Place]:
+        """The threads that a page asked to kill since the last call, of the processes that are shown."""
+        pids = sorted({pid for pid, _ in self._shown or ()})
+        if not pids or not self._link.call("EXISTS", *(self._kills(pid) for pid in pids)):
+            return []
+        replies = self._send([("LPOP", self._kills(pid), _MOST_KILLS) for pid in pids])
         return [
             (pid, int(thread))
-            for pid, threads in zip(asked, replies, strict=True)
-            for thread in threads
+            for pid, threads in zip(pids, replies, strict=True)
+            for thread in threads or ()
             if thread.isdigit()
         ]
 
-    def unregister(self, pids: Iterable[int] = ()) -> None:
-        """Take every entry of this daemon away; `pids` of worker processes whose kill lists may remain."""
-        with self._client.pipeline(transaction=True) as pipe:
-            pipe.delete(
-                *(self._thread_key(*place) for place in self._shown),
-                *(to_bytes(self._keys.worker_kills(self._id, pid)) for pid in pids),
-                *entries_of(self._keys, self._id),
-            )
-            for key in (self._keys.workers, own_workers(self._keys)):
-                pipe.srem(key, to_bytes(self._id))
-            pipe.hdel(self._keys.heartbeats, to_bytes(self._id))
-            pipe.execute()
-        self._shown = set()
+    def unregister(self) -> None:
+        """Take every entry of this daemon away."""
+        shown = self._left_behind() if self._shown is None else self._shown
+        kills = [self._kills(pid) for pid in {pid for pid, _ in shown}]
+        self._send(self._hidden(list(shown)) + removal(self._keys, self._id, kills))
+        self._shown = {}
 
-    def _thread_key(self, pid: int, thread: int) -> bytes:
-        return to_bytes(self._keys.worker_thread(self._id, pid, thread))
+    def beats(self) -> dict[str, str | None]:
+        """The time of the last heartbeat of every daemon of resqd's on any host, as it stands there."""
+        ids: list[bytes] = sorted(self._link.call("SMEMBERS", own_workers(self._keys)))
+        if not ids:
+            return {}
+        times: list[bytes | None] = self._link.call("HMGET", self._keys.heartbeats, *ids)
+        return {
+            to_text(id_): None if beat is None else to_text(beat)
+            for id_, beat in zip(ids, times, strict=True)
+        }
+
+    def forget(self, worker_id: str) -> None:
+        """Take away the entries of another daemon of resqd's, which is dead."""
+        members: list[bytes] = self._link.call("SMEMBERS", self._keys.worker_threads(worker_id))
+        self._send(removal(self._keys, worker_id, thread_keys(self._keys, worker_id, members)))
+
+    # The entries of threads. A page reads the set first and then each key, so a key is there before its member.
+
+    def _showing(self, jobs: Sequence[RunningJob]) -> list[Command]:
+        if not jobs:
+            return []
+        threads = self._keys.worker_threads(self._id)
+        return [
+            *(("SET", self._key((job.pid, job.thread)), shown(job), "EX", _TTL) for job in jobs),
+            ("SADD", threads, *(self._member((job.pid, job.thread)) for job in jobs)),
+            ("EXPIRE", threads, _TTL),
+        ]
+
+    def _hidden(self, places: Sequence[Place]) -> list[Command]:
+        if not places:
+            return []
+        return [
+            ("SREM", self._keys.worker_threads(self._id), *map(self._member, places)),
+            ("DEL", *map(self._key, places)),
+        ]
+
+    def _left_behind(self) -> dict[Place, RunningJob | None]:
+        """What a housekeeper before this one has shown."""
+        members: list[bytes] = self._link.call("SMEMBERS", self._keys.worker_threads(self._id))
+        parts = [to_text(member).rsplit(":", 2)[1:] for member in members]
+        return {(int(pid), int(thread)): None for pid, thread in parts if (pid + thread).isdigit()}
+
+    def _stale_kills(self, before: set[int], after: set[int]) -> list[Command]:
+        """Wishes to kill that came while a process showed no job were meant for a job that has ended."""
+        stale = [self._kills(pid) for pid in before ^ after]
+        return [("DEL", *stale)] if stale else []
+
+    def _send(self, commands: Sequence[Command]) -> list[Reply]:
+        replies = self._link.pipeline(commands) if commands else []
+        for reply in replies:
+            if isinstance(reply, ServerError):
+                raise judge(reply)
+        return replies
+
+    def _member(self, place: Place) -> str:
+        return f"{self._id}:{place[0]}:{place[1]}"
+
+    def _key(self, place: Place) -> str:
+        return self._keys.worker_thread(self._id, *place)
+
+    def _kills(self, pid: int) -> str:
+        return self._keys.worker_kills(self._id, pid)
 
 
 def own_workers(keys: Keys) -> str:
@@ -129,19 +174,37 @@ def own_workers(keys: Keys) -> str:
     return f"{keys.namespace}:resqd:workers"
 
 
-def entries_of(keys: Keys, worker_id: str) -> list[bytes]:
-    """The keys that hold one worker's start, threads and counters."""
+def removal(keys: Keys, worker_id: str, others: Iterable[str] = ()) -> list[Command]:
+    """The commands that take one worker off the registry: its start, threads, counters, and these other keys."""
     names = (
         keys.worker_started(worker_id),
         keys.worker_threads(worker_id),
         keys.stat(f"processed:{worker_id}"),
         keys.stat(f"failed:{worker_id}"),
     )
-    return [to_bytes(name) for name in names]
+    return [
+        ("DEL", *names, *others),
+        ("SREM", keys.workers, worker_id),
+        ("SREM", own_workers(keys), worker_id),
+        ("HDEL", keys.heartbeats, worker_id),
+    ]
+
+
+def thread_keys(keys: Keys, worker_id: str, members: Iterable[bytes]) -> list[str]:
+    """The keys of what threads run, for the members of a worker's set of busy threads."""
+    prefix = f"{worker_id}:"
+    return [
+        f"{keys.worker(worker_id)}:{to_text(member).removeprefix(prefix)}"
+        for member in members
+        if to_text(member).startswith(prefix)
+    ]
 
 
 def shown(job: RunningJob) -> bytes:
     """A running job as Resque's pages read it: queue, run_at (ISO 8601, UTC), payload (an object)."""
     run_at = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(job.run_at))
-    head = f'{{"queue":{json.dumps(job.queue)},"run_at":"{run_at}","payload":'
-    return head.encode() + page_safe(job.payload.raw, job.payload, limit=_SHOWN_PAYLOAD) + b"}"
+    return (
+        f'{{"queue":{json.dumps(clean(job.queue))},"run_at":"{run_at}","payload":'.encode()
+        + job.payload
+        + b"}"
+    )

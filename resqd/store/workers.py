@@ -10,7 +10,7 @@ from resqd.errors import PayloadError
 from resqd.store import payload as payloads
 from resqd.store.guard import store_errors
 from resqd.store.keys import to_bytes, to_text
-from resqd.store.registry import entries_of, own_workers
+from resqd.store.registry import own_workers, removal, thread_keys
 from resqd.store.worker_id import WorkerId
 
 if TYPE_CHECKING:
@@ -130,15 +130,10 @@ class WorkerManager:
             pipe.execute()
 
     def _forget(self, worker_id: str) -> None:
-        raw = to_bytes(worker_id)
         members = cast("set[bytes]", self._client.smembers(to_bytes(self._keys.worker_threads(worker_id))))
-        places = [_place(to_text(member)) for member in members]
-        threads = [to_bytes(self._keys.worker_thread(worker_id, *place)) for place in places]
         with self._client.pipeline(transaction=True) as pipe:
-            pipe.delete(*threads, *entries_of(self._keys, worker_id))
-            pipe.srem(self._keys.workers, raw)
-            pipe.srem(own_workers(self._keys), raw)
-            pipe.hdel(self._keys.heartbeats, raw)
+            for command in removal(self._keys, worker_id, thread_keys(self._keys, worker_id, members)):
+                pipe.execute_command(*(to_bytes(str(part)) for part in command))
             pipe.execute()
 
 

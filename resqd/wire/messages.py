@@ -29,9 +29,10 @@ class Stop:
 
 @dataclass(frozen=True, slots=True)
 class Kill:
-    """Kill the job of this id, or every current job when it is empty; go on processing."""
+    """Kill the job of this id, or with this token where that is not 0, or every current job; go on processing."""
 
     job_id: str = ""
+    token: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -202,11 +203,11 @@ class PauseFile:
 
 @dataclass(frozen=True, slots=True)
 class KillThread:
-    """A web page asked to kill what this thread of this worker process runs."""
+    """A web page asked to kill the job that this thread of this worker process showed; not every job has an id."""
 
     pid: int
     thread: int
-    job_id: str
+    token: int
 
 
 @dataclass(frozen=True, slots=True)

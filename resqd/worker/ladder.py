@@ -36,6 +36,10 @@ class Ladder:
                 return token
         return 0
 
+    def kill_token(self, token: int, now: float) -> bool:
+        """Interrupt the job with this token; False when it no longer runs here."""
+        return any(self._strike(slot, token, now) for slot in self._slots if slot.token == token)
+
     def tick(self, now: float) -> None:
         """Interrupt again what is due for it."""
         due = [again for again in self._again if now >= again.at]

@@ -173,7 +173,7 @@ class Control:
         if command := _MESSAGES.get(type(message)):
             self._command(command)
         elif isinstance(message, Kill):
-            self._kill(message.job_id)
+            self._kill(message.job_id, message.token)
         elif isinstance(message, Slots):
             self._crew.grant(message.count, message.quotas)
         elif isinstance(message, Ping):
@@ -191,13 +191,16 @@ class Control:
         if command in (Command.STOP, Command.KILL_JOBS):
             self._kill("")
 
-    def _kill(self, job_id: str) -> None:
+    def _kill(self, job_id: str, token: int = 0) -> None:
         now = self._clock()
+        if token:
+            self._crew.ladder.kill_token(token, now)
+            return
         if job_id:
             self._channel.send(Killing(job_id, self._crew.ladder.kill(job_id, now)))
             return
-        for struck_id, token in self._crew.ladder.kill_all(now):
-            self._channel.send(Killing(struck_id, token))
+        for struck_id, struck in self._crew.ladder.kill_all(now):
+            self._channel.send(Killing(struck_id, struck))
 
     def _orphan(self) -> None:
         """The master is gone: start nothing more, give what runs KILL_GRACE to end, then return it."""

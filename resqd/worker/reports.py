@@ -11,12 +11,17 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from resqd import __version__
+from resqd.store.failures import clean, page_safe
+from resqd.store.payload import Payload, dump
 from resqd.wire.intent import Intent
 from resqd.wire.messages import Running
 from resqd.worker.interrupt import Slot
 
 PREVIEW = 2048
 """The most bytes of a running job's payload that a report carries."""
+ALL_PREVIEWS = 256 * 1024
+"""The same for all threads together: a report must fit into a frame."""
+_NAME = 128
 _STATM = Path("/proc/self/statm")
 _PAGE_SIZE = os.sysconf("SC_PAGE_SIZE")
 _RESIDENT = 1
@@ -29,19 +34,29 @@ def resident_bytes() -> int:
 
 def running(slots: Sequence[Slot]) -> tuple[Running, ...]:
     """The jobs on the threads now. A slot may change under the look: what is shown was true a moment ago."""
+    limit = min(PREVIEW, ALL_PREVIEWS // max(1, len(slots)))
     return tuple(
         Running(
             index,
             slot.token,
-            payload.id or "",
-            payload.job_class,
+            (payload.id or "")[:_NAME],
+            payload.job_class[:_NAME],
             slot.queue,
             slot.since,
-            payload.raw[:PREVIEW],
+            preview(payload, limit),
         )
         for index, slot in enumerate(slots)
         if slot.open and (payload := slot.payload) is not None
     )
+
+
+def preview(payload: Payload, limit: int) -> bytes:
+    """A payload as web pages can show it: itself up to `limit` bytes, else an object with the start of it."""
+    if len(payload.raw) <= limit:
+        return page_safe(payload.raw, payload)
+    start = payload.raw[: min(limit // 2, 200)].decode(errors="backslashreplace")
+    shown = {"class": clean(payload.job_class[:_NAME]), "args": [f"{start}…"]}
+    return dump(shown if payload.id is None else {**shown, "id": clean(payload.id[:_NAME])})
 
 
 def title(

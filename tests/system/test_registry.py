@@ -10,11 +10,11 @@ import pytest
 import redis
 
 from resqd.app import App
-from resqd.store import payload as payloads
 from resqd.store.connection import ConnectionConfig
 from resqd.store.embedded import server_binary
 from resqd.store.keys import Keys
 from resqd.store.registry import Registry, RunningJob
+from resqd.store.scripts import HEARTBEAT
 from resqd.store.worker_id import WorkerId
 from tests.support.server import Server
 
@@ -32,14 +32,19 @@ def app(redis_url: str) -> App:
 
 @pytest.fixture
 def registry(redis_url: str) -> Registry:
-    client = ConnectionConfig.from_url(redis_url).client()
-    return Registry(client=client, keys=Keys(), worker_id=ID.text)
+    link = ConnectionConfig.from_url(redis_url).open()
+    return Registry(link=link, keys=Keys(), daemon="web1/resqd", worker_id=ID.text)
 
 
-def running(thread: int, raw: bytes = b'{"class":"Send","args":[1],"id":"i"}') -> RunningJob:
-    return RunningJob(
-        pid=99, thread=thread, queue="mail", run_at=1_700_000_000.7, payload=payloads.decode(raw)
-    )
+def running(
+    thread: int, *, pid: int = 99, token: int = 1, raw: bytes = b'{"class":"Send","args":[1],"id":"i"}'
+) -> RunningJob:
+    return RunningJob(pid=pid, thread=thread, token=token, queue="mail", run_at=1_700_000_000.7, payload=raw)
+
+
+def commands_of(client: redis.Redis) -> int:
+    """How many commands the server has run, those inside of scripts too."""
+    return sum(each["calls"] for each in client.info("commandstats").values())
 
 
 def test_the_id_is_the_forks() -> None:
@@ -57,27 +62,35 @@ def test_the_id_is_the_forks() -> None:
 
 def test_heartbeat_registers_each_time(registry: Registry, redis_client: redis.Redis) -> None:
     """Ruby may prune us; the next heartbeat enters everything again, the time of the start as it was."""
-    registry.heartbeat()
+    assert not registry.heartbeat()
+    assert registry.heartbeat(register=False)
     started = redis_client.get(f"resque:worker:{ID}:started")
     assert re.fullmatch(rb"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d \+0000", started or b"")  # type: ignore[arg-type] # bytes
     redis_client.srem("resque:workers", ID.text)
     redis_client.hdel("resque:workers:heartbeat", ID.text)
-    registry.heartbeat()
+    assert not registry.heartbeat(register=False)
     assert redis_client.smembers("resque:workers") == {ID.text.encode()}
     assert redis_client.get(f"resque:worker:{ID}:started") == started
     beat: bytes = redis_client.hget("resque:workers:heartbeat", ID.text)  # type: ignore[assignment] # bytes client
     assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ", beat.decode())
     seconds, _ = redis_client.time()
     assert abs(datetime.fromisoformat(beat.decode()).timestamp() - seconds) <= 1
+    assert redis_client.hget("resque:resqd:daemons", "web1/resqd") == b"3"
+
+
+def test_a_heartbeat_is_cheap(registry: Registry, redis_client: redis.Redis) -> None:
+    """Where the registry knows us, a heartbeat is five commands, the one that calls the script among them."""
+    registry.heartbeat()
+    before = commands_of(redis_client)
+    registry.heartbeat(register=False)
+    assert commands_of(redis_client) - before == 5 + 1  # and INFO
 
 
 @pytest.mark.parametrize("moment", [0, 951_782_399, 951_782_400, 1_709_164_800, 1_735_689_599, 4_107_542_400])
 def test_the_scripts_calendar_is_right(moment: int, redis_client: redis.Redis) -> None:
     """Leap days, ends of years and centuries: the script's date is Python's."""
-    from resqd.store import registry  # noqa: PLC0415 - the script is private to its module
-
-    script = registry._HEARTBEAT.replace("redis.call('TIME')[1]", str(moment))
-    redis_client.eval(script, 4, "h", "w", "o", "s", "id")
+    script = HEARTBEAT.source.replace("redis.call('TIME')[1]", str(moment))
+    redis_client.eval(script, 5, "d", "h", "w", "o", "s", "host/name", "id", "")
     beat: bytes = redis_client.hget("h", "id")  # type: ignore[assignment] # bytes client
     assert datetime.fromisoformat(beat.decode()) == datetime.fromtimestamp(moment, UTC)
 
@@ -91,7 +104,8 @@ def test_heartbeat_passes_at_maxmemory() -> None:
         client.config_set("maxmemory", 1)
         with pytest.raises(redis.exceptions.OutOfMemoryError):
             client.set("x", "y")
-        Registry(client=client, keys=Keys(), worker_id=ID.text).heartbeat()
+        link = ConnectionConfig.from_url(server.url(0)).open()
+        Registry(link=link, keys=Keys(), daemon="web1/resqd", worker_id=ID.text).heartbeat()
         assert client.sismember("resque:workers", ID.text)
         client.close()
 
@@ -125,12 +139,29 @@ def test_running_threads_are_shown_as_the_fork_does(
     assert app.workers.working() == []
 
 
-def test_a_huge_payload_is_shown_by_its_start(registry: Registry, redis_client: redis.Redis) -> None:
-    """Pages get an object of bounded size, whatever runs."""
-    registry.publish([running(0, b'{"class":"A","args":["' + b"x" * 1_000_000 + b'"]}')])
-    shown: bytes = redis_client.get(f"resque:worker:{ID}:99:0")  # type: ignore[assignment] # bytes client
-    assert len(shown) < 200_000
-    assert json.loads(shown)["payload"]["class"].endswith("A")
+def test_what_a_housekeeper_left_behind_is_cleared(
+    registry: Registry, redis_url: str, redis_client: redis.Redis
+) -> None:
+    """A housekeeper that died leaves entries; the next one's first look removes what runs no more."""
+    registry.publish([running(0), running(1)])
+    link = ConnectionConfig.from_url(redis_url).open()
+    successor = Registry(link=link, keys=Keys(), daemon="web1/resqd", worker_id=ID.text)
+    successor.publish([running(1)])
+    assert redis_client.smembers(f"resque:worker:{ID}:threads") == {f"{ID}:99:1".encode()}
+    assert not redis_client.exists(f"resque:worker:{ID}:99:0")
+
+
+def test_nothing_is_sent_when_nothing_changed(registry: Registry, redis_client: redis.Redis) -> None:
+    """The same jobs again cost no command; a refresh and another job on the same thread do."""
+    registry.publish([running(0)])
+    before = commands_of(redis_client)
+    registry.publish([running(0)])
+    assert commands_of(redis_client) == before + 1  # our own INFO
+    redis_client.delete(f"resque:worker:{ID}:threads", f"resque:worker:{ID}:99:0")
+    registry.publish([running(0)], refresh=True)
+    assert redis_client.exists(f"resque:worker:{ID}:threads", f"resque:worker:{ID}:99:0") == 2
+    registry.publish([running(0, token=2, raw=b'{"class":"Other"}')])
+    assert b"Other" in (redis_client.get(f"resque:worker:{ID}:99:0") or b"")
 
 
 def test_kill_goes_through_the_forks_list(registry: Registry, app: App, redis_client: redis.Redis) -> None:
@@ -141,9 +172,22 @@ def test_kill_goes_through_the_forks_list(registry: Registry, app: App, redis_cl
     thread.kill()
     assert redis_client.lrange(f"resque:worker:{ID}:99:kills", 0, -1) == [b"3"]
     redis_client.rpush(f"resque:worker:{ID}:99:kills", "0", "garbage")
-    assert registry.take_kills([98, 99]) == [(99, 3), (99, 0)]
-    assert registry.take_kills([98, 99]) == []
-    assert registry.take_kills([]) == []
+    assert registry.asked_to_kill() == [(99, 3), (99, 0)]
+    assert registry.asked_to_kill() == []
+
+
+def test_a_kill_for_a_job_that_ended_kills_no_later_one(
+    registry: Registry, redis_client: redis.Redis
+) -> None:
+    """What was asked before a process showed its first job, or after it showed none, is dropped."""
+    redis_client.rpush(f"resque:worker:{ID}:99:kills", "0")
+    registry.publish([running(0)])
+    assert registry.asked_to_kill() == []
+    registry.publish([])
+    redis_client.rpush(f"resque:worker:{ID}:99:kills", "0")
+    assert registry.asked_to_kill() == []
+    registry.publish([running(0, token=2), running(0, pid=98)])
+    assert registry.asked_to_kill() == []
 
 
 def test_unregister_leaves_nothing(registry: Registry, redis_client: redis.Redis) -> None:
@@ -152,8 +196,8 @@ def test_unregister_leaves_nothing(registry: Registry, redis_client: redis.Redis
     registry.publish([running(0)])
     redis_client.set(f"resque:stat:processed:{ID}", 5)
     redis_client.rpush(f"resque:worker:{ID}:99:kills", "0")
-    registry.unregister([99])
-    assert redis_client.keys("*") == []
+    registry.unregister()
+    assert redis_client.keys("*") == [b"resque:resqd:daemons"]
 
 
 def test_only_our_own_dead_are_pruned(registry: Registry, app: App, redis_client: redis.Redis) -> None:
@@ -165,9 +209,22 @@ def test_only_our_own_dead_are_pruned(registry: Registry, app: App, redis_client
     registry.publish([running(0)])
     assert app.workers.prune(30) == []
     redis_client.hset("resque:workers:heartbeat", ID.text, "2001-01-01T00:00:00Z")
+    assert registry.beats() == {ID.text: "2001-01-01T00:00:00Z"}
     assert app.workers.prune(30) == [ID.text]
     assert [worker.id.text for worker in app.workers.all()] == [RUBY, FORK]
     assert redis_client.keys(f"resque:worker:{ID}*") == []
+
+
+def test_another_daemons_entries_are_forgotten(
+    registry: Registry, redis_url: str, redis_client: redis.Redis
+) -> None:
+    """A host that died leaves nothing on the pages once another has struck it off."""
+    registry.heartbeat()
+    registry.publish([running(0)])
+    link = ConnectionConfig.from_url(redis_url).open()
+    other = Registry(link=link, keys=Keys(), daemon="web2/resqd", worker_id="web2:1:*:1:1:1")
+    other.forget(ID.text)
+    assert redis_client.keys("*") == [b"resque:resqd:daemons"]
 
 
 def test_ruby_workers_are_seen(app: App, redis_client: redis.Redis) -> None:

@@ -16,6 +16,7 @@ from resqd.store.failures import build_record
 from resqd.store.keys import Keys
 from resqd.store.registry import Registry, RunningJob
 from resqd.store.worker_id import WorkerId
+from resqd.worker.reports import PREVIEW, preview
 from tests.system.compat import ruby
 
 if TYPE_CHECKING:
@@ -116,15 +117,19 @@ def test_our_ids_can_be_taken_apart(queues: list[str]) -> None:
     assert ruby.fork_find(worker.text) == (queues or ["*"], 2, 4, 0)
 
 
+def registry_of(redis_url: str, worker: WorkerId) -> Registry:
+    link = ConnectionConfig.from_url(redis_url).open()
+    return Registry(link=link, keys=Keys(), daemon="h/resqd", worker_id=worker.text)
+
+
 @pytest.mark.parametrize("raw", ruby.PAYLOADS + HOSTILE[6:], ids=range(len(ruby.PAYLOADS + HOSTILE[6:])))
 def test_no_thread_of_ours_breaks_their_page(raw: bytes, redis_url: str, redis_client: redis.Redis) -> None:
     """Every running job can be shown on the Working page, and the members lead to their entries as there."""
     worker = WorkerId.build(host="h", pid=7, queues=["a:b"], worker_count=1, thread_count=1, jobs_per_fork=1)
-    registry = Registry(
-        client=ConnectionConfig.from_url(redis_url).client(), keys=Keys(), worker_id=worker.text
-    )
+    registry = registry_of(redis_url, worker)
     registry.heartbeat()
-    registry.publish([RunningJob(8, 0, "a:b", 1_700_000_000.0, payloads.decode(raw))])
+    shown = preview(payloads.decode(raw), PREVIEW)
+    registry.publish([RunningJob(8, 0, 1, "a:b", 1_700_000_000.0, shown)])
     members = cast("set[bytes]", redis_client.smembers(f"resque:worker:{worker}:threads"))
     for member in members:
         entry = cast("bytes", redis_client.get(b"resque:worker:" + member))
@@ -135,9 +140,8 @@ def test_no_thread_of_ours_breaks_their_page(raw: bytes, redis_url: str, redis_c
 def test_a_kill_from_their_page_reaches_us(app: App, redis_url: str, redis_client: redis.Redis) -> None:
     """The fork's Kill appends the thread's number to the list named by worker and process."""
     worker = WorkerId.build(host="h", pid=7, queues=["q"], worker_count=1, thread_count=2, jobs_per_fork=1)
-    registry = Registry(
-        client=ConnectionConfig.from_url(redis_url).client(), keys=Keys(), worker_id=worker.text
-    )
+    registry = registry_of(redis_url, worker)
+    registry.publish([RunningJob(8, 1, 1, "q", 1_700_000_000.0, b"{}")])
     redis_client.rpush(f"resque:worker:{worker}:8:kills", "1")
-    assert registry.take_kills([8]) == [(8, 1)]
+    assert registry.asked_to_kill() == [(8, 1)]
     assert app.workers.all() == []

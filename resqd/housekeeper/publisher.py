@@ -1,0 +1,85 @@
+"""The daemon as web pages see it: its heartbeat, what its threads run, and the pages' wishes to kill that."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections import deque
+from collections.abc import Callable
+
+from resqd.clock import Clock
+from resqd.store.registry import REFRESH, Place, Registry, RunningJob
+from resqd.wire.messages import Busy, KillThread, Message, Running
+
+_log = logging.getLogger(__name__)
+
+PUBLISH_EVERY = 1.0
+"""Seconds between two looks at what changed; nothing is sent to Redis when nothing did."""
+REGISTER_EVERY = 30.0
+"""Seconds after which everything is registered again although the registry seems to know us."""
+
+
+class Publisher:
+    """`take` is called by the control thread, all else by the keeper's; only the deque lies between them."""
+
+    def __init__(
+        self,
+        *,
+        registry: Registry,
+        say: Callable[[Message], None],
+        clock: Clock,
+        wall: Callable[[], float] = time.time,
+    ) -> None:
+        self._registry = registry
+        self._say = say
+        self._clock = clock
+        self._wall = wall
+        self._news: deque[Busy] = deque()
+        self._jobs: dict[Place, RunningJob] = {}
+        self._shown: dict[Place, RunningJob] = {}
+        self._register_at = self._refresh_at = clock()
+        self._registered = False
+
+    def take(self, busy: Busy) -> None:
+        """Note what a worker process runs now."""
+        self._news.append(busy)
+
+    def beat(self) -> None:
+        """One heartbeat. Where Ruby workers took us off the registry, what was shown is written again too."""
+        now = self._clock()
+        known = self._registry.heartbeat(register=now >= self._register_at)
+        if self._registered and not known:
+            _log.info("others took this daemon off Resque's registry; it is registered again")
+            self._refresh_at = now
+        self._registered = True
+        if now >= self._register_at:
+            self._register_at = now + REGISTER_EVERY
+
+    def publish(self) -> None:
+        """Pass on what pages ask to kill, judged by what they were shown; then show what runs now."""
+        for place in self._registry.asked_to_kill():
+            if job := self._shown.get(place):
+                self._say(KillThread(job.pid, job.thread, job.token))
+        self._fold()
+        now = self._clock()
+        refresh = now >= self._refresh_at
+        jobs = dict(self._jobs)
+        self._registry.publish(list(jobs.values()), refresh=refresh)
+        self._shown = jobs
+        if refresh:
+            self._refresh_at = now + REFRESH
+
+    def _fold(self) -> None:
+        while self._news:
+            busy = self._news.popleft()
+            known = {place: job for place, job in self._jobs.items() if place[0] == busy.pid}
+            self._jobs = {place: job for place, job in self._jobs.items() if place not in known}
+            for running in busy.running:
+                place = (busy.pid, running.thread)
+                before = known.get(place)
+                same = before is not None and before.token == running.token
+                self._jobs[place] = before if before and same else self._job(busy.pid, running)
+
+    def _job(self, pid: int, running: Running) -> RunningJob:
+        began = self._wall() - (self._clock() - running.since)
+        return RunningJob(pid, running.thread, running.token, running.queue, began, running.payload)

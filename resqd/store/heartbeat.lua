@@ -1,0 +1,26 @@
+-- KEYS: daemons, heartbeats, workers, ours, started. ARGV: daemon, worker id, '1' to register in any case.
+-- HDEL comes first: a script that begins by freeing passes at maxmemory. What it tells also shows that somebody
+-- took us off the registry, so what registers us is sent only then; idle daemons should cost Redis little.
+-- Returns the daemon's counter, one higher than before, and whether the registry knew us.
+local known = redis.call('HDEL', KEYS[2], ARGV[2])
+local now = redis.call('TIME')[1]
+local days, rest = math.floor(now / 86400), now % 86400
+local z = days + 719468
+local era = math.floor(z / 146097)
+local doe = z - era * 146097
+local yoe = math.floor((doe - math.floor(doe / 1460) + math.floor(doe / 36524) - math.floor(doe / 146096)) / 365)
+local doy = doe - (365 * yoe + math.floor(yoe / 4) - math.floor(yoe / 100))
+local mp = math.floor((5 * doy + 2) / 153)
+local day = doy - math.floor((153 * mp + 2) / 5) + 1
+local month = mp < 10 and mp + 3 or mp - 9
+local year = yoe + era * 400 + (month <= 2 and 1 or 0)
+local date = string.format('%04d-%02d-%02d', year, month, day)
+local clock = string.format('%02d:%02d:%02d', math.floor(rest / 3600), math.floor(rest / 60) % 60, rest % 60)
+redis.call('HSET', KEYS[2], ARGV[2], date .. 'T' .. clock .. 'Z')
+local count = redis.call('HINCRBY', KEYS[1], ARGV[1], 1)
+if known == 0 or ARGV[3] == '1' then
+  redis.call('SADD', KEYS[3], ARGV[2])
+  redis.call('SADD', KEYS[4], ARGV[2])
+  redis.call('SET', KEYS[5], date .. ' ' .. clock .. ' +0000', 'NX')
+end
+return { count, known }
