@@ -132,7 +132,7 @@ def status(session: Session, watch: bool) -> None:
     if session.json:
         _print_status(session, watch)
     elif watch:
-        _views().watch(session.status, sleep=lambda: time.sleep(WATCH_PAUSE))
+        _live().watch(session.status, sleep=lambda: time.sleep(WATCH_PAUSE))
     else:
         _views().console().print(_views().status_view(session.status()))
 
@@ -150,6 +150,12 @@ def _views() -> ModuleType:
     return views
 
 
+def _live() -> ModuleType:
+    from resqd.cli import live  # noqa: PLC0415 - as above
+
+    return live
+
+
 @main.command()
 @_as_json
 @click.pass_obj
@@ -163,7 +169,10 @@ def ping(session: Session) -> None:
 @click.pass_obj
 def pause(session: Session) -> None:
     """Take no new jobs; those that run go on."""
-    session.say(session.call("pause"), "paused")
+    reply = session.call("pause")
+    if reply.get("state", "paused") != "paused":
+        session.fail(f"the daemon is {reply['state']}: it takes no new jobs anyway")
+    session.say(reply, "paused")
 
 
 @main.command()
@@ -219,7 +228,7 @@ def _leaving_view(session: Session, doing: str) -> Iterator[Callable[[Status], N
         yield lambda _status: None
         return
     try:
-        with _views().LeavingView(doing) as view:
+        with _live().LeavingView(doing) as view:
             yield view.show
     except KeyboardInterrupt:
         undo = "; `resqctl resume` takes it back" if doing == "draining" else ""
@@ -266,7 +275,8 @@ def scale(session: Session, change: str) -> None:
     if not digits.isdecimal() or len(change) - len(digits) > 1 or int(digits[:5]) > _MOST_WORKERS:
         raise click.BadParameter(f"give a number of workers up to {_MOST_WORKERS}, such as 4, +1 or -1")
     key = "to" if change == digits else "delta"
-    session.say(session.call("scale", **{key: int(change)}), f"scaling to {change}")
+    reply = session.call("scale", **{key: int(change)})
+    session.say(reply, f"scaling to {reply.get('workers', change)} workers")
 
 
 @main.command()

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from rich.console import Console, RenderableType
 
-from resqd.cli import views
+from resqd.cli import live, views
 from resqd.cli.leaving import Status
 
 
@@ -117,4 +117,4 @@ def test_many_jobs_are_counted() -> None:
 )
 def test_leaving_names_what_is_waited_for(workers: list[dict[str, Any]], line: str) -> None:
     """A drain waits for jobs, then for workers, then for the daemon."""
-    assert views.leaving_line(status(workers=workers)) == line
+    assert live.leaving_line(status(workers=workers)) == line
