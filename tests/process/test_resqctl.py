@@ -205,8 +205,9 @@ def test_drain_gives_up_after_its_timeout() -> None:
 
 @pytest.mark.usefixtures("master")
 def test_drain_without_waiting() -> None:
-    """`drain --no-wait` ends as soon as the daemon has begun."""
+    """`drain --no-wait` ends as soon as the daemon has begun; a pause during it is refused."""
     expect(resqctl("drain", "--no-wait"), 0, out="draining\n")
+    expect(resqctl("pause"), 1, err="resqctl: the daemon is draining: it takes no new jobs anyway\n")
 
 
 def test_stop_waits_and_killed_jobs_are_its_purpose(start_master: StartMaster) -> None:

@@ -51,6 +51,7 @@ class ScriptedMaster:
     def handle(self, request: Request) -> None:
         plays = {
             "status": self.status,
+            "pause": self.pause_jobs,
             "kill": self.kill,
             "drain": self.drain,
             "stop": self.stop,
@@ -65,6 +66,10 @@ class ScriptedMaster:
 
     def status(self, request: Request) -> None:
         request.reply({"ok": True, "status": self.account()})
+
+    def pause_jobs(self, request: Request) -> None:
+        self.state = "paused" if self.state == "running" else self.state
+        request.reply({"ok": True, "state": self.state})
 
     def kill(self, request: Request) -> None:
         if request.arguments["job_id"] == "never":
