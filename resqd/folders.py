@@ -26,7 +26,9 @@ def runtime_folder(environ: Mapping[str, str]) -> Path:
 def state_folder(environ: Mapping[str, str]) -> Path:
     """Where the embedded server's data lives: $STATE_DIRECTORY (systemd's), else under $XDG_STATE_HOME."""
     if given := environ.get("STATE_DIRECTORY"):
-        return Path(given.split(":")[0])
+        return Path(
+            given.split(":")[0]
+        ).resolve()  # with DynamicUser systemd gives a symbolic link of its own
     if base := environ.get("XDG_STATE_HOME"):
         return Path(base) / "resqd"
     home = environ.get("HOME") or str(Path.home())

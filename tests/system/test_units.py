@@ -249,6 +249,20 @@ def test_redis_outage_restarts_nothing(running: Host) -> None:
     assert running.finish("after") == "one"
 
 
+def test_unit_without_a_redis_runs_its_own(host: Host) -> None:
+    """Where the settings name no Redis the unit runs the embedded server in its state folder, and stops it again."""
+    edit = "sed -i.kept /REDIS_URL/d /etc/resqd/resqd.env"
+    assert host.machine.run("sh", "-c", edit).returncode == 0
+    try:
+        host.start()
+        wait_for(lambda: json.loads(host.resqctl("status", "--json"))["housekeeper"]["redis"] == "ok", 20)
+        host.machine.systemctl("stop", "resqd")
+        assert host.unit()["Result"] == "success"
+        assert host.machine.run("sh", "-c", "ls /var/lib/private/resqd/*").returncode == 0
+    finally:
+        host.machine.run("mv", "/etc/resqd/resqd.env.kept", "/etc/resqd/resqd.env")
+
+
 @pytest.fixture
 def analyze() -> str:
     program = shutil.which("systemd-analyze")
