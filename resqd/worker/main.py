@@ -91,7 +91,7 @@ class Control:
         self._signals: deque[int] = deque()
         self._selector = selectors.DefaultSelector()
         self._orphaned: Deadline | None = None
-        self._report_at = 0.0
+        self._report_at = clock() + STATS_EVERY  # most short lives end before the first report
         self._last_report: Stats | None = None
         self._released = 0
         self._near_end = False

@@ -22,19 +22,23 @@ class Wake:
     each job. Two threads may both ring: harmless, the counter is read as one.
     """
 
-    __slots__ = ("armed", "descriptor")
+    __slots__ = ("_rung", "armed", "descriptor")
 
     def __init__(self) -> None:
         self.descriptor = os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC)
         self.armed = False
+        self._rung = False
 
     def ring(self) -> None:
-        """End the sleep, or the next one."""
+        """End the sleep, or the next one. Rings until the fetcher wakes cost one write: each gives up the GIL."""
         self.armed = False
-        os.eventfd_write(self.descriptor, 1)
+        if not self._rung:
+            self._rung = True
+            os.eventfd_write(self.descriptor, 1)
 
     def clear(self) -> None:
-        """Forget the rings so far."""
+        """Forget the rings so far. Whoever sees the flag still set has done before what the fetcher now looks at."""
+        self._rung = False
         try:
             os.eventfd_read(self.descriptor)
         except BlockingIOError:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 HORIZON = 0.020
 """Seconds of work that may wait in a worker's buffer."""
-MOST = 1000
+MOST = 2000
 """The most jobs that may wait in a worker's buffer."""
 STUCK_AFTER = 0.100
 """Seconds after which jobs that wait behind busy threads go back to their queue."""

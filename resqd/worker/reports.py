@@ -8,7 +8,6 @@ import threading
 import time
 import traceback
 from collections.abc import Sequence
-from pathlib import Path
 
 from resqd import __version__
 from resqd.store.failures import clean, page_safe
@@ -22,14 +21,15 @@ PREVIEW = 2048
 ALL_PREVIEWS = 256 * 1024
 """The same for all threads together: a report must fit into a frame."""
 _NAME = 128
-_STATM = Path("/proc/self/statm")
+_STATM = "/proc/self/statm"
 _PAGE_SIZE = os.sysconf("SC_PAGE_SIZE")
 _RESIDENT = 1
 
 
 def resident_bytes() -> int:
     """This process's resident memory, from proc(5)'s statm: cheaper than a scan through psutil four times a second."""
-    return int(_STATM.read_bytes().split()[_RESIDENT]) * _PAGE_SIZE
+    with open(_STATM, "rb", buffering=0) as statm:
+        return int(statm.read().split()[_RESIDENT]) * _PAGE_SIZE
 
 
 def running(slots: Sequence[Slot]) -> tuple[Running, ...]:
