@@ -197,6 +197,11 @@ class Settings:
         return self.interval == 0
 
     @property
+    def metered(self) -> bool:
+        """Whether jobs are counted for statsd."""
+        return self.statsd_host is not None and self.statsd_key is not None
+
+    @property
     def all_pause_files(self) -> tuple[Path, ...]:
         """Every file that pauses the daemon: the fork's two, and RESQD_PAUSE_FILES."""
         return DEFAULT_PAUSE_FILES + self.pause_files

@@ -19,6 +19,7 @@ from resqd.clock import monotonic
 from resqd.errors import ChannelClosed, ProtocolError
 from resqd.housekeeper.culprits import Culprits
 from resqd.housekeeper.keeper import Duty, Keeper
+from resqd.housekeeper.metrics import GAUGES_EVERY, Metrics
 from resqd.housekeeper.pruner import Pruner
 from resqd.housekeeper.publisher import PUBLISH_EVERY, Publisher
 from resqd.housekeeper.recovery import Recoverer
@@ -40,6 +41,8 @@ _NAMES = ("INT", "HUP", "TTIN", "TTOU", "PIPE", "USR1", "USR2", "QUIT")
 _IGNORED = frozenset(signal.Signals[f"SIG{name}"] for name in _NAMES)
 REPLACED = "replaced"
 """The reason of a housekeeper that leaves its place to another, as at a reload: the daemon stays registered."""
+LAST_METRICS = 0.5
+"""Seconds that the last metrics may take; statsd's host may be slow to find."""
 FAREWELL = 2.0
 """Seconds that the good-bye to Redis may take when the daemon ends or the master is gone."""
 
@@ -48,11 +51,19 @@ class Control:
     """The housekeeper's main thread. It answers the master while Redis hangs."""
 
     def __init__(
-        self, *, channel: Channel, keeper: Keeper, publisher: Publisher, outbox: deque[Message], news: int
+        self,
+        *,
+        channel: Channel,
+        keeper: Keeper,
+        publisher: Publisher,
+        metrics: Metrics | None,
+        outbox: deque[Message],
+        news: int,
     ) -> None:
         self._channel = channel
         self._keeper = keeper
         self._publisher = publisher
+        self._metrics = metrics
         self._outbox = outbox
         self._news = news
         self._selector = selectors.DefaultSelector()
@@ -62,6 +73,7 @@ class Control:
         """Run until told to leave or the master is gone; the reason."""
         thread = threading.Thread(target=self._keeper.run, name="keeper", daemon=True)
         thread.start()
+        sender = self._start_metrics()
         self._selector.register(self._channel, selectors.EVENT_READ, self._hear)
         self._selector.register(self._news, selectors.EVENT_READ, self._speak)
         self._channel.send(Booted())
@@ -71,8 +83,18 @@ class Control:
                 reason = key.data() or reason
         self._keeper.leave(final=reason != REPLACED)
         thread.join(FAREWELL)
+        if self._metrics is not None and sender is not None:
+            self._metrics.leave()
+            sender.join(LAST_METRICS)
         self._speak()
         return reason
+
+    def _start_metrics(self) -> threading.Thread | None:
+        if self._metrics is None:
+            return None
+        sender = threading.Thread(target=self._metrics.run, name="statsd", daemon=True)
+        sender.start()
+        return sender
 
     def _hear(self) -> str:
         try:
@@ -86,6 +108,8 @@ class Control:
                 self._channel.send(Pong())
             elif isinstance(message, Busy):
                 self._publisher.take(message)
+                if self._metrics is not None:
+                    self._metrics.take(message)
             elif isinstance(message, Drain):
                 return REPLACED
             elif isinstance(message, Stop):
@@ -122,6 +146,7 @@ def run(birth: Birth, *, settings: Settings, app: App, connection: ConnectionCon
         rule=culprits.rule,
         convict=culprits.convict,
     )
+    metrics = _metrics(settings)
     registry = Registry(link=link, keys=keys, daemon=settings.daemon, worker_id=worker_id)
     publisher = Publisher(registry=registry, say=say, clock=monotonic)
     pruner = Pruner(registry=registry, worker_id=worker_id, patience=settings.prune_interval, clock=monotonic)
@@ -135,6 +160,7 @@ def run(birth: Birth, *, settings: Settings, app: App, connection: ConnectionCon
             Duty(settings.heartbeat_interval, publisher.beat),
             Duty(PUBLISH_EVERY, publisher.publish),
             Duty(settings.prune_interval, pruner.look),
+            *([Duty(GAUGES_EVERY, lambda: metrics.measured(registry.queue_lengths()))] if metrics else ()),
         ],
         recover=recoverer.run,
         suspects=lambda: recovery.suspects_waiting(settings.daemon),
@@ -145,10 +171,23 @@ def run(birth: Birth, *, settings: Settings, app: App, connection: ConnectionCon
         clock=monotonic,
     )
     reason = Control(
-        channel=birth.channel, keeper=keeper, publisher=publisher, outbox=outbox, news=news
+        channel=birth.channel,
+        keeper=keeper,
+        publisher=publisher,
+        metrics=metrics,
+        outbox=outbox,
+        news=news,
     ).run()
     birth.channel.send(Exiting(reason))
     return 0
+
+
+def _metrics(settings: Settings) -> Metrics | None:
+    if settings.statsd_host is None or settings.statsd_key is None:
+        return None
+    return Metrics(
+        host=settings.statsd_host, port=settings.statsd_port, key=settings.statsd_key, clock=monotonic
+    )
 
 
 def _settle_signals() -> None:

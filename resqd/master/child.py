@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from resqd.errors import ChannelClosed, ProtocolError
 from resqd.wire.birth import Birth, Kind
 from resqd.wire.channel import Channel
+from resqd.wire.intent import Intent
 from resqd.wire.messages import Message, Running, Stats
 from resqd.wire.page import Page
 
@@ -73,6 +74,12 @@ class Child:
     def working(self) -> bool:
         """Whether it runs jobs: a worker, not the housekeeper."""
         return self.kind is not Kind.HOUSEKEEPER
+
+    @property
+    def serving(self) -> bool:
+        """Whether it is a housekeeper that is up and will stay."""
+        leaving = (Intent.DRAINING.value, Intent.STOPPING.value)
+        return not self.working and self.booted and self.told not in leaving
 
     @property
     def accepting(self) -> bool:

@@ -14,7 +14,8 @@ from resqd.master.ledger import Ledger
 from resqd.master.plan import Fleet
 from resqd.master.watch import Limits, leave_by
 from resqd.wire import messages
-from resqd.wire.messages import Busy, Death, Kill, Message
+from resqd.wire.messages import Busy, Death, Kill, Message, Running
+from resqd.wire.tallies import Tallies
 
 _log = logging.getLogger(__name__)
 
@@ -53,6 +54,7 @@ class Inbox:
         self.redis_since = clock()
         self._fleet = fleet
         self._ledger = ledger
+        self._tallies = Tallies()
         self._kills = kills
         self._helm = helm
         self._answers = answers
@@ -104,18 +106,22 @@ class Inbox:
     def _relay(self, child: Child, stats: messages.Stats, now: float) -> None:
         """Pass on what the housekeeper publishes: metrics always, running jobs now and then, when they changed."""
         due = now - child.relayed_at >= RELAY_EVERY and stats.running != child.relayed
+        self._tallies.add(stats.metrics)
         if stats.metrics or due:
-            self._pass_on(child, Busy(child.pid, stats.running, stats.metrics), now)
+            self._pass_on(child, stats.running, now)
 
-    def _pass_on(self, child: Child, busy: Busy, now: float) -> None:
-        for housekeeper in self._fleet.children:
-            if not housekeeper.working and housekeeper.channel.send(busy):
-                child.relayed, child.relayed_at = busy.running, now
+    def _pass_on(self, child: Child, running: tuple[Running, ...], now: float) -> None:
+        """Tell the housekeeper, with all counts that it has not been told; it may be dead, or not take more now."""
+        busy = Busy(child.pid, running, self._tallies.take())
+        if any(each.channel.send(busy) for each in self._fleet.children if each.serving):
+            child.relayed, child.relayed_at = running, now
+        else:
+            self._tallies.add(busy.metrics)
 
     def buried(self, child: Child) -> None:
         """A child is dead: nothing that it ran is to be shown any more. A new housekeeper is told everything."""
         if child.working and child.relayed:
-            self._pass_on(child, Busy(child.pid, (), ()), self._clock())
+            self._pass_on(child, (), self._clock())
         elif not child.working:
             for worker in self._fleet.children:
                 worker.relayed = ()

@@ -181,9 +181,7 @@ def _finish(fleet: Fleet) -> Iterable[Action]:
         return
     housekeepers = [child for child in fleet.children if child.kind is Kind.HOUSEKEEPER]
     for child in housekeepers:
-        if (
-            child.told != Intent.STOPPING.value
-        ):  # told to drain it leaves its place to another, and says no good-bye
+        if child.told != Intent.STOPPING.value:  # told to drain it says no good-bye: another takes its place
             yield Tell(child, Intent.STOPPING)
     if not housekeepers:
         yield Finish()

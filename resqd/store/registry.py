@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from resqd.store.failures import clean
-from resqd.store.keys import Keys, to_text
+from resqd.store.keys import Keys, to_bytes, to_text
 from resqd.store.replies import ServerError, judge
 from resqd.store.scripts import HEARTBEAT, Argument, PackedKeys, ScriptCall
 
@@ -114,6 +114,15 @@ class Registry:
         return {
             to_text(id_): None if beat is None else to_text(beat)
             for id_, beat in zip(ids, times, strict=True)
+        }
+
+    def queue_lengths(self) -> dict[str, int]:
+        """How many jobs wait, by queue; a key of another type counts as empty."""
+        names: list[bytes] = self._link.call("SMEMBERS", self._keys.queues)
+        lengths = self._link.pipeline([("LLEN", to_bytes(self._keys.queue_prefix) + name) for name in names])
+        return {
+            to_text(name): 0 if isinstance(length, ServerError) else int(length)
+            for name, length in zip(names, lengths if names else [], strict=True)
         }
 
     def forget(self, worker_id: str) -> None:

@@ -21,6 +21,7 @@ from resqd.worker.fetcher import Fetcher
 from resqd.worker.holdings import Holdings
 from resqd.worker.ladder import Ladder
 from resqd.worker.mandate import Wake
+from resqd.worker.metrics import Metrics
 from resqd.worker.pool import Pool
 from resqd.worker.recorder import Recorder
 from resqd.worker.sleeper import Sleeper
@@ -48,6 +49,7 @@ class Blueprint:
             clock=clock,
         )
         self._holdings = Holdings(capped=self._sources.capped)
+        self._metrics = Metrics(held=self._holdings.holds) if settings.metered else None
         recorder = Recorder(
             backend=backend_of(settings.failure_backend), keys=keys, worker=worker_id, jobs=app.jobs
         )
@@ -57,7 +59,7 @@ class Blueprint:
                 buffer=self._holdings.buffer,
                 outcomes=self._holdings.outcomes,
                 jobs=app.jobs,
-                timed=settings.statsd_host is not None,
+                timed=settings.metered,
                 report=recorder,
             )
             for index in range(settings.thread_count)
@@ -87,7 +89,7 @@ class Blueprint:
             threads=len(executors),
             permits=1 if probation else self._settings.jobs_per_fork or None,
             interval=0.0 if probation else self._settings.interval,
-            told=lambda _outcome: None,
+            told=self._metrics.told if self._metrics else lambda _timed, _failed: None,
             news=lambda: os.eventfd_write(news, 1),
             clock=self._clock,
         )
@@ -95,7 +97,13 @@ class Blueprint:
             executors=executors, cells=birth.page.cells, wake=wake, ended=lambda: os.eventfd_write(news, 1)
         )
         return Crew(
-            fetcher=fetcher, pool=pool, ladder=self._ladder, holdings=self._holdings, wake=wake, news=news
+            fetcher=fetcher,
+            pool=pool,
+            ladder=self._ladder,
+            holdings=self._holdings,
+            metrics=self._metrics,
+            wake=wake,
+            news=news,
         )
 
     def _inflight(self, birth: Birth) -> Inflight:

@@ -6,12 +6,13 @@ import logging
 import os
 import threading
 
-from resqd.wire.messages import Stats
+from resqd.wire.messages import JobMetrics, Stats
 from resqd.worker import reports
 from resqd.worker.fetcher import Fetcher
 from resqd.worker.holdings import Holdings
 from resqd.worker.ladder import Ladder
 from resqd.worker.mandate import Mandate, Wake
+from resqd.worker.metrics import Metrics
 from resqd.worker.pool import Pool
 
 _log = logging.getLogger(__name__)
@@ -24,7 +25,15 @@ class Crew:
     """
 
     def __init__(
-        self, *, fetcher: Fetcher, pool: Pool, ladder: Ladder, holdings: Holdings, wake: Wake, news: int
+        self,
+        *,
+        fetcher: Fetcher,
+        pool: Pool,
+        ladder: Ladder,
+        holdings: Holdings,
+        metrics: Metrics | None,
+        wake: Wake,
+        news: int,
     ) -> None:
         self.ladder = ladder
         self.news = news
@@ -32,6 +41,7 @@ class Crew:
         self._fetcher = fetcher
         self._pool = pool
         self._holdings = holdings
+        self._metrics = metrics
         self._wake = wake
         self._thread = threading.Thread(target=self._fetch, name="fetcher", daemon=True)
 
@@ -65,8 +75,13 @@ class Crew:
         return self._pool.released()
 
     def stats(self) -> Stats:
-        """The worker's account of this moment."""
+        """The worker's account of this moment. The counts for statsd are taken out: `unsent` puts them back."""
         fetcher = self._fetcher
+        running = reports.running([executor.slot for executor in self._pool.executors])
+        metrics: tuple[JobMetrics, ...] = ()
+        if self._metrics is not None:
+            self._metrics.running(running)
+            metrics = self._metrics.take()
         return Stats(
             processed=fetcher.processed,
             failed=fetcher.failed,
@@ -75,9 +90,14 @@ class Crew:
             rss_bytes=reports.resident_bytes(),
             cpu_seconds=reports.cpu_seconds(),
             redis=fetcher.health.text,
-            running=reports.running([executor.slot for executor in self._pool.executors]),
-            metrics=(),
+            running=running,
+            metrics=metrics,
         )
+
+    def unsent(self, stats: Stats) -> None:
+        """Keep for the next account what only this one, which the master could not take, would have told."""
+        if self._metrics is not None:
+            self._metrics.restore(stats.metrics)
 
     def _fetch(self) -> None:
         reason = "the fetcher crashed"

@@ -15,14 +15,9 @@ from resqd.store.payload import Payload, decode
 from resqd.worker.interrupt import Slot
 from resqd.worker.mandate import Wake
 
-
-class Done(NamedTuple):
-    """A job that succeeded, with its times: only made when metrics are wanted, else the bare token stands for it."""
-
-    token: int
-    payload: Payload
-    began: float
-    ended: float
+Done = tuple[int, str, float, float, float | None]
+"""A job that succeeded, when metrics are wanted; else the bare token stands for it. A bare tuple, since it is made
+for each job: token, class, when it began and ended (monotonic), when it was enqueued (seconds since 1970)."""
 
 
 class Failed(NamedTuple):
@@ -140,7 +135,7 @@ class Executor:
         except BaseException as error:  # noqa: BLE001 - the job's boundary: whatever it raises is its failure
             return self._failed(token, queue, raw, DirtyExit("Job was killed") if slot.cancelled else error)
         if self._timed:
-            return Done(token, payload, slot.since, time.monotonic())
+            return token, payload.job_class, slot.since, time.monotonic(), payload.enqueued_at
         return token
 
     def _failed(self, token: int, queue: str, raw: bytes, error: BaseException) -> Outcome:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from resqd.clock import Clock
 from resqd.errors import Fenced, StoreError, StoreRefused
@@ -50,7 +50,7 @@ class Fetcher:
         threads: int,
         permits: int | None,
         interval: float,
-        told: Callable[[Done | Failed], None],
+        told: Callable[[Sequence[Done], Sequence[Failed]], None],
         news: Callable[[], None],
         clock: Clock,
     ) -> None:
@@ -123,19 +123,16 @@ class Fetcher:
         return None
 
     def _collect(self) -> None:
-        done, told = self._holdings.settle()
-        if not done and not told:
+        done, timed, failed = self._holdings.settle()
+        if not done and not failed:
             return
         now = self._clock()
         self._moved_at = now
         self._oldest = self._oldest or now
         self._outbox.done += done
-        for outcome in told:
-            self._told(outcome)
-            if isinstance(outcome, Failed):
-                self._outbox.failed.append(outcome.failure)
-            else:
-                self._outbox.done.append(outcome.token)
+        self._outbox.failed += [outcome.failure for outcome in failed]
+        if timed or failed:
+            self._told(timed, failed)
 
     def _give_back(self) -> None:
         """Return what has not begun when it should not begin here; what runs as well when told to abandon it."""

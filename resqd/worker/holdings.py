@@ -22,6 +22,10 @@ class Holdings:
         """How many jobs have no outcome yet."""
         return len(self._unfinished)
 
+    def holds(self, token: int) -> bool:
+        """Whether a job has no outcome yet. Any thread may ask."""
+        return token in self._unfinished
+
     def by_queue(self) -> Counter[str]:
         """How many jobs of each queue are held; counted only where queues are capped."""
         return Counter(self._queues.values()) if self._queues else Counter()
@@ -63,18 +67,22 @@ class Holdings:
         self._forget(tokens)
         return tokens
 
-    def settle(self) -> tuple[list[int], list[Done | Failed]]:
-        """Collect the outcomes: the tokens that succeeded, and the outcomes that tell more. Each token counts once."""
+    def settle(self) -> tuple[list[int], list[Done], list[Failed]]:
+        """Collect the outcomes: tokens that succeeded, their times where wanted, failures. Each token counts once."""
         fresh = self._drain()
         bare = [outcome for outcome in fresh if isinstance(outcome, int)]
-        told: list[Done | Failed] = []
+        timed: list[Done] = []
+        failed: list[Failed] = []
         if len(bare) != len(fresh):
-            rich = [outcome for outcome in fresh if not isinstance(outcome, int)]
-            told = [outcome for outcome in rich if outcome.token in self._unfinished]
+            held = self._unfinished
+            rich = [outcome for outcome in fresh if not isinstance(outcome, int) and outcome[0] in held]
+            failed = [outcome for outcome in rich if isinstance(outcome, Failed)]
+            timed = [outcome for outcome in rich if not isinstance(outcome, Failed)]
+            bare += [outcome[0] for outcome in timed]
         done = list(self._unfinished.intersection(bare))
         self._forget(done)
-        self._forget([outcome.token for outcome in told])
-        return done, told
+        self._forget([outcome.token for outcome in failed])
+        return done, timed, failed
 
     def _drain(self) -> list[Outcome]:
         take = self.outcomes.popleft

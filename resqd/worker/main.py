@@ -218,7 +218,8 @@ class Control:
         changed = stats.running or self._last_report is None or stats.reserved != self._last_report.reserved
         self._report_at = self._clock() + (STATS_EVERY if changed else IDLE_STATS_EVERY)
         self._last_report = stats
-        self._channel.send(stats)
+        if not self._channel.send(stats):
+            self._crew.unsent(stats)
         if not final:
             self._show(stats)
 

@@ -1,0 +1,135 @@
+"""Sends counts, times and gauges to statsd, on a thread of its own: a host that is slow to find harms nothing else."""
+
+from __future__ import annotations
+
+import logging
+import re
+import socket
+import threading
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from statsd import StatsClient
+
+from resqd.clock import Clock
+from resqd.wire.messages import Busy, JobMetrics
+from resqd.wire.tallies import CROWD, Tallies
+
+_log = logging.getLogger(__name__)
+
+SEND_EVERY = 1.0
+"""Seconds between two looks at what there is to send."""
+GAUGES_EVERY = 10.0
+"""Seconds between two sends of the gauges, statsd's own interval."""
+RESOLVE_EVERY = 60.0
+"""Seconds after which the host's address is asked for again; a host without one is tried again as late."""
+_UNSAFE = re.compile(r"[^A-Za-z0-9_.\-]")
+
+
+def safe(name: str) -> str:
+    """A name as statsd reads it: Ruby's `::` becomes a dot, everything else that could be misread `_`."""
+    return _UNSAFE.sub("_", name.replace("::", "."))
+
+
+class Metrics:
+    """Gathers what workers report and what is measured; `run` sends it. Safe to use from several threads."""
+
+    def __init__(
+        self, *, host: str, port: int, key: str, clock: Clock, connect: Callable[..., Any] = StatsClient
+    ) -> None:
+        self._connect = connect
+        self._host = host
+        self._port = port
+        self._key = safe(key)
+        self._clock = clock
+        self._lock = threading.Lock()
+        self._leaving = threading.Event()
+        self._tallies = Tallies()
+        self._busy: dict[int, int] = {}
+        self._lengths: dict[str, int] = {}
+        self._client: Any = None  # the package has no types
+        self._resolve_at = self._gauges_at = clock()
+
+    def take(self, busy: Busy) -> None:
+        """Note a worker's report."""
+        with self._lock:
+            self._tallies.add(busy.metrics)
+            self._busy[busy.pid] = len(busy.running)
+            if not busy.running:
+                del self._busy[busy.pid]
+
+    def measured(self, lengths: Mapping[str, int]) -> None:
+        """Note how long the queues are; one that is gone is sent as 0 once."""
+        with self._lock:
+            gone = dict.fromkeys(queue for queue, length in self._lengths.items() if length)
+            self._lengths = dict.fromkeys(gone, 0) | dict(lengths)
+
+    def run(self) -> None:
+        """Send every second until `leave`; then once more."""
+        while not self._leaving.wait(SEND_EVERY):
+            self.send()
+        self._gauges_at = self._clock()
+        self.send()
+
+    def leave(self) -> None:
+        """Ask for the end."""
+        self._leaving.set()
+
+    def send(self) -> None:
+        """Send what there is; while the host has no address, all is kept."""
+        client = self._resolved()
+        if client is None:
+            return
+        with self._lock:
+            metrics = self._tallies.take(CROWD)
+            gauges = self._gauges()
+        if not metrics and not gauges:
+            return
+        with client.pipeline() as pipe:
+            for each in metrics:
+                _put(pipe, each)
+            for name, value in gauges.items():
+                pipe.gauge(name, value)
+
+    def _gauges(self) -> dict[str, int]:
+        now = self._clock()
+        if now < self._gauges_at:
+            return {}
+        self._gauges_at = now + GAUGES_EVERY
+        gauges = {f"queues.{safe(queue)}": length for queue, length in self._lengths.items()}
+        return gauges | {"threads.busy": sum(self._busy.values())}
+
+    def _resolved(self) -> Any:
+        now = self._clock()
+        if now >= self._resolve_at:
+            self._resolve_at = now + RESOLVE_EVERY
+            self._resolve()
+        return self._client
+
+    def _resolve(self) -> None:
+        """Find the host's address; the one that was known stays where none is found."""
+        known = self._client is not None
+        for ipv6 in (False, True):
+            try:
+                client = self._connect(self._host, self._port, prefix=self._key, ipv6=ipv6)
+            except (OSError, UnicodeError) as error:
+                reason = error.strerror if isinstance(error, socket.gaierror) else str(error)
+            else:
+                if known:
+                    self._client.close()
+                self._client = client
+                return
+        if not known:
+            _log.warning("statsd's host %s has no address: %s; trying again later", self._host, reason)
+
+
+def _put(pipe: Any, metrics: JobMetrics) -> None:
+    name = safe(metrics.job_class)
+    counts = {name: metrics.started, f"{name}.success": metrics.succeeded, f"{name}.failure": metrics.failed}
+    for counter, count in counts.items():
+        if count:
+            pipe.incr(counter, count)
+    for milliseconds in metrics.run_ms:
+        pipe.timing(f"{name}.run", milliseconds)
+    for milliseconds in metrics.wait_ms:
+        pipe.timing(f"{name}.wait", milliseconds)
