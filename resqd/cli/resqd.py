@@ -1,28 +1,33 @@
-"""The `resqd` command: starts the daemon."""
+"""The `resqd` command: starts the daemon, and shows and changes what is in Redis."""
 
 from __future__ import annotations
 
+import json
 import os
+import platform
 import sys
 from collections.abc import Callable
 from typing import Any
 
 import click
+from click.shell_completion import get_completion_class
 
 from resqd import __version__
 from resqd.cli.boot import boot
+from resqd.cli.failed_commands import failed
 from resqd.cli.loading import load_app
-from resqd.errors import ResqdError, SettingsError
+from resqd.cli.program import Program, as_json
+from resqd.cli.queue_commands import enqueue, info, peek, queues, workers
 from resqd.settings import OPTIONS, Settings
 
-WRONG_CONFIGURATION = 78
-"""Exit status for settings that cannot be (EX_CONFIG of sysexits.h)."""
 
-
-@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+@click.group(cls=Program, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(__version__, prog_name="resqd")
 def main() -> None:
-    """A job daemon that speaks Resque's wire format."""
+    """A job daemon that speaks Resque's wire format; resqctl steers it while it runs.
+
+    Exit status: 0 done, 1 not done, 2 wrong usage, 3 Redis cannot be reached or refuses, 78 wrong settings.
+    """
 
 
 def _with_settings(command: Callable[..., None]) -> Callable[..., None]:
@@ -43,33 +48,37 @@ def start(burst: bool, **flags: Any) -> None:
     """Run the daemon in the foreground."""
     if burst:
         flags["interval"] = "0"
-    sys.exit(_run(lambda: boot(Settings.load(os.environ, flags))))
+    sys.exit(boot(Settings.load(os.environ, flags)))
 
 
 @main.command()
 @click.option("--app", "application", metavar="MODULE:ATTR", envvar="RESQD_APP", required=True)
 def check(application: str) -> None:
     """Import the application and exit: 0 when that works, else one line that says why not."""
-    sys.exit(_run(lambda: _check(application)))
-
-
-def _check(application: str) -> int:
     app = load_app(application)
     click.echo(f"{application}: {len(app.jobs)} jobs")
-    return 0
 
 
-def _run(action: Callable[[], int]) -> int:
-    """Run it; what is wrong is said in one line each, without a traceback."""
-    try:
-        return action()
-    except SettingsError as error:
-        for problem in error.problems:
-            click.echo(f"resqd: {problem}", err=True)
-        return WRONG_CONFIGURATION
-    except ResqdError as error:
-        click.echo(f"resqd: {error}", err=True)
-        return getattr(error, "exit_status", WRONG_CONFIGURATION)
+@main.command()
+@as_json
+def version(in_json: bool) -> None:
+    """Show the versions of resqd and Python."""
+    facts = {"resqd": __version__, "python": platform.python_version()}
+    click.echo(json.dumps(facts) if in_json else ", ".join(f"{name} {text}" for name, text in facts.items()))
+
+
+@main.command()
+@click.argument("shell", type=click.Choice(["bash", "zsh", "fish"]))
+def completion(shell: str) -> None:
+    """Print the shell's completion script, such as for: source <(resqd completion bash)."""
+    complete = get_completion_class(shell)
+    if complete is None:
+        raise click.UsageError(f"no completion for {shell}")
+    click.echo(complete(main, {}, "resqd", "_RESQD_COMPLETE").source())
+
+
+for command in (enqueue, queues, peek, failed, workers, info):
+    main.add_command(command)
 
 
 if __name__ == "__main__":

@@ -180,12 +180,16 @@ class Failures:
         return self.find(failure) if isinstance(failure, str) else self.at(failure)
 
     def _walk(self, list_name: str, needle: bytes = b"") -> Iterator[FailedJob]:
-        key, offset = self._key(list_name), 0
-        while records := cast("list[bytes]", self._client.lrange(key, offset, offset + _CHUNK - 1)):
+        offset = 0
+        while records := self._records(list_name, offset):
             for index, record in enumerate(records, start=offset):
                 if needle in record:
                     yield FailedJob.read(record, list_name=list_name, index=index)
             offset += len(records)
+
+    @store_errors
+    def _records(self, list_name: str, offset: int) -> list[bytes]:
+        return cast("list[bytes]", self._client.lrange(self._key(list_name), offset, offset + _CHUNK - 1))
 
     def _apply(self, failure: FailedJob, verdict: Verdict) -> FailedJob:
         # Records before it may have gone since it was read, so look for the same bytes once more.

@@ -6,7 +6,7 @@ import hashlib
 from itertools import islice
 from typing import TYPE_CHECKING, Final, cast
 
-from redis.exceptions import NoScriptError
+from redis.exceptions import NoScriptError, ResponseError
 
 from resqd.store.guard import store_errors
 from resqd.store.keys import Keys, to_bytes, to_text
@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
     from redis import Redis
+    from redis.exceptions import RedisError
 
 _PUSH: Final = """
 redis.call('SADD', KEYS[1], ARGV[1])
@@ -70,12 +71,12 @@ class Queues:
 
     @store_errors
     def sizes(self) -> dict[str, int]:
-        """How many jobs wait, by queue."""
+        """How many jobs wait, by queue; 0 for one whose key is not a list."""
         names = self.names()
         with self._client.pipeline(transaction=False) as pipe:
             for name in names:
                 pipe.llen(self._list(name))
-            return dict(zip(names, pipe.execute(), strict=True))
+            return dict(zip(names, map(_length, pipe.execute(raise_on_error=False)), strict=True))
 
     @store_errors
     def peek(self, queue: str, start: int = 0, count: int = 1) -> list[bytes]:
@@ -119,3 +120,11 @@ class Queues:
         while chunk := cast("list[bytes]", self._client.lrange(key, end - _SCAN_CHUNK + 1, end)):
             yield from chunk
             end -= _SCAN_CHUNK
+
+
+def _length(reply: object) -> int:
+    if isinstance(reply, int):
+        return reply
+    if isinstance(reply, ResponseError) and "WRONGTYPE" in str(reply):
+        return 0
+    raise cast("RedisError", reply)

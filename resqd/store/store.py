@@ -9,6 +9,7 @@ from resqd.store.connection import ConnectionConfig
 from resqd.store.failed import Failures
 from resqd.store.guard import store_errors
 from resqd.store.keys import Keys, to_bytes
+from resqd.store.overview import Overview
 from resqd.store.queues import Queues
 from resqd.store.stats import Stats
 from resqd.store.workers import WorkerManager
@@ -29,6 +30,7 @@ class Store:
         self.stats = Stats(client, keys)
         self.failures = Failures(client, keys)
         self.workers = WorkerManager(client, keys)
+        self.overview = Overview(client, keys)
 
     @classmethod
     def of(cls, *, url: str, namespace: str) -> Store:

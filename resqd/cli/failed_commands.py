@@ -1,0 +1,197 @@
+"""resqd failed: look at failures, put their jobs back, delete their records."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable, Sequence
+from types import ModuleType
+from typing import Final
+
+import click
+
+from resqd.cli.place import opened, with_place
+from resqd.cli.program import NotDone, as_json, confirm, one_line
+from resqd.errors import ResqdError
+from resqd.store.failed import Failures
+from resqd.store.failed_job import FailedJob
+
+_POSITION: Final = re.compile(r"(?:(?P<list>.+):)?(?P<index>-?[0-9]{1,9})", re.DOTALL)
+_yes = click.option("--yes", "-y", is_flag=True, help="Do not ask first.")
+_which = click.argument("failures", nargs=-1, metavar="[ID|POSITION]...")
+_place = {"ignore_unknown_options": True}  # so that -1 is a position
+
+
+@click.group()
+def failed() -> None:
+    """Look at failed jobs, requeue them, delete their records.
+
+    A failure is named by its job's ID or by its POSITION as `list` shows it: 0 is the oldest, -1 the newest.
+    """
+
+
+@failed.command("list")
+@click.option("--queue", metavar="NAME", help="Only of this queue.")
+@click.option("--class", "job_class", metavar="CLASS", help="Only of this class.")
+@click.option(
+    "--from", "start", type=click.IntRange(min=0), default=0, show_default=True, help="Skip so many."
+)
+@click.option(
+    "--count", type=click.IntRange(min=1), default=20, show_default=True, help="Show at most so many."
+)
+@with_place
+@as_json
+def list_(
+    queue: str | None, job_class: str | None, start: int, count: int, in_json: bool, **place: str | None
+) -> None:
+    """Show failures, the oldest first."""
+    with opened(**place) as there:
+        found = there.store.failures.each(queue=queue, job_class=job_class)
+        shown = [
+            failure for number, failure in zip(range(start + count), found, strict=False) if number >= start
+        ]
+        total = there.store.failures.count(queue=queue, job_class=job_class)
+    if in_json:
+        click.echo(json.dumps([failure.as_dict() for failure in shown]))
+    elif not shown:
+        click.echo("no failures" if not total else f"no failures from number {start} on; there are {total}")
+    else:
+        _tables().show_failures(shown, total=total)
+
+
+@failed.command(context_settings=_place)
+@click.argument("failure", metavar="ID|POSITION")
+@with_place
+@as_json
+def show(failure: str, in_json: bool, **place: str | None) -> None:
+    """Show one failure with its arguments, error and backtrace."""
+    with opened(**place) as there:
+        found = _find(there.store.failures, failure)
+    if in_json:
+        click.echo(json.dumps(found.as_dict()))
+        return
+    about = found.as_dict()
+    about["args"] = json.dumps(found.args, ensure_ascii=False)
+    for name in ("job_class", "args", "id", "queue", "failed_at", "retried_at", "generation", "worker"):
+        if about[name] is not None:
+            click.echo(f"{name.replace('_', ' ').removeprefix('job '):12}{one_line(str(about[name]))}")
+    click.echo(f"{'error':12}{one_line(found.exception)}: {one_line(found.error)}")
+    for line in found.backtrace:
+        click.echo(f"    {one_line(line)}")
+
+
+@failed.command(context_settings=_place)
+@_which
+@click.option("--all", "everything", is_flag=True, help="All that were not requeued yet; their records go.")
+@click.option("--queue", metavar="NAME", help="All of this queue that were not requeued yet.")
+@_yes
+@with_place
+@as_json
+def requeue(
+    failures: Sequence[str],
+    everything: bool,
+    queue: str | None,
+    yes: bool,
+    in_json: bool,
+    **place: str | None,
+) -> None:
+    """Put failed jobs back on their queues; asks before it takes many."""
+    _only_one_way(failures, everything, queue)
+    with opened(**place) as there:
+        store = there.store.failures
+        if everything or queue is not None:
+            count = store.count(queue=queue)
+            confirm(f"Requeue {_of(count, queue)}?", yes=yes or not count)
+            done = store.requeue_all() if queue is None else store.requeue_queue(queue)
+            _say("requeued", done, in_json)
+            return
+        _each(failures, store, store.requeue, "requeued", in_json)
+
+
+@failed.command(context_settings=_place)
+@_which
+@click.option("--queue", metavar="NAME", help="All of this queue.")
+@_yes
+@with_place
+@as_json
+def remove(failures: Sequence[str], queue: str | None, yes: bool, in_json: bool, **place: str | None) -> None:
+    """Delete failures; their jobs are gone then."""
+    _only_one_way(failures, False, queue)
+    with opened(**place) as there:
+        store = there.store.failures
+        if queue is not None:
+            count = store.count(queue=queue)
+            confirm(f"Delete {_of(count, queue)}?", yes=yes or not count)
+            _say("removed", store.remove_queue(queue), in_json)
+            return
+        confirm(f"Delete {_of(len(failures), None)}?", yes=yes)
+        _each(failures, store, store.remove, "removed", in_json)
+
+
+@failed.command()
+@click.option("--retried", is_flag=True, help="Only those that were requeued, as the Ruby fork's page does.")
+@_yes
+@with_place
+@as_json
+def clear(retried: bool, yes: bool, in_json: bool, **place: str | None) -> None:
+    """Delete all failures."""
+    with opened(**place) as there:
+        store = there.store.failures
+        count = store.count()
+        question = "Delete those that were requeued?" if retried else f"Delete all of {_of(count, None)}?"
+        confirm(question, yes=yes or not count)
+        _say("removed", store.clear(everything=not retried), in_json)
+
+
+def _only_one_way(failures: Sequence[str], everything: bool, queue: str | None) -> None:
+    if bool(failures) + everything + (queue is not None) != 1:
+        raise click.UsageError("name failures by ID or POSITION, or choose many with an option")
+
+
+def _find(failures: Failures, text: str) -> FailedJob:
+    """The failure that the user means: a position, in `failed` or in LIST:POSITION, or the id of a job."""
+    position = _POSITION.fullmatch(text)
+    if position is None:
+        return failures.find(text)
+    return failures.at(int(position["index"]), list_name=position["list"] or "failed")
+
+
+def _each(
+    texts: Sequence[str],
+    failures: Failures,
+    act: Callable[[FailedJob], FailedJob],
+    verb: str,
+    in_json: bool,
+) -> None:
+    """Look all of them up first, since positions move; then do what can be done, and say what could not."""
+    chosen = [_find(failures, text) for text in texts]
+    problems = []
+    for failure in chosen:
+        try:
+            act(failure)
+        except ResqdError as error:
+            problems.append(str(error))
+            continue
+        if not in_json:
+            click.echo(f"{verb} {one_line(failure.job_class)} {one_line(failure.id or '(no id)')}")
+    done = len(chosen) - len(problems)
+    if problems:
+        raise NotDone("; ".join([*problems, f"{done} of {len(chosen)} {verb}"]))
+    if in_json:
+        _say(verb, done, in_json)
+
+
+def _of(count: int, queue: str | None) -> str:
+    return f"{count} failure{'' if count == 1 else 's'}" + (
+        f" of {one_line(queue)}" if queue is not None else ""
+    )
+
+
+def _say(verb: str, count: int, in_json: bool) -> None:
+    click.echo(json.dumps({"ok": True, verb: count}) if in_json else f"{verb} {count}")
+
+
+def _tables() -> ModuleType:
+    from resqd.cli import tables  # noqa: PLC0415 - rich takes longer to import than all of the rest
+
+    return tables

@@ -1,0 +1,216 @@
+"""resqd enqueue, queues, peek, workers and info: what is in Redis, for people and for scripts."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Sequence
+from types import ModuleType
+from typing import Any
+
+import click
+from click.shell_completion import CompletionItem
+
+from resqd import __version__
+from resqd.app import App
+from resqd.cli.loading import load_app
+from resqd.cli.place import Place, opened, with_place
+from resqd.cli.program import NotDone, as_json, one_line
+from resqd.errors import PayloadError, ResqdError
+from resqd.job import DEFAULT_QUEUE
+from resqd.store import payload as payloads
+from resqd.store.overview import QueueState
+from resqd.store.payload import Payload
+from resqd.store.workers import WorkerStatus
+
+
+@click.command(context_settings={"ignore_unknown_options": True})  # so that -1 is an argument
+@click.argument("job_class", metavar="CLASS")
+@click.argument("args", nargs=-1, metavar="[ARG]...")
+@click.option("--queue", metavar="NAME", help="The queue; default: the job's own with --app, else 'default'.")
+@click.option(
+    "--app",
+    "application",
+    metavar="MODULE:ATTR",
+    envvar="RESQD_APP",
+    help="Check class and arguments against this App's jobs. [RESQD_APP]",
+)
+@with_place
+@as_json
+def enqueue(
+    job_class: str,
+    args: Sequence[str],
+    queue: str | None,
+    application: str | None,
+    in_json: bool,
+    **place: str | None,
+) -> None:
+    """Enqueue a job of CLASS; each ARG is JSON, such as 42, '"text"' or '{"a": [1]}'."""
+    values = [_argument(number, text) for number, text in enumerate(args, start=1)]
+    if queue == "":
+        raise click.BadParameter("give a queue's name", param_hint="--queue")
+    app = load_app(application) if application else App()
+    job = app.find(job_class) if application else None
+    target = queue or (job.queue if job else DEFAULT_QUEUE)
+    with opened(**place) as there:
+        app.configure(redis_url=there.url, namespace=there.namespace)
+        try:
+            job_id = app.enqueue_to(target, job or job_class, *values)
+        except TypeError as error:
+            raise NotDone(f"the arguments do not fit {job_class}: {error}") from error
+        finally:
+            app.store.close()
+    if job_id is None:
+        raise NotDone(f"a before_enqueue hook of {job_class} vetoed it")
+    said = {"id": job_id, "class": job_class, "queue": target, "args": values}
+    click.echo(json.dumps(said) if in_json else f"{one_line(job_class)} {job_id} is on {one_line(target)}")
+
+
+def _argument(number: int, text: str) -> Any:
+    try:
+        return payloads.load(text.encode(errors="surrogateescape"))
+    except PayloadError:
+        shown = one_line(text if len(text) <= 60 else f"{text[:60]}…")
+        raise click.UsageError(
+            f"""argument {number}, {shown}, is not JSON; a string needs its own quotes: '"text"'"""
+        ) from None
+
+
+@click.command()
+@with_place
+@as_json
+def queues(in_json: bool, **place: str | None) -> None:
+    """Show every queue: jobs waiting and in flight, and how long the oldest has waited."""
+    with opened(**place) as there:
+        states, now = there.store.overview.queues(), time.time()
+    if in_json:
+        click.echo(json.dumps([_queue(state, now) for state in states]))
+    elif not states:
+        click.echo(f"no queues in {there.described}")
+    else:
+        _tables().show_queues([_queue(state, now) for state in states])
+
+
+def _queue(state: QueueState, now: float) -> dict[str, Any]:
+    wait = None if state.oldest is None else round(max(0.0, now - state.oldest), 3)
+    return {"queue": state.name, "size": state.size, "in_flight": state.in_flight, "oldest_wait_s": wait}
+
+
+def complete_queue(context: click.Context, _parameter: click.Parameter, begun: str) -> list[CompletionItem]:
+    """The names of queues that begin like this, for a shell."""
+    try:
+        with opened(
+            redis_url=context.params.get("redis_url"), namespace=context.params.get("namespace")
+        ) as there:
+            return [CompletionItem(name) for name in there.store.queues.names() if name.startswith(begun)]
+    except ResqdError:
+        return []  # nothing to offer; the command itself will say what is wrong
+
+
+@click.command()
+@click.argument("queue", shell_complete=complete_queue)
+@click.option(
+    "--from", "start", type=click.IntRange(min=0), default=0, show_default=True, help="Skip so many."
+)
+@click.option(
+    "--count", type=click.IntRange(min=1), default=10, show_default=True, help="Show at most so many."
+)
+@with_place
+@as_json
+def peek(queue: str, start: int, count: int, in_json: bool, **place: str | None) -> None:
+    """Show the oldest jobs that wait in QUEUE, and leave them there."""
+    with opened(**place) as there:
+        jobs = [payloads.decode_or_explain(raw) for raw in there.store.queues.peek(queue, start, count)]
+    shown = [_job(position, job) for position, job in enumerate(jobs, start)]
+    if in_json:
+        click.echo(json.dumps(shown))
+    elif not shown:
+        click.echo(f"no jobs in {one_line(queue)}" + (f" from position {start} on" if start else ""))
+    else:
+        _tables().show_jobs(shown, now=time.time())
+
+
+def _job(position: int, job: Payload) -> dict[str, Any]:
+    return {
+        "position": position,
+        "class": job.job_class,
+        "args": job.args,
+        "id": job.id,
+        "generation": job.generation,
+        "deliveries": job.deliveries,
+        "enqueued_at": job.enqueued_at,
+    }
+
+
+@click.command()
+@with_place
+@as_json
+def workers(in_json: bool, **place: str | None) -> None:
+    """Show the registered workers of all hosts, Ruby's as well, and what they run."""
+    with opened(**place) as there:
+        shown = [_worker(worker) for worker in there.store.workers.all()]
+    if in_json:
+        click.echo(json.dumps(shown))
+    elif not shown:
+        click.echo(f"no workers are registered in {there.described}")
+    else:
+        _tables().show_workers(shown)
+
+
+def _worker(worker: WorkerStatus) -> dict[str, Any]:
+    known = worker.id
+    running = [
+        {
+            "pid": thread.pid,
+            "thread": thread.thread,
+            "queue": thread.queue,
+            "run_at": thread.run_at,
+            "class": thread.payload.get("class"),
+            "id": thread.payload.get("id"),
+        }
+        for thread in worker.threads_working()
+    ]
+    return {
+        "id": known.text,
+        "host": known.host,
+        "pid": known.pid,
+        "queues": list(known.queues),
+        "workers": known.worker_count,
+        "threads": known.thread_count,
+        "jobs_per_fork": known.jobs_per_fork,
+        "resqd": worker.ours,
+        "started": worker.started,
+        "heartbeat": worker.heartbeat,
+        "running": running,
+    }
+
+
+@click.command()
+@with_place
+@as_json
+def info(in_json: bool, **place: str | None) -> None:
+    """Show Resque's overview: jobs waiting, in flight, processed and failed, queues and workers."""
+    with opened(**place) as there:
+        shown = _overview(there)
+    click.echo(
+        json.dumps(shown)
+        if in_json
+        else "\n".join(f"{name.replace('_', ' '):14}{one_line(str(value))}" for name, value in shown.items())
+    )
+
+
+def _overview(there: Place) -> dict[str, Any]:
+    store = there.store
+    counts = {
+        **store.info(),
+        "in_flight": sum(store.overview.in_flight().values()),
+        "suspects": store.overview.suspects(),
+        "failures_kept": store.failures.count(),
+    }
+    return {**counts, "namespace": there.namespace, "redis": there.described, "version": __version__}
+
+
+def _tables() -> ModuleType:
+    from resqd.cli import tables  # noqa: PLC0415 - rich takes longer to import than all of the rest
+
+    return tables

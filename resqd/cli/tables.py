@@ -1,0 +1,120 @@
+"""What people see of the queues: tables. Imports rich, so it is itself imported late."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from typing import Any
+
+from rich.table import Table
+from rich.text import Text
+
+from resqd.cli.views import console, duration, printable
+from resqd.store.failed_job import FailedJob
+
+_ARGS = 120
+_NUMBERS = frozenset({"size", "in flight", "oldest wait", "position", "deliveries", "waited", "pid", "busy"})
+
+
+def show_queues(queues: Sequence[dict[str, Any]]) -> None:
+    """One line for each queue."""
+    table = _table("queue", "size", "in flight", "oldest wait")
+    for queue in queues:
+        size = "not a list" if queue["size"] is None else f"{queue['size']:,}"
+        table.add_row(*_cells(queue["queue"], size, f"{queue['in_flight']:,}", _wait(queue["oldest_wait_s"])))
+    console().print(table)
+
+
+def show_jobs(jobs: Sequence[dict[str, Any]], *, now: float) -> None:
+    """One line for each waiting job."""
+    table = _table("position", "class", "args", "id", "deliveries", "waited")
+    for job in jobs:
+        waited = None if job["enqueued_at"] is None else max(0.0, now - job["enqueued_at"])
+        table.add_row(
+            *_cells(
+                job["position"],
+                job["class"],
+                _short(job["args"]),
+                job["id"] or "-",
+                job["deliveries"],
+                _wait(waited),
+            )
+        )
+    console().print(table)
+
+
+def show_workers(workers: Sequence[dict[str, Any]]) -> None:
+    """One line for each worker, and one more for each job that it runs."""
+    table = _table("host", "pid", "queues", "workers x threads", "busy", "started", "heartbeat")
+    running = _table("host", "pid", "thread", "running", "id", "queue", "since")
+    for worker in workers:
+        counts = f"{worker['workers']} x {worker['threads']}" if worker["workers"] else "-"
+        table.add_row(
+            *_cells(
+                worker["host"],
+                worker["pid"],
+                ",".join(worker["queues"]),
+                counts,
+                len(worker["running"]),
+                worker["started"] or "-",
+                worker["heartbeat"] or "-",
+            )
+        )
+        for job in worker["running"]:
+            running.add_row(
+                *_cells(
+                    worker["host"],
+                    job["pid"],
+                    job["thread"],
+                    job["class"],
+                    job["id"] or "-",
+                    job["queue"],
+                    job["run_at"],
+                )
+            )
+    console().print(table)
+    if running.row_count:
+        console().print()
+        console().print(running)
+
+
+def show_failures(failures: Sequence[FailedJob], *, total: int) -> None:
+    """One line for each failure, and how many there are in all."""
+    table = _table("position", "id", "class", "queue", "failed at", "error", "requeued")
+    for failure in failures:
+        place = failure.index if failure.list_name == "failed" else f"{failure.list_name}:{failure.index}"
+        error = f"{failure.exception}: {failure.error}"
+        table.add_row(
+            *_cells(
+                place,
+                failure.id or "-",
+                failure.job_class,
+                failure.queue,
+                failure.failed_at,
+                error if len(error) <= _ARGS else f"{error[:_ARGS]}…",
+                "yes" if failure.retried_at else "-",
+            )
+        )
+    console().print(table)
+    if total > len(failures):
+        console().print(f"{len(failures):,} of {total:,}; --from and --count show others")
+
+
+def _table(*titles: str) -> Table:
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    for title in titles:
+        table.add_column(title, justify="right" if title in _NUMBERS else "left", overflow="fold")
+    return table
+
+
+def _cells(*values: object) -> list[Text]:
+    return [Text(printable(value)) for value in values]
+
+
+def _wait(seconds: float | None) -> str:
+    return "-" if seconds is None else duration(seconds)
+
+
+def _short(args: list[Any]) -> str:
+    text = json.dumps(args, ensure_ascii=False)
+    return text if len(text) <= _ARGS else f"{text[:_ARGS]}…"

@@ -1,0 +1,22 @@
+"""Descriptors 0, 1 and 2 that whoever starts resqd left closed."""
+
+import os
+import subprocess
+import sys
+
+_REPORT = """
+import os, sys
+from resqd.cli import resqd
+resqd.main(["version"], standalone_mode=False)
+os.write(int(sys.argv[1]), b" ".join(os.readlink(f"/proc/self/fd/{fd}").encode() for fd in (0, 1, 2)))
+"""
+
+
+def test_closed_standard_descriptors_become_the_null_device() -> None:
+    """A program that is started with 0, 1 and 2 closed opens nothing of its own there."""
+    reading, writing = os.pipe()
+    with os.fdopen(reading, "rb") as said:
+        command = ["sh", "-c", 'exec "$0" -c "$1" "$2" <&- >&- 2>&-', sys.executable, _REPORT, str(writing)]
+        status = subprocess.run(command, pass_fds=[writing], check=False, timeout=30).returncode
+        os.close(writing)
+        assert (status, said.read().decode()) == (0, "/dev/null /dev/null /dev/null")
