@@ -16,6 +16,7 @@ from resqd.cli.loading import load_app, warn_of_leftovers
 from resqd.clock import monotonic
 from resqd.errors import SettingsError
 from resqd.housekeeper import main as housekeeper
+from resqd.housekeeper.pause_files import first_existing
 from resqd.master import handover
 from resqd.master.build import Ingredients, build
 from resqd.master.handover import Handover
@@ -97,6 +98,7 @@ def _run(
             trial=[sys.executable, "-m", "resqd", "check", "--app", settings.app or ""],
             notifier=Notifier(environ=os.environ, pid=os.getpid(), clock=monotonic),
             held=server.held,
+            pause_file=first_existing(settings.all_pause_files),
             inherited=inherited,
             clock=monotonic,
         )

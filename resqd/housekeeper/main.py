@@ -20,6 +20,7 @@ from resqd.errors import ChannelClosed, ProtocolError
 from resqd.housekeeper.culprits import Culprits
 from resqd.housekeeper.keeper import Duty, Keeper
 from resqd.housekeeper.metrics import GAUGES_EVERY, Metrics
+from resqd.housekeeper.pause_files import PauseFiles
 from resqd.housekeeper.pruner import Pruner
 from resqd.housekeeper.publisher import PUBLISH_EVERY, Publisher
 from resqd.housekeeper.recovery import Recoverer
@@ -57,6 +58,7 @@ class Control:
         keeper: Keeper,
         publisher: Publisher,
         metrics: Metrics | None,
+        pause_files: PauseFiles,
         outbox: deque[Message],
         news: int,
     ) -> None:
@@ -64,6 +66,7 @@ class Control:
         self._keeper = keeper
         self._publisher = publisher
         self._metrics = metrics
+        self._pause_files = pause_files
         self._outbox = outbox
         self._news = news
         self._selector = selectors.DefaultSelector()
@@ -73,6 +76,7 @@ class Control:
         """Run until told to leave or the master is gone; the reason."""
         thread = threading.Thread(target=self._keeper.run, name="keeper", daemon=True)
         thread.start()
+        threading.Thread(target=self._pause_files.run, name="pause files", daemon=True).start()
         sender = self._start_metrics()
         self._selector.register(self._channel, selectors.EVENT_READ, self._hear)
         self._selector.register(self._news, selectors.EVENT_READ, self._speak)
@@ -175,6 +179,7 @@ def run(birth: Birth, *, settings: Settings, app: App, connection: ConnectionCon
         keeper=keeper,
         publisher=publisher,
         metrics=metrics,
+        pause_files=PauseFiles(paths=settings.all_pause_files, say=say),
         outbox=outbox,
         news=news,
     ).run()

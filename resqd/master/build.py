@@ -43,6 +43,8 @@ class Ingredients:
     notifier: Notifier
     held: tuple[int, ...]
     """Descriptors to keep over a reload."""
+    pause_file: str
+    """The pause file that exists at the start; empty: none does."""
     inherited: Handover | None
     clock: Clock
 
@@ -63,6 +65,8 @@ def build(given: Ingredients) -> Master:
     ledger = Ledger(inherited.past if inherited else (0, 0))
     orders = Kills(settings.kill_grace)
     helm = Helm(fleet=fleet, kills=orders, drain_timeout=settings.drain_timeout, clock=clock)
+    if given.pause_file:
+        helm.paused_by_file(given.pause_file)
     limits = watch.Limits(
         boot=settings.boot_timeout,
         hang=settings.hang_timeout,

@@ -1,0 +1,51 @@
+"""Watches for the files that pause the daemon while one exists."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable
+from pathlib import Path
+
+from resqd.wire.messages import Message, PauseFile
+
+LOOK_EVERY = 1.0
+"""Seconds between two looks."""
+TELL_EVERY = 10
+"""Looks after which the master is told again although nothing changed: a message may have been refused."""
+
+
+def first_existing(paths: Iterable[Path]) -> str:
+    """The first of these files that exists, empty when none does; one that may not be looked at does not."""
+    return next((str(path) for path in paths if _exists(path)), "")
+
+
+class PauseFiles:
+    """On a thread of its own, so that it goes on while Redis hangs, and a hanging disk stops nothing else."""
+
+    def __init__(self, *, paths: Iterable[Path], say: Callable[[Message], None]) -> None:
+        self._paths = tuple(paths)
+        self._say = say
+        self._told: str | None = None
+        self._looks = 0
+
+    def run(self) -> None:
+        """Look every second, as long as the process lives."""
+        while True:
+            self.look()
+            time.sleep(LOOK_EVERY)
+
+    def look(self) -> None:
+        """Tell the master which file exists, when that changed."""
+        found = first_existing(self._paths)
+        self._looks += 1
+        if found != self._told or self._looks % TELL_EVERY == 0:
+            self._told = found
+            self._say(PauseFile(found))
+
+
+def _exists(path: Path) -> bool:
+    try:
+        path.stat()
+    except (OSError, ValueError):
+        return False
+    return True
