@@ -5,10 +5,11 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from queue import Empty, SimpleQueue
 
 from resqd.clock import Clock
-from resqd.errors import StoreError, StoreRefused
+from resqd.errors import StoreError, StoreRefused, StoreUnavailable
 from resqd.store.backoff import Backoff
 from resqd.store.health import Health
 from resqd.wire.messages import Alive, Message, Settled, Upkeep
@@ -21,7 +22,7 @@ class Duty:
     """Something to do every so often, in seconds; it may raise a StoreError, and is then done again."""
 
     every: float
-    action: Callable[[], None]
+    action: Callable[[], object]
 
 
 class Keeper:
@@ -34,9 +35,9 @@ class Keeper:
         self,
         *,
         duties: Sequence[Duty],
-        recover: Callable[[Alive], Settled],
+        recover: Callable[[Alive], Settled | None],
         suspects: Callable[[], int],
-        farewell: Callable[[], None],
+        farewell: Callable[[], object],
         health: Health,
         backoff: Backoff,
         say: Callable[[Message], None],
@@ -52,6 +53,7 @@ class Keeper:
         self._say = say
         self._clock = clock
         self._due = [0.0 for _ in duties]
+        self._retry_at = 0.0
         self._alive: Alive | None = None
         self._leaving = False
         self._final = False
@@ -60,9 +62,10 @@ class Keeper:
     def run(self) -> None:
         """Work until told to leave."""
         while not self._leaving:
-            pause = self._attempt(self._round)
+            if self._clock() >= self._retry_at:
+                self._attempt(self._round)
             self._report()
-            self._take_orders(pause)
+            self._take_orders(max(0.0, max(self._retry_at, min(self._due)) - self._clock()))
         self._attempt(self._farewell_round)
 
     def leave(self, *, final: bool) -> None:
@@ -70,32 +73,62 @@ class Keeper:
         self._final = final
         self.orders.put(None)
 
-    def _attempt(self, work: Callable[[], None]) -> float:
-        """Do it; the seconds until there is more to do, or until the next try."""
+    def _attempt(self, work: Callable[[], None]) -> None:
+        """Do it. What fails is tried again after a pause, which no order shortens."""
         try:
             work()
         except StoreError as error:
             self._health.bad(error)
-            return self._backoff.delay(refused=isinstance(error, StoreRefused))
-        self._health.good()
-        self._backoff.reset()
-        return max(0.0, min(self._due) - self._clock())
+            self._retry_at = self._clock() + self._pause(error)
+        except Exception:  # noqa: BLE001 - the loop's tick: without this thread nobody would beat or recover
+            _log.exception("the housekeeper failed; trying again")
+            self._retry_at = self._clock() + self._backoff.delay()
+        else:
+            self._health.good()
+            self._backoff.reset()
+
+    def _pause(self, error: StoreError) -> float:
+        """Seconds to wait: an outage may end soon, and after it other hosts wait for our heartbeat."""
+        refused = isinstance(error, StoreRefused)
+        pause = self._backoff.delay(refused=refused)
+        return pause if refused else min(pause, *(duty.every for duty in self._duties))
 
     def _round(self) -> None:
-        for position, duty in enumerate(self._duties):
-            if self._clock() >= self._due[position]:
-                duty.action()
-                self._due[position] = self._clock() + duty.every
-        if self._alive is not None:
-            settled = self._recover(self._alive)
-            self._alive = None
+        """Recovery and what is due. A refusal of one does not keep the others from being done."""
+        trouble: StoreError | None = None
+        works: list[Callable[[], None]] = [self._settle]
+        works += [partial(self._do, position) for position in self._now_due()]
+        for work in works:
+            try:
+                work()
+            except StoreUnavailable:
+                raise
+            except StoreError as error:
+                trouble = trouble or error
+        if trouble is not None:
+            raise trouble
+
+    def _now_due(self) -> list[int]:
+        return [position for position, at in enumerate(self._due) if self._clock() >= at]
+
+    def _do(self, position: int) -> None:
+        duty = self._duties[position]
+        duty.action()
+        self._due[position] = self._clock() + duty.every
+
+    def _settle(self) -> None:
+        """Act on the newest account. It is kept until that is done, so a failure repeats it."""
+        if self._alive is None:
+            return
+        settled = self._recover(self._alive)
+        self._alive = None
+        if settled is not None or (self._told and self._told.suspects):
             self._report(self._suspects())
-            if settled.forks:
-                self._say(settled)
+        if settled is not None and settled.forks:
+            self._say(settled)
 
     def _farewell_round(self) -> None:
-        if self._alive is not None:
-            self._say(self._recover(self._alive))
+        self._settle()
         if self._final:
             self._farewell()
 

@@ -18,17 +18,19 @@ from resqd.app import App
 from resqd.clock import monotonic
 from resqd.errors import ChannelClosed, ProtocolError
 from resqd.housekeeper.culprits import Culprits
+from resqd.housekeeper.hosts import Hosts
 from resqd.housekeeper.keeper import Duty, Keeper
 from resqd.housekeeper.metrics import GAUGES_EVERY, Metrics
 from resqd.housekeeper.pause_files import PauseFiles
 from resqd.housekeeper.pruner import Pruner
 from resqd.housekeeper.publisher import PUBLISH_EVERY, Publisher
+from resqd.housekeeper.reaping import Reaping
 from resqd.housekeeper.recovery import Recoverer
 from resqd.settings import Settings
 from resqd.store.backoff import Backoff
 from resqd.store.connection import ConnectionConfig
 from resqd.store.health import Health
-from resqd.store.incarnation import gone
+from resqd.store.incarnation import gone, is_foreign, life
 from resqd.store.keys import Keys
 from resqd.store.recovery import Recovery
 from resqd.store.registry import Registry
@@ -46,6 +48,10 @@ LAST_METRICS = 0.5
 """Seconds that the last metrics may take; statsd's host may be slow to find."""
 FAREWELL = 2.0
 """Seconds that the good-bye to Redis may take when the daemon ends or the master is gone."""
+
+
+POLL_WITHIN = 0.75
+"""The part of the longest pause between two trusted polls of others' heartbeats after which the next one is made."""
 
 
 class Control:
@@ -146,22 +152,33 @@ def run(birth: Birth, *, settings: Settings, app: App, connection: ConnectionCon
         recovery=recovery,
         daemon=settings.daemon,
         epoch=birth.epoch,
-        gone=gone,
+        gone=lambda incarnation: not is_foreign(incarnation) and gone(incarnation),
         rule=culprits.rule,
         convict=culprits.convict,
+        clock=monotonic,
     )
     metrics = _metrics(settings)
-    registry = Registry(link=link, keys=keys, daemon=settings.daemon, worker_id=worker_id)
+    own_life = life(settings.daemon, birth.epoch)
+    gap = 2 * settings.heartbeat_interval
+    hosts = Hosts(
+        recovery=recovery,
+        reaping=Reaping(still_for=settings.prune_interval, gap=gap),
+        life=own_life,
+        clock=monotonic,
+    )
+    registry = Registry(link=link, keys=keys, life=own_life, worker_id=worker_id)
     publisher = Publisher(registry=registry, say=say, clock=monotonic)
     pruner = Pruner(registry=registry, worker_id=worker_id, patience=settings.prune_interval, clock=monotonic)
 
     def farewell() -> None:
         registry.unregister()
         recovery.release_suspects(settings.daemon)
+        recovery.forget(own_life)
 
     keeper = Keeper(
         duties=[
             Duty(settings.heartbeat_interval, publisher.beat),
+            Duty(gap * POLL_WITHIN, hosts.watch),
             Duty(PUBLISH_EVERY, publisher.publish),
             Duty(settings.prune_interval, pruner.look),
             *([Duty(GAUGES_EVERY, lambda: metrics.measured(registry.queue_lengths()))] if metrics else ()),

@@ -40,13 +40,14 @@ def verdicts(
         applied = rule(job)
         alone = len(suspects) == 1
         if applied.fail or (alone and job.deliveries + 1 >= applied.most):
-            judged[token] = convict(job, _history(death, job))
+            judged[token] = convict(job, _history(death, job, others=len(death.running) - 1))
         else:
             judged[token] = Charge() if alone and not death.probation else Suspect()
     return judged
 
 
-def _history(death: Death, job: Held) -> str:
+def _history(death: Death, job: Held, *, others: int) -> str:
     times = job.deliveries + 1
     often = "" if times == 1 else f", the last of {times} crashes with this job"
-    return f"Job's worker process {death.reason}{often} (pid {death.pid})"
+    beside = f", and {others} other jobs ran in it" if others else ""
+    return f"Job's worker process {death.reason}{often} (pid {death.pid}{beside})"

@@ -14,6 +14,7 @@ from resqd.master.ledger import Ledger
 from resqd.master.plan import Fleet
 from resqd.master.watch import Limits, leave_by
 from resqd.wire import messages
+from resqd.wire.birth import Kind
 from resqd.wire.messages import Busy, Death, Kill, Message, Running
 from resqd.wire.tallies import Tallies
 
@@ -170,5 +171,5 @@ class Inbox:
 
     def _on_exiting(self, child: Child, message: messages.Exiting) -> None:
         child.exiting = message.reason
-        if message.reason == "burst" and self._fleet.burst:
+        if message.reason == "burst" and child.kind is Kind.WORKER and self._fleet.burst:
             self._fleet.done.add(child.index)

@@ -22,6 +22,8 @@ from resqd.wire.messages import Alive
 
 _log = logging.getLogger(__name__)
 
+SETTLE_MOST = 5.0
+"""Seconds that a leaving daemon waits until dead workers' jobs are back; after it, the next start recovers them."""
 ALIVE_EVERY = 2.0
 """Seconds between two accounts of the living to the housekeeper while nobody has died."""
 
@@ -77,6 +79,8 @@ class Nursery:
             return
         self._children.append(child)
         self._selector.register(child.channel, selectors.EVENT_READ, child)
+        if child.kind is Kind.PROBATION:
+            self._fleet.suspects -= 1  # it takes one; the housekeeper's next count may be older than that
         _log.debug("forked %s", child.label)
 
     def adopt(self, child: Child) -> None:
@@ -87,6 +91,8 @@ class Nursery:
     def booted(self, child: Child) -> None:
         """A child is ready: its place may be refilled at once when it dies."""
         self._respawns[child.kind, child.index].good()
+        if child.kind is Kind.HOUSEKEEPER:
+            self._alive_at = 0.0  # what its predecessor was told may have died with it
 
     def reap(self) -> None:
         """Bury the children that have died. Their last messages are read first: a good-bye may be among them."""
@@ -106,6 +112,8 @@ class Nursery:
 
     def tell_alive(self, now: float) -> None:
         """Tell the housekeeper who lives and who died how: at once after a death, else every ALIVE_EVERY."""
+        fleet = self._fleet
+        fleet.settle_by = (fleet.settle_by or now + SETTLE_MOST) if fleet.unsettled else None
         if now < self._alive_at or self.inbox is None:
             return
         workers = tuple(child.fork for child in self._children if child.working)
@@ -116,9 +124,10 @@ class Nursery:
                 self._alive_at = now + ALIVE_EVERY
 
     @property
-    def alive_at(self) -> float:
-        """When `tell_alive` has something to do."""
-        return self._alive_at
+    def alive_at(self) -> float | None:
+        """When `tell_alive` has something to do; None while nobody can be told."""
+        listening = any(not child.working and child.booted for child in self._children)
+        return self._alive_at if listening else None
 
     def _deafen(self, child: Child) -> None:
         if child.channel.fileno() in self._selector.get_map():
@@ -127,10 +136,13 @@ class Nursery:
     def _bury(self, child: Child, end: Exit) -> None:
         now = self._clock()
         said = epitaph(child, end, lived=now - child.born)
-        (_log.debug if in_order(child) else _log.warning)("%s", said)
+        (_log.debug if in_order(child, end) else _log.warning)("%s", said)
         place = (child.kind, child.index)
         if child.kind is Kind.WORKER:
             self.last_exits[child.index] = said
+        if child.kind is Kind.PROBATION:
+            self._alive_at = 0.0  # the housekeeper counts the suspects again
+            self._fleet.done.clear()  # what ran may have filled queues that a burst found empty
         if died_at_boot(child):
             pause = self._respawns[place].failed()
             self._fleet.ready_at[place] = now + pause

@@ -8,9 +8,9 @@ from resqd.wire.birth import Kind
 from resqd.wire.messages import Death
 
 
-def in_order(child: Child) -> bool:
-    """Whether the child said good-bye: what it held is settled in Redis, or given back on purpose."""
-    return child.exiting is not None and child.killed_for is None
+def in_order(child: Child, end: Exit) -> bool:
+    """Whether the child said good-bye and meant it: what it held is settled in Redis, or given back on purpose."""
+    return child.exiting is not None and child.killed_for is None and end.status == 0
 
 
 def died_at_boot(child: Child) -> bool:
@@ -24,7 +24,7 @@ def death(child: Child, end: Exit) -> Death | None:
     Jobs are blamed for a death that resqd did not cause. Where resqd killed the process, only the
     jobs for whose sake it did so are convicted, and the others go back uncharged.
     """
-    if not child.working or in_order(child):
+    if not child.working or in_order(child, end):
         return None
     running = child.page.running()
     convicted = tuple(token for token in running if child.killed_for and token in child.killed_for)
@@ -33,7 +33,7 @@ def death(child: Child, end: Exit) -> Death | None:
         pid=child.pid,
         running=running,
         convicted=convicted,
-        blamed=child.killed_for is None,
+        blamed=child.killed_for is None and child.exiting is None,
         probation=child.kind is Kind.PROBATION,
         reason=str(end),
     )
@@ -41,7 +41,7 @@ def death(child: Child, end: Exit) -> Death | None:
 
 def epitaph(child: Child, end: Exit, *, lived: float) -> str:
     """The log line: which child, how it ended, after how long, with how many jobs on its threads."""
-    if in_order(child):
+    if in_order(child, end):
         return f"{child.label} ended: {child.exiting}, after {lived:.1f} s and {child.stats.processed} jobs"
     running = len(child.page.running())
     return f"{child.label} {end} after {lived:.1f} s, with {running} jobs on its threads"

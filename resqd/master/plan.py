@@ -62,6 +62,8 @@ class Fleet:
     """Places whose worker found its queues empty in a burst."""
     unsettled: bool = False
     """Whether jobs of dead workers are not back in their queues yet."""
+    settle_by: float | None = None
+    """When a leaving daemon no longer waits for that."""
     suspects: int = 0
 
     def workers(self, index: int) -> list[Child]:
@@ -84,17 +86,18 @@ def plan(fleet: Fleet, now: float) -> list[Action]:
         *_grants(fleet),
         *_tells(fleet),
         *_rolls(fleet),
-        *_finish(fleet),
+        *_finish(fleet, now),
     ]
 
 
 def next_at(fleet: Fleet, now: float) -> float | None:
     """When a place that waits may be filled."""
-    return min((at for at in fleet.ready_at.values() if at > now), default=None)
+    moments = [*fleet.ready_at.values(), fleet.settle_by or now]
+    return min((at for at in moments if at > now), default=None)
 
 
 def _forks(fleet: Fleet, now: float) -> Iterable[Fork]:
-    if _missing_housekeeper(fleet) and _may_fork(fleet, Kind.HOUSEKEEPER, 0, now):
+    if _missing_housekeeper(fleet, now) and _may_fork(fleet, Kind.HOUSEKEEPER, 0, now):
         yield Fork(Kind.HOUSEKEEPER, 0, 0)
     if fleet.leaving:
         return
@@ -105,10 +108,10 @@ def _forks(fleet: Fleet, now: float) -> Iterable[Fork]:
     yield from _probation(fleet, now)
 
 
-def _missing_housekeeper(fleet: Fleet) -> bool:
+def _missing_housekeeper(fleet: Fleet, now: float) -> bool:
     if any(child.kind is Kind.HOUSEKEEPER for child in fleet.children):
         return False
-    return not _over(fleet) or fleet.unsettled
+    return not _over(fleet) or _settling(fleet, now)
 
 
 def _may_fork(fleet: Fleet, kind: Kind, index: int, now: float) -> bool:
@@ -176,8 +179,14 @@ def _over(fleet: Fleet) -> bool:
     return fleet.burst and len(fleet.done) >= fleet.worker_count and not fleet.suspects
 
 
-def _finish(fleet: Fleet) -> Iterable[Action]:
-    if not _over(fleet) or fleet.unsettled:
+def _settling(fleet: Fleet, now: float) -> bool:
+    """Whether to wait for jobs of dead workers; a burst waits until it has run them."""
+    late = fleet.leaving and fleet.settle_by is not None and now >= fleet.settle_by
+    return fleet.unsettled and not late
+
+
+def _finish(fleet: Fleet, now: float) -> Iterable[Action]:
+    if not _over(fleet) or _settling(fleet, now):
         return
     housekeepers = [child for child in fleet.children if child.kind is Kind.HOUSEKEEPER]
     for child in housekeepers:

@@ -6,7 +6,9 @@ import re
 
 from resqd.store.keys import to_bytes, to_text
 
-_DELIVERIES = re.compile(rb'[ \t\r\n]*\{"deliveries":([0-9]{1,9}),')
+_DELIVERIES = re.compile(rb'[ \t\r\n]*\{"deliveries":([0-9]+),')
+_COUNTED = 9
+"""The most digits that a charge counts up; only a producer can have written more."""
 
 
 def join_entry(queue: str, payload: bytes) -> bytes:
@@ -27,4 +29,7 @@ def split_entry(entry: bytes) -> tuple[str, bytes]:
 def deliveries(payload: bytes) -> int:
     """How many deliveries were charged to this payload; read from the spliced prefix only."""
     match = _DELIVERIES.match(payload)
-    return int(match.group(1)) if match else 0
+    if match is None:
+        return 0
+    digits = match.group(1)
+    return int(digits) if len(digits) <= _COUNTED else 10**_COUNTED

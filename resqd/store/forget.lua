@@ -1,4 +1,16 @@
--- KEYS: daemons, index, suspects. ARGV: daemon. Returns 1 when the daemon had no job left, and is gone.
-if redis.call('EXISTS', KEYS[2], KEYS[3]) > 0 then return 0 end
+-- KEYS: daemons, index, suspects. ARGV: life, its daemon with ':', its epoch with '.'.
+-- Strikes a life off the list, but not while it holds jobs, nor the last life of a daemon that has suspects.
+-- Returns 1 when it is gone.
+local function others()
+  for _, life in ipairs(redis.call('HKEYS', KEYS[1])) do
+    if life ~= ARGV[1] and string.sub(life, 1, #ARGV[2]) == ARGV[2] then return true end
+  end
+  return false
+end
+
+for _, id in ipairs(redis.call('HKEYS', KEYS[2])) do
+  if string.sub(id, 1, #ARGV[3]) == ARGV[3] then return 0 end
+end
+if redis.call('EXISTS', KEYS[3]) == 1 and not others() then return 0 end
 redis.call('HDEL', KEYS[1], ARGV[1])
 return 1

@@ -1,7 +1,7 @@
--- KEYS: daemons, heartbeats, workers, ours, started. ARGV: daemon, worker id, '1' to register in any case.
+-- KEYS: daemons, heartbeats, workers, ours, started. ARGV: life of the daemon, worker id, '1' to register in any case.
 -- HDEL comes first: a script that begins by freeing passes at maxmemory. What it tells also shows that somebody
 -- took us off the registry, so what registers us is sent only then; idle daemons should cost Redis little.
--- Returns the daemon's counter, one higher than before, and whether the registry knew us.
+-- Returns the life's counter, one higher than before, and whether the registry knew us.
 local known = redis.call('HDEL', KEYS[2], ARGV[2])
 local now = redis.call('TIME')[1]
 local days, rest = math.floor(now / 86400), now % 86400

@@ -7,8 +7,8 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
-_START_TIME = 19
-"""Where proc(5)'s stat has the start time, counted behind the process's name."""
+_STATE, _START_TIME = 0, 19
+"""Where proc(5)'s stat has the state and the start time, counted behind the process's name."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,8 +16,8 @@ class Incarnation:
     """Who holds jobs in flight.
 
     `daemon` is the stable `HOST/NAME`; `epoch` the master's nonce, new at each start, and `fork` the number of the
-    worker in it. `pid`, `start_time` (in clock ticks after boot, as in `/proc/PID/stat`) and `boot_id` let the
-    next master on this host see whether the process still lives.
+    worker in it. `pid`, `start_time` (in clock ticks after boot, as in `/proc/PID/stat`) and `place` (the boot and
+    the pid namespace, outside of which a pid means nothing) let the next master see whether the process still lives.
     """
 
     daemon: str
@@ -25,7 +25,7 @@ class Incarnation:
     fork: int
     pid: int
     start_time: int
-    boot_id: str
+    place: str
 
     @property
     def id(self) -> str:
@@ -35,8 +35,13 @@ class Incarnation:
     def to_json(self) -> str:
         """The facts as the index keeps them."""
         facts = {"daemon": self.daemon, "epoch": self.epoch, "fork": self.fork, "pid": self.pid,
-                 "start_time": self.start_time, "boot_id": self.boot_id}  # fmt: skip
+                 "start_time": self.start_time, "place": self.place}  # fmt: skip
         return json.dumps(facts)
+
+    @property
+    def life(self) -> str:
+        """The life of a daemon that it is part of, whose heartbeats show whether somebody is at home."""
+        return life(self.daemon, self.epoch)
 
     @classmethod
     def from_index(cls, daemon: str, own_id: str, facts: str) -> Incarnation:
@@ -44,30 +49,47 @@ class Incarnation:
         epoch, _, fork = own_id.rpartition(".")
         try:
             known = json.loads(facts)
-            pid, start_time, boot_id = int(known["pid"]), int(known["start_time"]), str(known["boot_id"])
+            pid, start_time, place = int(known["pid"]), int(known["start_time"]), str(known["place"])
         except (ValueError, TypeError, KeyError):
-            pid, start_time, boot_id = 0, 0, ""
-        return cls(daemon, epoch, int(fork) if fork.isdigit() else 0, pid, start_time, boot_id)
+            pid, start_time, place = 0, 0, ""
+        return cls(daemon, epoch, int(fork) if fork.isdigit() else 0, pid, start_time, place)
+
+
+def life(daemon: str, epoch: str) -> str:
+    """The name of one life of a daemon's master: two daemons may share a name and a host's name, never a life."""
+    return f"{daemon}:{epoch}"
+
+
+def of_life(name: str) -> tuple[str, str]:
+    """The daemon and the epoch of a life's name."""
+    daemon, _, epoch = name.rpartition(":")
+    return daemon, epoch
 
 
 def of_this_process(*, daemon: str, epoch: str, fork: int) -> Incarnation:
     """The incarnation that this process is, with the facts of proc(5)."""
-    start_time, boot_id = _facts("self")
-    return Incarnation(daemon, epoch, fork, os.getpid(), start_time, boot_id)
+    return Incarnation(daemon, epoch, fork, os.getpid(), int(_stat("self")[_START_TIME]), _place())
+
+
+def is_foreign(incarnation: Incarnation) -> bool:
+    """Whether its pid says nothing here: it ran before a reboot, or in another container or machine of our name."""
+    return incarnation.place != _place()
 
 
 def gone(incarnation: Incarnation) -> bool:
-    """Whether a process of this host is no more: another boot, no such pid, or the pid is another process now."""
+    """Whether a process that is not foreign has ended: no such pid, a zombie, or the pid is another's now."""
     try:
-        now = _facts(incarnation.pid)
-    except FileNotFoundError:
+        stat = _stat(incarnation.pid)
+    except (FileNotFoundError, ProcessLookupError):
         return True
-    return now != (incarnation.start_time, incarnation.boot_id)
+    return stat[_STATE] == b"Z" or int(stat[_START_TIME]) != incarnation.start_time
 
 
-def _facts(pid: int | str) -> tuple[int, str]:
-    """Start time and boot id of a process. Errors: FileNotFoundError when there is none of this pid."""
+def _stat(pid: int | str) -> list[bytes]:
     stat = Path(f"/proc/{pid}/stat").read_bytes()
-    after_name = stat.rpartition(b")")[2].split()  # the name may hold spaces and brackets
-    boot_id = Path("/proc/sys/kernel/random/boot_id").read_text().strip()
-    return int(after_name[_START_TIME]), boot_id
+    return stat.rpartition(b")")[2].split()  # the name before may hold spaces and brackets
+
+
+def _place() -> str:
+    boot = Path("/proc/sys/kernel/random/boot_id").read_text().strip()
+    return f"{boot} {os.readlink('/proc/self/ns/pid')}"

@@ -136,8 +136,8 @@ class Inflight:
     def register(self) -> None:
         """Makes the incarnation known, so that its jobs can be recovered; repeating it is harmless. StoreError."""
         own = self._incarnation
-        keys = PackedKeys.of(self._hash, self._keys.index(own.daemon))
-        self._link.run_script(ScriptCall(REGISTER, keys, (own.id, own.to_json(), self._source)))
+        keys = PackedKeys.of(self._hash, self._keys.index(own.daemon), self._keys.daemons)
+        self._link.run_script(ScriptCall(REGISTER, keys, (own.id, own.to_json(), self._source, own.life)))
 
     def exchange(self, outbox: Outbox, want: Want | None = None) -> Exchanged:
         """Tells Redis what is in the outbox and reserves, in one pipeline; each reply is judged by itself.

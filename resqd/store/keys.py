@@ -88,7 +88,7 @@ class Keys:
 
     @property
     def daemons(self) -> str:
-        """The hash of daemon (`HOST/NAME`) to its heartbeat counter."""
+        """The hash of each life of a daemon (`HOST/NAME:EPOCH`) to its heartbeat counter."""
         return f"{self.namespace}:resqd:daemons"
 
     def index(self, daemon: str) -> str:

@@ -8,9 +8,9 @@ from typing import NamedTuple
 
 from resqd.store.connection import Link
 from resqd.store.entries import deliveries, split_entry
-from resqd.store.incarnation import Incarnation
+from resqd.store.incarnation import Incarnation, of_life
 from resqd.store.keys import Keys, to_text
-from resqd.store.scripts import BEAT, FORGET, RECOVER, RELEASE, Argument, PackedKeys, ScriptCall
+from resqd.store.scripts import FORGET, RECOVER, RELEASE, Argument, PackedKeys, ScriptCall
 from resqd.store.tokens import token_text
 
 
@@ -104,9 +104,8 @@ class Recovery:
         entries = self._link.call("HMGET", key, *map(token_text, asked))
         found = {}
         for token, entry in zip(asked, entries, strict=True):
-            if entry is not None:
-                queue, payload = split_entry(entry)
-                found[token] = Held(queue, payload, deliveries(payload))
+            if entry is not None and (held := _held(entry)):
+                found[token] = held
         return found
 
     def recover(self, incarnation: Incarnation, verdicts: Mapping[int, Verdict]) -> Recovered:
@@ -125,19 +124,25 @@ class Recovery:
         keys = PackedKeys.of(self._keys.suspects(daemon), self._keys.queues)
         return int(self._link.run_script(ScriptCall(RELEASE, keys, (self._keys.queue_prefix,))))
 
-    def beat(self, daemon: str) -> int:
-        """One heartbeat of a daemon: its counter, which others watch."""
-        return int(self._link.run_script(ScriptCall(BEAT, PackedKeys.of(self._keys.daemons), (daemon,))))
-
     def counters(self) -> dict[str, int]:
-        """Every daemon's heartbeat counter."""
-        return {to_text(daemon): int(count) for daemon, count in self._hash(self._keys.daemons).items()}
+        """The heartbeat counters of all daemons' lives."""
+        return {to_text(life): int(count) for life, count in self._hash(self._keys.daemons).items()}
 
-    def forget(self, daemon: str) -> bool:
-        """Strikes a daemon off the list, if it has neither incarnations nor suspects left."""
+    def forget(self, life: str) -> bool:
+        """Strikes a life off the list, if it holds no jobs and no suspects of its daemon need it."""
+        daemon, epoch = of_life(life)
         keys = PackedKeys.of(self._keys.daemons, self._keys.index(daemon), self._keys.suspects(daemon))
-        return bool(self._link.run_script(ScriptCall(FORGET, keys, (daemon,))))
+        return bool(self._link.run_script(ScriptCall(FORGET, keys, (life, f"{daemon}:", f"{epoch}."))))
 
     def _hash(self, key: str) -> dict[bytes, bytes]:
         flat = self._link.call("HGETALL", key)
         return dict(zip(flat[::2], flat[1::2], strict=True))
+
+
+def _held(entry: bytes) -> Held | None:
+    """The job of an entry; None for bytes that are none, which recovery leaves where they are."""
+    try:
+        queue, payload = split_entry(entry)
+    except ValueError:
+        return None
+    return Held(queue, payload, deliveries(payload))

@@ -48,10 +48,10 @@ class Registry:
     Every method may raise a StoreError, and may then be called again.
     """
 
-    def __init__(self, *, link: Link, keys: Keys, daemon: str, worker_id: str) -> None:
+    def __init__(self, *, link: Link, keys: Keys, life: str, worker_id: str) -> None:
         self._link = link
         self._keys = keys
-        self._daemon = daemon
+        self._life = life
         self._id = worker_id
         self._beat_keys = PackedKeys.of(
             keys.daemons, keys.heartbeats, keys.workers, own_workers(keys), keys.worker_started(worker_id)
@@ -61,11 +61,11 @@ class Registry:
         )
 
     def heartbeat(self, *, register: bool = True) -> bool:
-        """Count the daemon's heartbeat up and note the time, by Redis's clock; whether the registry knew us.
+        """Count the heartbeat of this life up and note the time, by Redis's clock; whether the registry knew us.
 
         Where it did not, since Ruby workers may prune us, or with `register`, everything is entered again.
         """
-        arguments = (self._daemon, self._id, "1" if register else "")
+        arguments = (self._life, self._id, "1" if register else "")
         known: int = self._link.run_script(ScriptCall(HEARTBEAT, self._beat_keys, arguments))[1]
         return bool(known)
 

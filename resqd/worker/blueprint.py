@@ -7,7 +7,7 @@ import random
 
 from resqd.app import App
 from resqd.clock import Clock
-from resqd.settings import Settings
+from resqd.settings import QueueSpec, Settings
 from resqd.store.backends import backend_of
 from resqd.store.connection import Backoff, Link
 from resqd.store.health import Health
@@ -26,6 +26,9 @@ from resqd.worker.pool import Pool
 from resqd.worker.recorder import Recorder
 from resqd.worker.sleeper import Sleeper
 from resqd.worker.sources import Sources
+
+_SUSPECTS = (QueueSpec("suspects"),)
+"""They are reserved from a list of their own, whatever queue is asked for."""
 
 
 class Blueprint:
@@ -76,11 +79,14 @@ class Blueprint:
         wake = Wake()
         news = os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC)
         executors = self._executors[: len(birth.page.cells)]
-        self._sources.quotas = birth.quotas
+        sources = (
+            self._sources if not probation else Sources(specs=_SUSPECTS, existing=list, clock=self._clock)
+        )
+        sources.quotas = birth.quotas
         fetcher = Fetcher(
             inflight=self._inflight(birth),
             holdings=self._holdings,
-            sources=self._sources,
+            sources=sources,
             sleeper=Sleeper(wake=wake, bell=birth.bell, fork=birth.fork),
             wake=wake,
             bell=birth.bell,

@@ -17,6 +17,9 @@ from resqd.worker.pool import Pool
 
 _log = logging.getLogger(__name__)
 
+FETCHER_CRASHED = "the fetcher crashed"
+"""Why such a worker ends; its jobs are still in flight."""
+
 
 class Crew:
     """What the control thread commands: grants of slots, orders to the fetcher, interrupts by the ladder.
@@ -100,7 +103,7 @@ class Crew:
             self._metrics.restore(stats.metrics)
 
     def _fetch(self) -> None:
-        reason = "the fetcher crashed"
+        reason = FETCHER_CRASHED
         try:
             reason = self._fetcher.run()
         except Exception:  # noqa: BLE001 - a thread's top

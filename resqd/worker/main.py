@@ -40,7 +40,7 @@ from resqd.wire.messages import (
 )
 from resqd.worker import reports
 from resqd.worker.blueprint import Blueprint
-from resqd.worker.crew import Crew
+from resqd.worker.crew import FETCHER_CRASHED, Crew
 from resqd.worker.mandate import Mandate
 
 _log = logging.getLogger(__name__)
@@ -52,6 +52,8 @@ IDLE_STATS_EVERY = 2.0
 SWITCH_INTERVAL = 0.0005
 """Seconds a thread may hold the GIL while others ask for it: with CPU-bound jobs on every thread the
 fetcher's acknowledgements waited 249 ms (p99) at Python's default of 0.005, and 28 ms at this."""
+CRASHED = 70
+"""Exit status of a worker that leaves jobs in flight behind (EX_SOFTWARE of sysexits.h)."""
 GIVE_UP_AFTER = 2.0
 """Seconds past KILL_GRACE after which an orphan leaves though Redis took nothing back: recovery will."""
 
@@ -253,4 +255,4 @@ def run(birth: Birth, *, settings: Settings, app: App, blueprint: Blueprint) -> 
     reason = control.run()
     app.hooks.run("worker_exit")
     birth.channel.send(Exiting(reason))
-    return 0
+    return CRASHED if reason == FETCHER_CRASHED else 0

@@ -33,7 +33,7 @@ def app(redis_url: str) -> App:
 @pytest.fixture
 def registry(redis_url: str) -> Registry:
     link = ConnectionConfig.from_url(redis_url).open()
-    return Registry(link=link, keys=Keys(), daemon="web1/resqd", worker_id=ID.text)
+    return Registry(link=link, keys=Keys(), life="web1/resqd:e1", worker_id=ID.text)
 
 
 def running(
@@ -75,7 +75,7 @@ def test_heartbeat_registers_each_time(registry: Registry, redis_client: redis.R
     assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ", beat.decode())
     seconds, _ = redis_client.time()
     assert abs(datetime.fromisoformat(beat.decode()).timestamp() - seconds) <= 1
-    assert redis_client.hget("resque:resqd:daemons", "web1/resqd") == b"3"
+    assert redis_client.hget("resque:resqd:daemons", "web1/resqd:e1") == b"3"
 
 
 def test_a_heartbeat_is_cheap(registry: Registry, redis_client: redis.Redis) -> None:
@@ -105,7 +105,7 @@ def test_heartbeat_passes_at_maxmemory() -> None:
         with pytest.raises(redis.exceptions.OutOfMemoryError):
             client.set("x", "y")
         link = ConnectionConfig.from_url(server.url(0)).open()
-        Registry(link=link, keys=Keys(), daemon="web1/resqd", worker_id=ID.text).heartbeat()
+        Registry(link=link, keys=Keys(), life="web1/resqd:e1", worker_id=ID.text).heartbeat()
         assert client.sismember("resque:workers", ID.text)
         client.close()
 
@@ -145,7 +145,7 @@ def test_what_a_housekeeper_left_behind_is_cleared(
     """A housekeeper that died leaves entries; the next one's first look removes what runs no more."""
     registry.publish([running(0), running(1)])
     link = ConnectionConfig.from_url(redis_url).open()
-    successor = Registry(link=link, keys=Keys(), daemon="web1/resqd", worker_id=ID.text)
+    successor = Registry(link=link, keys=Keys(), life="web1/resqd:e1", worker_id=ID.text)
     successor.publish([running(1)])
     assert redis_client.smembers(f"resque:worker:{ID}:threads") == {f"{ID}:99:1".encode()}
     assert not redis_client.exists(f"resque:worker:{ID}:99:0")
@@ -222,7 +222,7 @@ def test_another_daemons_entries_are_forgotten(
     registry.heartbeat()
     registry.publish([running(0)])
     link = ConnectionConfig.from_url(redis_url).open()
-    other = Registry(link=link, keys=Keys(), daemon="web2/resqd", worker_id="web2:1:*:1:1:1")
+    other = Registry(link=link, keys=Keys(), life="web2/resqd:e2", worker_id="web2:1:*:1:1:1")
     other.forget(ID.text)
     assert redis_client.keys("*") == [b"resque:resqd:daemons"]
 

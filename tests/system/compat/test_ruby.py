@@ -119,7 +119,7 @@ def test_our_ids_can_be_taken_apart(queues: list[str]) -> None:
 
 def registry_of(redis_url: str, worker: WorkerId) -> Registry:
     link = ConnectionConfig.from_url(redis_url).open()
-    return Registry(link=link, keys=Keys(), daemon="h/resqd", worker_id=worker.text)
+    return Registry(link=link, keys=Keys(), life="h/resqd:e1", worker_id=worker.text)
 
 
 @pytest.mark.parametrize("raw", ruby.PAYLOADS + HOSTILE[6:], ids=range(len(ruby.PAYLOADS + HOSTILE[6:])))

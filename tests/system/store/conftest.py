@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator
 
 import pytest
+import redis
 
 from resqd.store.connection import ConnectionConfig, Link
 from resqd.store.incarnation import Incarnation
@@ -64,5 +65,9 @@ def make_owner(link: Link, keys: Keys) -> OwnerMaker:
     return make
 
 
+def beat(client: redis.Redis, life: str) -> None:
+    client.hincrby(Keys().daemons, life, 1)
+
+
 def incarnation(fork: int) -> Incarnation:
-    return Incarnation(daemon=DAEMON, epoch="e0", fork=fork, pid=100 + fork, start_time=7, boot_id="b")
+    return Incarnation(daemon=DAEMON, epoch="e0", fork=fork, pid=100 + fork, start_time=7, place="b")

@@ -80,7 +80,7 @@ def test_jobs_are_acknowledged_failed_returned_and_counted(
     assert queued(redis_client) == numbered(5)[4:]
     assert redis_client.smembers("resque:queues") == {b"mail"}
     assert owner.close() == 0
-    assert not redis_client.keys("resque:resqd:*")
+    assert redis_client.keys("resque:resqd:*") == [b"resque:resqd:daemons"]
 
 
 def test_a_failure_goes_to_every_list_and_names_its_queue(
@@ -430,7 +430,7 @@ def test_closing_twice_and_registering_twice_are_harmless(
     assert seq_of(redis_client, 1) == b"1"
     assert [owner.close(), owner.close()] == [3, 0]
     assert queued(redis_client) == numbered(4)
-    assert not redis_client.keys("resque:resqd:*")
+    assert redis_client.keys("resque:resqd:*") == [b"resque:resqd:daemons"]
 
 
 def test_suspects_are_taken_from_their_list_and_return_there(

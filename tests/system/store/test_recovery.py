@@ -13,7 +13,7 @@ from resqd.store.entries import deliveries
 from resqd.store.inflight import Outbox, Return, Want
 from resqd.store.keys import Keys
 from resqd.store.recovery import Charge, Convict, Recovered, Recovery, Suspect, Verdict
-from tests.system.store.conftest import DAEMON, OwnerMaker, incarnation
+from tests.system.store.conftest import DAEMON, OwnerMaker, beat, incarnation
 from tests.system.store.test_inflight import MAIL, MAIL_KEY, numbered, payloads, push, queued, reserve
 
 SUSPECTS = Keys().suspects(DAEMON)
@@ -127,7 +127,7 @@ def test_what_no_list_takes_waits_for_the_next_try(
     redis_client.delete("resque:queue:bad", "resque:failed")
     assert recovery.recover(incarnation(1), verdicts) == Recovered(requeued=2, convicted=1)
     assert queued(redis_client, "bad") == [numbered(1)[0], b'{"deliveries":1,' + numbered(2)[1][1:]]
-    assert not redis_client.keys("resque:resqd:*")
+    assert redis_client.keys("resque:resqd:*") == [b"resque:resqd:daemons"]
 
 
 def test_suspects_are_counted_and_released_in_order(recovery: Recovery, redis_client: redis.Redis) -> None:
@@ -153,17 +153,41 @@ def test_suspects_whose_queue_is_of_a_wrong_type_stay(recovery: Recovery, redis_
 def test_a_daemon_is_counted_and_forgotten_only_when_it_holds_nothing(
     make_owner: OwnerMaker, recovery: Recovery, redis_client: redis.Redis
 ) -> None:
-    """The heartbeat counts up; a daemon with incarnations or suspects left stays on the list."""
-    assert [recovery.beat(DAEMON), recovery.beat(DAEMON)] == [1, 2]
-    assert recovery.counters() == {DAEMON: 2}
+    """A daemon with incarnations or suspects left stays on the list."""
+    own, other = incarnation(1).life, f"{DAEMON}:other"
+    beat(redis_client, own)
+    assert recovery.counters() == {own: 1}
     owner = make_owner()
-    assert not recovery.forget(DAEMON)
+    assert not recovery.forget(own)
     owner.close()
     redis_client.rpush(SUSPECTS, b"4:mail1")
-    assert not recovery.forget(DAEMON)
+    assert not recovery.forget(own)
+    beat(redis_client, other)
+    assert recovery.forget(own)  # another daemon of the same name takes care of the suspects
+    assert not recovery.forget(other)
     recovery.release_suspects(DAEMON)
-    assert recovery.forget(DAEMON)
+    assert recovery.forget(other)
     assert recovery.counters() == {}
+
+
+def test_a_daemon_is_on_the_list_from_its_first_worker_on(
+    make_owner: OwnerMaker, recovery: Recovery, redis_client: redis.Redis
+) -> None:
+    """Registering an incarnation enters its life where no heartbeat has done so, and never counts."""
+    owner = make_owner()
+    assert recovery.counters() == {incarnation(1).life: 0}
+    beat(redis_client, incarnation(1).life)
+    owner.register()
+    assert recovery.counters() == {incarnation(1).life: 1}
+
+
+def test_bytes_that_are_no_entry_are_held_by_nobody(
+    make_owner: OwnerMaker, recovery: Recovery, redis_client: redis.Redis
+) -> None:
+    """Somebody else's writing into the hash stops no inspection."""
+    make_owner(fork=1)
+    redis_client.hset(Keys().inflight(DAEMON, "e0.1"), "1.0", "garbage")
+    assert recovery.inspect(incarnation(1), [1 << 16]) == {}
 
 
 def charged(make_owner: OwnerMaker, client: redis.Redis, payload: bytes) -> bytes:

@@ -58,7 +58,7 @@ def fill(client: redis.Redis) -> None:
 
 
 def test_a_full_server_still_drains_and_recovers(client: redis.Redis, own_link: Link) -> None:
-    """At maxmemory a new owner registers, takes, acknowledges, fails, returns; heartbeats and recovery work too."""
+    """At maxmemory a new owner registers, takes, acknowledges, fails, returns; recovery works too."""
     push(client, "mail", *numbered(2_000))
     fill(client)
     client.script_flush()
@@ -75,13 +75,12 @@ def test_a_full_server_still_drains_and_recovers(client: redis.Redis, own_link: 
     result = owner.exchange(outbox, Want(1, MAIL))
     assert (result.processed, result.failed, result.returned, len(result.batch)) == (1_001, 1, 1, 1)
     recovery = Recovery(link=own_link, keys=KEYS)
-    assert recovery.beat(DAEMON) == 1
     verdicts: dict[int, Verdict] = {
         tokens[1_002]: Charge(), tokens[1_003]: Suspect(), tokens[1_004]: Convict(b"r", (KEYS.failed,)),
     }  # fmt: skip
     assert recovery.recover(incarnation(1), verdicts) == Recovered(497, 1, 1)
     assert recovery.release_suspects(DAEMON) == 1
-    assert recovery.forget(DAEMON)
+    assert recovery.forget(incarnation(1).life)
     assert client.llen("resque:failed") == 2
     assert client.llen(MAIL_KEY) == 998
 

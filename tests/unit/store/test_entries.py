@@ -26,6 +26,8 @@ def test_other_bytes_are_no_entry(entry: bytes) -> None:
     [
         (b'{"deliveries":3,"class":"X"}', 3),
         (b' \n{"deliveries":3,"class":"X"}', 3),
+        (b'{"deliveries":999999999,"class":"X"}', 999_999_999),
+        (b'{"deliveries":%b,"class":"X"}' % (b"9" * 5_000), 1_000_000_000),
         (b'{"class":"X"}', 0),
         (b'{"class":"X","deliveries":3}', 0),
         (b'{"deliveries":"3","class":"X"}', 0),

@@ -4,7 +4,7 @@ import pytest
 
 from resqd.store.incarnation import Incarnation
 
-ONE = Incarnation(daemon="host/a.b", epoch="f.00", fork=12, pid=34, start_time=56, boot_id="b-7")
+ONE = Incarnation(daemon="host/a.b", epoch="f.00", fork=12, pid=34, start_time=56, place="b-7 pid:[1]")
 
 
 def test_an_incarnation_survives_the_index() -> None:

@@ -1,0 +1,92 @@
+"""Jobs that write down each start and end of theirs in a file, for tests that count what ran."""
+
+import os
+import signal
+import time
+from collections import Counter
+from pathlib import Path
+
+import resqd
+
+RECORD = "RESQD_TEST_RECORD"
+"""The environment variable that names the file."""
+
+app = resqd.App()
+
+
+def _note(word: str, number: int) -> None:
+    """One line in one write, so that lines of many processes never mix."""
+    descriptor = os.open(os.environ[RECORD], os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+    try:
+        os.write(descriptor, f"{word} {number} {os.getpid()}\n".encode())
+    finally:
+        os.close(descriptor)
+
+
+@app.job(queue="work", name="Nap")
+def nap(number: int, seconds: float = 0.0) -> None:
+    """Sleeps."""
+    _note("start", number)
+    if seconds:
+        time.sleep(seconds)
+    _note("end", number)
+
+
+@app.job(queue="work", name="Raise")
+def fail(number: int) -> None:
+    """Fails."""
+    _note("start", number)
+    raise ValueError(f"job {number} fails, as it should")
+
+
+@app.job(queue="work", name="Poison")
+def poison(number: int, signal_number: int = signal.SIGKILL, seconds: float = 0.0) -> None:
+    """Kills its own process."""
+    _note("start", number)
+    time.sleep(seconds)
+    os.kill(os.getpid(), signal_number)
+    time.sleep(60)
+
+
+@app.job(queue="work", name="PoisonOnce", on_crash="fail")
+def poison_once(number: int) -> None:
+    """Kills its own process, and is not to be tried again."""
+    poison.perform(number)
+
+
+@app.job(queue="work", name="Wait")
+def wait(number: int, path: str) -> None:
+    """Runs until the file is there."""
+    _note("start", number)
+    while not Path(path).exists():
+        time.sleep(0.01)
+    _note("end", number)
+
+
+class Record:
+    """What the jobs have written, read from outside."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    def lines(self) -> list[tuple[str, int, int]]:
+        """Word, number of the job, pid; in the order in which they were written."""
+        text = self.path.read_text() if self.path.exists() else ""
+        parts = [line.split() for line in text.splitlines()]
+        return [(word, int(number), int(pid)) for word, number, pid in parts]
+
+    def starts(self) -> Counter[int]:
+        """How often each job was started."""
+        return Counter(number for word, number, _ in self.lines() if word == "start")
+
+    def ends(self) -> Counter[int]:
+        """How often each job came to its end."""
+        return Counter(number for word, number, _ in self.lines() if word == "end")
+
+    def order(self) -> list[int]:
+        """The jobs in the order of their starts."""
+        return [number for word, number, _ in self.lines() if word == "start"]
+
+    def pids(self, number: int) -> list[int]:
+        """The processes that started a job, in order."""
+        return [pid for word, one, pid in self.lines() if word == "start" and one == number]

@@ -1,0 +1,91 @@
+"""Dead hosts, against a real server and with a clock of the test's own."""
+
+import pytest
+import redis
+
+from resqd.housekeeper.hosts import Hosts
+from resqd.housekeeper.reaping import Reaping
+from resqd.store.inflight import Want
+from resqd.store.keys import Keys
+from resqd.store.recovery import Recovery
+from tests.system.store.conftest import DAEMON, OwnerMaker, beat, incarnation
+from tests.system.store.test_inflight import MAIL, numbered, push, queued, reserve
+
+LIFE = incarnation(1).life
+SUSPECTS = Keys().suspects(DAEMON)
+
+
+class Watch:
+    """A host that looks every 3 s."""
+
+    def __init__(self, recovery: Recovery, client: redis.Redis, life: str = "other.example/resqd:e9") -> None:
+        self.now = 0.0
+        self.client = client
+        self.life = life
+        reaping = Reaping(still_for=30, gap=4)
+        self.hosts = Hosts(recovery=recovery, reaping=reaping, life=life, clock=lambda: self.now)
+
+    def look(self, times: int) -> None:
+        for _ in range(times):
+            beat(self.client, self.life)
+            self.hosts.watch()
+            self.now += 3
+
+
+@pytest.fixture
+def watch(recovery: Recovery, redis_client: redis.Redis) -> Watch:
+    return Watch(recovery, redis_client)
+
+
+def test_a_dead_hosts_jobs_and_suspects_come_back_and_it_is_forgotten(
+    watch: Watch, make_owner: OwnerMaker, recovery: Recovery, redis_client: redis.Redis
+) -> None:
+    """30 s of standing still: jobs in flight and suspects are in their queues, uncharged."""
+    push(redis_client, "mail", *numbered(4))
+    reserve(make_owner(fork=1), Want(2, MAIL))
+    reserve(make_owner(fork=2), Want(1, MAIL))
+    redis_client.rpush(SUSPECTS, b"3:lowx")
+    beat(redis_client, LIFE)
+    watch.look(10)
+    assert queued(redis_client) == numbered(4)[3:]
+    watch.look(1)
+    assert sorted(queued(redis_client)) == sorted(numbered(4))
+    assert queued(redis_client, "low") == [b"x"]
+    assert recovery.counters().keys() == {watch.life}
+    assert redis_client.keys("resque:resqd:*") == [b"resque:resqd:daemons"]
+
+
+def test_a_host_that_died_before_its_first_heartbeat_is_found(
+    watch: Watch, make_owner: OwnerMaker, redis_client: redis.Redis
+) -> None:
+    """Its first worker has put it on the list."""
+    push(redis_client, "mail", *numbered(1))
+    reserve(make_owner(fork=1), Want(1, MAIL))
+    watch.look(11)
+    assert queued(redis_client) == numbered(1)
+
+
+def test_a_namesakes_suspects_stay_while_one_of_the_name_lives(
+    recovery: Recovery, make_owner: OwnerMaker, redis_client: redis.Redis
+) -> None:
+    """A daemon of our own name that is dead: its jobs come back, the suspects are ours now."""
+    watch = Watch(recovery, redis_client, life=f"{DAEMON}:successor")
+    push(redis_client, "mail", *numbered(1))
+    reserve(make_owner(fork=1), Want(1, MAIL))
+    redis_client.rpush(SUSPECTS, b"3:lowx")
+    watch.look(11)
+    assert queued(redis_client) == numbered(1)
+    assert redis_client.lrange(SUSPECTS, 0, -1) == [b"3:lowx"]
+    assert recovery.counters().keys() == {watch.life}
+
+
+def test_a_daemon_that_beats_keeps_its_jobs(
+    watch: Watch, make_owner: OwnerMaker, redis_client: redis.Redis
+) -> None:
+    """One beat in 27 s is enough."""
+    push(redis_client, "mail", *numbered(1))
+    reserve(make_owner(fork=1), Want(1, MAIL))
+    for _ in range(5):
+        beat(redis_client, LIFE)
+        watch.look(9)
+    assert queued(redis_client) == []
