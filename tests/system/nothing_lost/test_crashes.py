@@ -107,7 +107,7 @@ def test_suspects_run_alone_and_out_of_sight_of_ruby(
     wait_for(lambda: record.starts() == {0: 2, 1: 2}, 5)
     assert record.pids(0)[1] != record.pids(1)[1]
     assert store.queued() == []
-    assert len(daemon.titled("probation")) == 2
+    wait_for(lambda: len(daemon.titled("probation")) == 2)
     gate.touch()
     wait_for(lambda: len(record.ends()) == 2)
     wait_for(lambda: store.settled() and not daemon.titled("probation"))
