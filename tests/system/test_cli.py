@@ -189,7 +189,7 @@ def test_workers_shows_all_hosts(cli: Cli, redis_url: str, redis_client: redis.R
     """resqd's own and Ruby's, with what each runs."""
     assert "no workers are registered" in cli("workers").output
     link = ConnectionConfig.from_url(redis_url).open()
-    registry = Registry(link=link, keys=Keys(), daemon="web1/resqd", worker_id="web1:42:mail:2:4:500")
+    registry = Registry(link=link, keys=Keys(), life="web1/resqd:e1", worker_id="web1:42:mail:2:4:500")
     registry.heartbeat()
     payload = b'{"class":"Send\\u001b","args":[],"id":"i"}'
     registry.publish([RunningJob(43, 2, token=1, queue="mail", run_at=1_700_000_000.0, payload=payload)])
