@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Final, cast
 
 from resqd.store import payload as payloads
 from resqd.store.guard import store_errors
+from resqd.store.incarnation import of_life
 from resqd.store.keys import to_bytes, to_text
 
 if TYPE_CHECKING:
@@ -96,7 +97,7 @@ class Overview:
         ]
 
     def _daemons(self) -> list[str]:
-        return self._fields(self._keys.daemons)
+        return sorted({of_life(life)[0] for life in self._fields(self._keys.daemons)})
 
     def _fields(self, key: str) -> list[str]:
         return [to_text(field) for field in cast("list[bytes]", self._client.hkeys(key))]

@@ -19,7 +19,6 @@ from resqd.store.incarnation import of_this_process
 from resqd.store.inflight import Inflight, Outbox, Want
 from resqd.store.keys import Keys
 from resqd.store.payload import Payload
-from resqd.store.recovery import Recovery
 from resqd.store.registry import Registry, RunningJob
 
 EVIL = "ev\x1b[31mil\n"
@@ -113,7 +112,6 @@ def test_queues_shows_what_waits_and_what_is_in_flight(
         worker_id="h:1:mail:1:1:1",
     )
     owner.register()
-    Recovery(link=link, keys=Keys()).beat("h/resqd")
     owner.exchange(Outbox(), Want(2, (("mail", 1), (EVIL, 1))))
     shown = {row["queue"]: row for row in cli.json("queues")}
     link.close()
