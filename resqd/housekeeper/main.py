@@ -17,6 +17,7 @@ from resqd import __version__
 from resqd.app import App
 from resqd.clock import monotonic
 from resqd.errors import ChannelClosed, ProtocolError
+from resqd.housekeeper.bell import Ringer
 from resqd.housekeeper.culprits import Culprits
 from resqd.housekeeper.hosts import Hosts
 from resqd.housekeeper.keeper import Duty, Keeper
@@ -29,6 +30,7 @@ from resqd.housekeeper.recovery import Recoverer
 from resqd.settings import Settings
 from resqd.store.backoff import Backoff
 from resqd.store.connection import ConnectionConfig
+from resqd.store.doorbell import Doorbell
 from resqd.store.health import Health
 from resqd.store.incarnation import gone, is_foreign, life
 from resqd.store.keys import Keys
@@ -48,6 +50,8 @@ LAST_METRICS = 0.5
 """Seconds that the last metrics may take; statsd's host may be slow to find."""
 FAREWELL = 2.0
 """Seconds that the good-bye to Redis may take when the daemon ends or the master is gone."""
+BELL_FAREWELL = 0.5
+"""Seconds that the bell's thread may take; when it is stuck, the master says at our death that the bell is dead."""
 
 
 POLL_WITHIN = 0.75
@@ -191,6 +195,8 @@ def run(birth: Birth, *, settings: Settings, app: App, connection: ConnectionCon
         say=say,
         clock=monotonic,
     )
+    ringer = _ringer(birth, settings=settings, connection=connection, keys=keys)
+    ringer.start()
     reason = Control(
         channel=birth.channel,
         keeper=keeper,
@@ -200,6 +206,7 @@ def run(birth: Birth, *, settings: Settings, app: App, connection: ConnectionCon
         outbox=outbox,
         news=news,
     ).run()
+    ringer.leave(BELL_FAREWELL)
     birth.channel.send(Exiting(reason))
     return 0
 
@@ -209,6 +216,16 @@ def _metrics(settings: Settings) -> Metrics | None:
         return None
     return Metrics(
         host=settings.statsd_host, port=settings.statsd_port, key=settings.statsd_key, clock=monotonic
+    )
+
+
+def _ringer(birth: Birth, *, settings: Settings, connection: ConnectionConfig, keys: Keys) -> Ringer:
+    queues = [spec.pattern for spec in settings.queues]
+    return Ringer(
+        bell=birth.bell,
+        doorbell=Doorbell(config=connection, keys=keys, queues=queues),
+        backoff=Backoff(random.random),
+        clock=monotonic,
     )
 
 

@@ -24,7 +24,7 @@ _log = logging.getLogger(__name__)
 
 SETTLE_MOST = 5.0
 """Seconds that a leaving daemon waits until dead workers' jobs are back; after it, the next start recovers them."""
-ALIVE_EVERY = 2.0
+ALIVE_EVERY = 5.0
 """Seconds between two accounts of the living to the housekeeper while nobody has died."""
 
 
@@ -153,9 +153,16 @@ class Nursery:
         self._ledger.buried(child.fork)
         if self.inbox is not None:
             self.inbox.buried(child)
-        self._bell.set_idle(child.fork, idle=False)
+        self._hush(child)
         child.channel.close()
         child.page.close()
+
+    def _hush(self, child: Child) -> None:
+        """Nobody may rely on a dead housekeeper's bell; a worker that died idle may have taken a ring with it."""
+        if child.kind is Kind.HOUSEKEEPER:
+            self._bell.fail()
+        elif self._bell.set_idle(child.fork, idle=False) and self._bell.idle() and not self._bell.pending:
+            self._bell.ring()
 
     def _mourn(self, child: Child, end: Exit) -> None:
         last_words = death(child, end)

@@ -4,17 +4,30 @@ from __future__ import annotations
 
 import mmap
 import os
+import select
+import struct
+from dataclasses import dataclass
 
-_CELLS = 512
-_CELL = 8
-_WORKS = _CELLS - 1
+_PAGE = 4096
+_FLAGS = 4080
+_WORKS = 4080
+_FOUND = 4088
+_VAIN = 1 << 32
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What fetchers told the housekeeper: how many began to wait, how many woke and found no job."""
+
+    waiting: int
+    vain: int
 
 
 class Bell:
     """Two event descriptors and a page of flags, made by the master and inherited by every child.
 
-    A fetcher that found its queues empty sets its flag and rings `wanted`; the housekeeper then
-    listens to Redis and rings `rung`, a semaphore, so that one ring wakes one fetcher.
+    A fetcher that found its queues empty sets its flag and tells the housekeeper through `wanted`; the
+    housekeeper then listens to Redis and rings `rung`, a semaphore, so that one ring wakes one fetcher.
     """
 
     def __init__(self, descriptors: tuple[int, int, int] | None = None) -> None:
@@ -22,34 +35,66 @@ class Bell:
             rung = os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC | os.EFD_SEMAPHORE)
             wanted = os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC)
             flags = os.memfd_create("resqd-bell", os.MFD_CLOEXEC)
-            os.ftruncate(flags, _CELLS * _CELL)
+            os.ftruncate(flags, _PAGE)
             descriptors = rung, wanted, flags
         self.descriptors = descriptors
         """All three, for a master that execs itself and makes the same bell of them again."""
         self.rung, self.wanted, flags = descriptors
-        self._memory = mmap.mmap(flags, _CELLS * _CELL)
-        self._idle = memoryview(self._memory).cast("Q")
+        self._memory = mmap.mmap(flags, _PAGE)
+        self._untaken = select.poll()
+        self._untaken.register(self.rung, select.POLLIN)
 
-    def set_idle(self, fork: int, *, idle: bool) -> None:
-        """Set the flag of one fetcher; the master clears it for a worker that died."""
-        self._idle[fork % _WORKS] = 1 if idle else 0
+    def set_idle(self, fork: int, *, idle: bool) -> bool:
+        """Set the flag of one fetcher and return what it was; the master clears it for a worker that died.
+
+        Two workers whose forks are a multiple of the flags apart share one: who waits sets his again at each
+        look, so a flag that another one cleared is missing until then at most.
+        """
+        place = fork % _FLAGS
+        was = bool(self._memory[place])
+        self._memory[place] = idle
+        return was
 
     def idle(self) -> int:
         """How many fetchers wait."""
-        return sum(self._idle[:_WORKS])
+        return self._memory[:_FLAGS].count(1)
 
     @property
     def works(self) -> bool:
         """Whether the housekeeper listens to Redis, so that polling may be slow."""
-        return bool(self._idle[_WORKS])
+        return bool(self._memory[_WORKS])
 
-    def set_works(self, *, works: bool) -> None:
-        """Say whether fetchers may rely on the bell."""
-        self._idle[_WORKS] = 1 if works else 0
+    def vouch(self) -> None:
+        """Let fetchers rely on the bell."""
+        self._memory[_WORKS] = 1
+
+    def fail(self) -> None:
+        """Take that back, and wake every fetcher that waits, since it may sleep for long in good faith."""
+        self._memory[_WORKS] = 0
+        for _ in range(self.idle()):
+            self.ring()
 
     def want(self) -> None:
         """Tell the housekeeper that a fetcher waits."""
         os.eventfd_write(self.wanted, 1)
+
+    def answer(self, *, found: bool) -> None:
+        """Tell what a fetcher found when it was rung. A vain ring is worth waking the housekeeper, others are not."""
+        if found:
+            # Written by all fetchers without a lock: a count that is lost costs one needless holdoff.
+            struct.pack_into("Q", self._memory, _FOUND, self.found + 1)
+        else:
+            os.eventfd_write(self.wanted, _VAIN)
+
+    @property
+    def found(self) -> int:
+        """A number that changes when a ring led to a job."""
+        return int(struct.unpack_from("Q", self._memory, _FOUND)[0])
+
+    @property
+    def pending(self) -> bool:
+        """Whether a ring has not been taken yet. What it announces and what came since is found together."""
+        return bool(self._untaken.poll(0))
 
     def ring(self) -> None:
         """Wake one fetcher."""
@@ -57,16 +102,16 @@ class Bell:
 
     def take(self) -> bool:
         """Take one ring; False when another fetcher was faster."""
-        return _read(self.rung)
+        return _read(self.rung) > 0
 
-    def heard(self) -> bool:
-        """Take the fetchers' wish to be woken; False when there is none."""
-        return _read(self.wanted)
+    def asked(self) -> Asked:
+        """Take what the fetchers told since the last call."""
+        total = _read(self.wanted)
+        return Asked(waiting=total % _VAIN, vain=total // _VAIN)
 
 
-def _read(descriptor: int) -> bool:
+def _read(descriptor: int) -> int:
     try:
-        os.eventfd_read(descriptor)
+        return os.eventfd_read(descriptor)
     except BlockingIOError:
-        return False
-    return True
+        return 0

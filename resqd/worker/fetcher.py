@@ -24,6 +24,8 @@ ACK_AFTER = 0.005
 """Seconds after which an outcome is acknowledged though all threads still have work."""
 POLL_MOST = 5.0
 """Seconds between two looks at empty queues while the doorbell works."""
+POLL_BURST = 0.1
+"""The same with an INTERVAL of 0, while the last jobs run."""
 FOREVER = 3600.0
 SUCCESSOR_AHEAD = 0.5
 """Seconds of work before its last permit at which a worker asks for a successor."""
@@ -80,8 +82,10 @@ class Fetcher:
         self._closed = False  # LAST marks are in the buffer
         self._empty = False  # the last reserve found less than it wanted
         self._rung = False
-        self._poll_every = interval
-        self._poll_at = self._retry_at = 0.0
+        self._poll_first = interval or POLL_BURST
+        self._poll_every = self._poll_first
+        self._looked_at = float("-inf")
+        self._retry_at = 0.0
         self._moved_at = clock()  # when a job last began or ended
         self._oldest: float | None = None  # since when an outcome waits to be acknowledged
 
@@ -172,7 +176,7 @@ class Fetcher:
         now = self._clock()
         if now < self._retry_at:
             return False
-        if self._unsure or (want and (not self._empty or self._rung or now >= self._poll_at)):
+        if self._unsure or (want and (not self._empty or self._rung or now >= self._poll_at())):
             return True
         if not self._outbox:
             return False
@@ -191,7 +195,6 @@ class Fetcher:
             return
         self._unsure = False
         self._oldest = None
-        self._rung = False
         self._account(exchanged, want)
 
     def _aim(self, want: int) -> Want | None:
@@ -231,22 +234,31 @@ class Fetcher:
 
     def _schedule(self, got: int, wanted: int) -> None:
         """When to look next: at once while there is a backlog, which also wakes the next idle fetcher."""
+        rung, self._rung = self._rung, False
+        if got or rung:
+            self._bell.answer(found=got > 0)
         self._empty = got < wanted
+        self._looked_at = self._clock()
+        slower = max(self._poll_first, min(POLL_MOST, self._poll_every * 2))
+        self._poll_every = slower if self._bell.works and not got else self._poll_first
         if not self._empty:
-            if self._bell.idle():
-                self._bell.ring()
-            self._poll_every = self._interval
-            return
-        if got:
-            self._poll_every = self._interval
-        self._poll_at = self._clock() + self._poll_every
-        if self._bell.works:
-            self._poll_every = min(POLL_MOST, self._poll_every * 2)
+            self._ring_others()
+
+    def _ring_others(self) -> None:
+        if self._bell.idle() > self._sleeper.listening and not self._bell.pending:
+            self._bell.ring()
+
+    def _poll_at(self) -> float:
+        """When to look at empty queues again; sooner when the bell has failed since the last look."""
+        return self._looked_at + (self._poll_every if self._bell.works else self._poll_first)
 
     def _sleep(self, want: int) -> None:
         """Sleep until something can be done. Armed before the last look at the outcomes, so none is missed."""
         self._wake.armed = not self._buffered()
         listen = want > 0 and self._empty
+        if self._rung and not want:
+            self._rung = False
+            self._ring_others()  # this worker was told to start no more just after it was woken
         timeout = 0.0 if self._holdings.outcomes and self._wake.armed else self._timeout(want)
         self._rung = self._sleeper.sleep(timeout, listen=listen) or self._rung
 
@@ -258,7 +270,7 @@ class Fetcher:
             return ACK_AFTER
         if not want:
             return FOREVER
-        return max(0.0, self._poll_at - now)
+        return max(0.0, self._poll_at() - now)
 
     def _persist(self, action: Callable[[], object]) -> None:
         """Do it again until Redis took it; the process's own end is the only other way out."""

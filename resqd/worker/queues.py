@@ -2,18 +2,12 @@
 
 from __future__ import annotations
 
-import fnmatch
-import re
 from collections.abc import Iterable, Mapping, Sequence
 
 from resqd.settings import QueueSpec
+from resqd.store.patterns import is_pattern, matches
 
-_WILD = re.compile(r"[*?\[\]{}]")
-
-
-def is_pattern(name: str) -> bool:
-    """Whether a queue's name stands for all that match it: it has one of `* ? [] {}`."""
-    return _WILD.search(name) is not None
+__all__ = ["expand", "is_pattern", "limited"]
 
 
 def expand(specs: Sequence[QueueSpec], existing: Iterable[str]) -> list[str]:
@@ -22,25 +16,12 @@ def expand(specs: Sequence[QueueSpec], existing: Iterable[str]) -> list[str]:
     ordered: dict[str, None] = {}
     for spec in specs:
         names = (
-            [name for name in known if _matches(spec.pattern, name)]
+            [name for name in known if matches(spec.pattern, name)]
             if is_pattern(spec.pattern)
             else [spec.pattern]
         )
         ordered.update(dict.fromkeys(names))
     return list(ordered)
-
-
-def _matches(pattern: str, name: str) -> bool:
-    return any(fnmatch.fnmatchcase(name, each) for each in _alternatives(pattern))
-
-
-def _alternatives(pattern: str) -> list[str]:
-    """The patterns that `{a,b}` stands for, as Ruby's File.fnmatch reads it."""
-    match = re.search(r"\{([^{}]*)\}", pattern)
-    if match is None:
-        return [pattern]
-    head, tail = pattern[: match.start()], pattern[match.end() :]
-    return [each for choice in match[1].split(",") for each in _alternatives(head + choice + tail)]
 
 
 def limited(

@@ -18,14 +18,14 @@ class Sleeper:
         self._wake = wake
         self._bell = bell
         self._fork = fork
-        self._listening = False
+        self.listening = False
+        """Whether this worker's own flag says that it is idle."""
         self._poll = select.epoll()
         self._poll.register(wake.descriptor, select.EPOLLIN)
 
     def sleep(self, timeout: float, *, listen: bool) -> bool:
         """Sleep at most `timeout` seconds; whether the doorbell ended it. `listen`: the queues are empty."""
-        if listen != self._listening:
-            self._listen(listen=listen)
+        self._listen(listen=listen)
         ready = {descriptor for descriptor, _ in self._poll.poll(timeout)}
         if self._wake.descriptor in ready:
             self._wake.clear()
@@ -37,11 +37,12 @@ class Sleeper:
         self._poll.close()
 
     def _listen(self, *, listen: bool) -> None:
-        if listen and not self._listening:
-            self._poll.register(self._bell.rung, select.EPOLLIN | select.EPOLLEXCLUSIVE)
+        if listen:
             self._bell.set_idle(self._fork, idle=True)
+        if listen and not self.listening:
+            self._poll.register(self._bell.rung, select.EPOLLIN | select.EPOLLEXCLUSIVE)
             self._bell.want()  # the housekeeper arms, and rings once after: a push in between is not missed
-        elif self._listening and not listen:
+        elif self.listening and not listen:
             self._poll.unregister(self._bell.rung)
             self._bell.set_idle(self._fork, idle=False)
-        self._listening = listen
+        self.listening = listen

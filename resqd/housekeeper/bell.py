@@ -1,0 +1,129 @@
+"""The bell thread: listens to Redis while fetchers are idle, and wakes them by the policy of `vigil`."""
+
+from __future__ import annotations
+
+import logging
+import os
+import random
+import select
+import threading
+
+from resqd.clock import Clock
+from resqd.errors import StoreError, StoreUnavailable
+from resqd.housekeeper.vigil import Act, Seen, Vigil
+from resqd.store.backoff import Backoff
+from resqd.store.doorbell import Doorbell
+from resqd.wire.bell import Bell
+
+_log = logging.getLogger(__name__)
+
+REFUSED_PAUSE = 30.0
+"""Seconds until a server that refused is asked again: a person may have changed its rules."""
+
+
+class Ringer:
+    """A thread that owns the doorbell's connection. While it cannot listen, fetchers poll."""
+
+    def __init__(self, *, bell: Bell, doorbell: Doorbell, backoff: Backoff, clock: Clock) -> None:
+        self._bell = bell
+        self._doorbell = doorbell
+        self._backoff = backoff
+        self._clock = clock
+        self._leave = os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC)
+        self._leaving = False
+        self._refusal = ""
+        self._thread = threading.Thread(target=self._run, name="bell", daemon=True)
+
+    def start(self) -> None:
+        """Start the thread."""
+        self._thread.start()
+
+    def leave(self, seconds: float) -> None:
+        """End the thread; wait for it `seconds` at most."""
+        self._leaving = True
+        os.eventfd_write(self._leave, 1)
+        self._thread.join(seconds)
+
+    def _run(self) -> None:
+        try:
+            while not self._leaving:
+                self._rest(self._session())
+        except Exception:  # noqa: BLE001 - a thread's top
+            _log.exception("the doorbell crashed; fetchers poll")
+        finally:
+            self._bell.fail()
+
+    def _rest(self, seconds: float) -> None:
+        poll = select.poll()
+        poll.register(self._leave, select.POLLIN)
+        poll.poll(seconds * 1000)
+
+    def _session(self) -> float:
+        """Serve for as long as the connection lives; the seconds until the next try."""
+        try:
+            self._serve()
+        except StoreUnavailable as error:
+            _log.debug("the doorbell: %s", error)  # the keeper says that Redis is away
+            return self._backoff.delay()
+        except StoreError as error:
+            self._complain(str(error))
+            return REFUSED_PAUSE
+        finally:
+            self._doorbell.close()
+            if self._bell.works:
+                self._bell.fail()
+        return 0.0
+
+    def _complain(self, refusal: str) -> None:
+        if refusal != self._refusal:
+            self._refusal = refusal
+            _log.warning("no doorbell, so idle workers poll every INTERVAL: %s", refusal)
+
+    def _serve(self) -> None:
+        self._doorbell.connect()
+        vigil = Vigil(random=random.random, now=self._clock())
+        poll = select.poll()
+        for source in (self._leave, self._bell.wanted, self._doorbell.fileno()):
+            poll.register(source, select.POLLIN)
+        ready: set[int] = set()
+        while not self._leaving:
+            if self._doorbell.fileno() in ready:
+                self._doorbell.receive()
+            for act in vigil.step(self._clock(), self._seen()):
+                self._do(act, vigil)
+            ready = {descriptor for descriptor, _ in poll.poll(self._timeout(vigil))}
+
+    def _seen(self) -> Seen:
+        asked, pushed = self._bell.asked(), self._doorbell.heard()
+        return Seen(
+            pushed=pushed,
+            vain=asked.vain > 0,
+            found=self._bell.found,
+            pending=self._bell.pending,
+            idle=self._bell.idle(),
+        )
+
+    def _timeout(self, vigil: Vigil) -> float | None:
+        """Milliseconds to sleep. What came while a command was answered is not waited for."""
+        if self._doorbell.waiting:
+            return 0.0
+        moment = vigil.next_at(idle=self._bell.idle())
+        return None if moment is None else max(0.0, moment - self._clock()) * 1000
+
+    def _do(self, act: Act, vigil: Vigil) -> None:
+        if act is Act.ARM:
+            self._doorbell.arm()
+            self._works()
+        elif act is Act.DISARM:
+            self._doorbell.disarm()
+        elif act is Act.RING:
+            self._bell.ring()
+        elif act is Act.CHECK:
+            vigil.daemons = max(1, self._doorbell.daemons())
+
+    def _works(self) -> None:
+        self._backoff.reset()
+        self._bell.vouch()
+        if self._refusal:
+            self._refusal = ""
+            _log.info("the doorbell works")
