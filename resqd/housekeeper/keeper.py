@@ -133,9 +133,10 @@ class Keeper:
             self._farewell()
 
     def _report(self, suspects: int | None = None) -> None:
+        """Say how things are when that is news; the master counts suspects down itself, so a fresh count always is."""
         known = self._told.suspects if self._told else 0
         upkeep = Upkeep(self._health.text, self._health.since, known if suspects is None else suspects)
-        if upkeep != self._told:
+        if upkeep != self._told or suspects:
             self._told = upkeep
             self._say(upkeep)
 
