@@ -1,0 +1,1 @@
+"""The benchmark behind bin/bench: what it measures, how, and how the results are shown."""

@@ -1,0 +1,37 @@
+"""The application that the benchmark's daemons run."""
+
+import mmap
+import os
+import time
+from functools import cache
+
+import resqd
+
+QUEUE = "bench"
+STAMPS_FILE = "BENCH_STAMPS"
+
+app = resqd.App()
+
+
+@app.job(queue=QUEUE, name="Noop")
+def noop(_number: int) -> None:
+    """Nothing, which is the most that a system for jobs can be measured by."""
+
+
+@app.job(queue=QUEUE, name="Nap")
+def nap(seconds: float) -> None:
+    """Wait as for a network, without the interpreter's lock."""
+    time.sleep(seconds)
+
+
+@app.job(queue=QUEUE, name="Stamp")
+def stamp(number: int) -> None:
+    """Write the time of this start into a file that the benchmark shares."""
+    now = time.monotonic_ns()
+    _stamps(os.getpid())[number] = now
+
+
+@cache
+def _stamps(_pid: int) -> memoryview:
+    with open(os.environ[STAMPS_FILE], "r+b") as file:
+        return memoryview(mmap.mmap(file.fileno(), 0)).cast("Q")

@@ -1,0 +1,98 @@
+"""The benchmark's table: every row with its unit and target, and the measures that give the rows their values."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from tests.bench.bench import Bench
+from tests.bench.measures import fairness, footprint, growth, latency, producing, throughput
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One figure of the table; a target is a least or a greatest value, and `aim` is what is hoped for beyond it."""
+
+    name: str
+    title: str
+    unit: str
+    least: float | None = None
+    most: float | None = None
+    aim: float | None = None
+
+    def met(self, value: float) -> bool | None:
+        """Whether a value reaches the target; None where there is none."""
+        if self.least is None and self.most is None:
+            return None
+        return (self.least is None or value >= self.least) and (self.most is None or value <= self.most)
+
+
+@dataclass(frozen=True, slots=True)
+class Measure:
+    """What is run together. `weight` is its share of the time; it may give more values than it has rows."""
+
+    name: str
+    run: Callable[[Bench], dict[str, float]]
+    weight: float
+    rows: tuple[Row, ...]
+
+
+JOBS, PERCENT, MILLISECONDS = "jobs/s", "%", "ms"
+
+MEASURES = (
+    Measure("throughput", throughput.throughput, 150, (
+        Row("bare", "the bare loop, one process for each core", JOBS),
+        Row("throughput", "2 workers x 8 threads, JOBS_PER_FORK 0", JOBS, least=200_000, aim=300_000),
+        Row("throughput-of-bare", "of the bare loop", PERCENT, least=50),
+        Row("throughput-no-statsd", "the same without statsd", JOBS),
+        Row("fork-1000", "2 x 8, JOBS_PER_FORK 1000", JOBS),
+        Row("fork-1000-of-0", "of that with JOBS_PER_FORK 0", PERCENT, least=40),
+        Row("dip", "its longest standstill", MILLISECONDS, most=50),
+        Row("fork-100", "2 x 8, JOBS_PER_FORK 100", JOBS, least=15_000),
+    )),
+    Measure("fork-1", throughput.fork_each, 25, (
+        Row("fork-1", "2 x 1, JOBS_PER_FORK 1", JOBS, least=200, aim=400),
+    )),
+    Measure("naps", throughput.naps, 25, (
+        Row("naps", "2 x 16, jobs that sleep for 1 ms", JOBS, least=27_200),
+    )),
+    Measure("latency", latency.latency, 50, (
+        Row("latency-p50", "push to start, idle, 2 x 8: median", MILLISECONDS, most=0.4),
+        Row("latency-p99", "99 of 100", MILLISECONDS, most=1.5),
+    )),
+    Measure("enqueue", producing.producing, 15, (
+        Row("enqueue-many", "enqueue_many, one process", JOBS, least=200_000),
+        Row("enqueue", "enqueue, one process", JOBS, least=12_000),
+    )),
+    Measure("memory", footprint.memory, 25, (
+        Row("memory", "memory (PSS) of the whole daemon, 2 x 8", "MB", most=50),
+        Row("memory-worker", "each further worker", "MB", most=8),
+    )),
+    Measure("idle", footprint.idle, 60, (
+        Row("idle-commands", "Redis commands while idle, 2 x 8", "/s", most=5),
+        Row("idle-cpu", "processor while idle", PERCENT, most=0.3),
+    )),
+    Measure("growth-depth", growth.depth, 50, (
+        Row("growth-depth", "throughput, from 10,000 to 1,000,000 queued", PERCENT, least=-10),
+    )),
+    Measure("growth-threads", growth.threads, 60, (
+        Row("growth-threads", "throughput, from 1 to 64 threads", PERCENT, least=-10),
+    )),
+    Measure("growth-workers", growth.workers, 60, (
+        Row("growth-workers", "throughput, from 1 to 8 workers", PERCENT, least=-10),
+    )),
+    Measure("growth-queues", growth.queues, 60, (
+        Row("growth-queues", "throughput, from 1 to 1,000 queues", PERCENT, least=-30),
+    )),
+    Measure("fairness", fairness.fairness, 25, (
+        Row("fairness", "a worker idles while another holds unstarted jobs", MILLISECONDS, most=100),
+    )),
+)  # fmt: skip
+
+
+def chosen(names: list[str]) -> list[Measure]:
+    """The measures of these names or rows, in the table's order; ValueError for a name that is neither."""
+    known = {name for measure in MEASURES for name in (measure.name, *(row.name for row in measure.rows))}
+    if unknown := [name for name in names if name not in known]:
+        raise ValueError(f"no measure is named {', '.join(unknown)}; there are {', '.join(sorted(known))}")
+    return [one for one in MEASURES if not names or {one.name, *(row.name for row in one.rows)} & set(names)]
