@@ -227,7 +227,7 @@ class Settings:
         if 0 < self.jobs_per_fork < self.thread_count:
             lines.append(
                 f"THREAD_COUNT={self.thread_count}: only {self.jobs_per_fork} of a worker's threads will get "
-                f"a job, since JOBS_PER_FORK={self.jobs_per_fork} ends it first"
+                f"a job, since JOBS_PER_FORK={self.jobs_per_fork} ends it first; give JOBS_PER_FORK=500, or 0 for ever"
             )
         threads = self.worker_count * self.thread_count
         lines += [

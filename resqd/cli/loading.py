@@ -8,6 +8,7 @@ import os
 import sys
 import threading
 import traceback
+from types import ModuleType
 
 from resqd.app import App
 from resqd.errors import AppLoadError
@@ -23,14 +24,29 @@ def load_app(application: str) -> App:
     try:
         module = importlib.import_module(module_name)
     except Exception as error:
-        raise AppLoadError(f"cannot import {module_name}: {_said(error)}") from error
+        raise AppLoadError(f"cannot import {module_name}: {_said(error, module_name)}") from error
     except SystemExit as error:
         raise AppLoadError(f"cannot import {module_name}: it called sys.exit({error.code!r})") from error
-    app = getattr(module, attribute or "app", None)
+    app = _attribute(module, attribute or "app")
     if not isinstance(app, App):
         found = "has no attribute" if app is None else f"has a {type(app).__name__}, not an App, as"
-        raise AppLoadError(f"{module_name} {found} {attribute or 'app'!r}: write --app MODULE:ATTR")
+        raise AppLoadError(f"{module_name} {found} {attribute or 'app'!r}: {_remedy(module)}")
     return app
+
+
+def _attribute(module: ModuleType, path: str) -> object:
+    found: object = module
+    for name in path.split("."):
+        found = getattr(found, name, None)
+    return found
+
+
+def _remedy(module: ModuleType) -> str:
+    """What could have been meant: the module's own Apps."""
+    apps = sorted(name for name, value in vars(module).items() if isinstance(value, App))
+    if not apps:
+        return "it holds no App at all; write `app = resqd.App()` in it"
+    return "give " + " or ".join(f"--app {module.__name__}:{name}" for name in apps)
 
 
 def warn_of_leftovers() -> None:
@@ -42,7 +58,14 @@ def warn_of_leftovers() -> None:
         )
 
 
-def _said(error: Exception) -> str:
-    frames = traceback.extract_tb(error.__traceback__)
+def _said(error: Exception, module_name: str) -> str:
+    missing = error.name if isinstance(error, ModuleNotFoundError) else None
+    if missing and f"{module_name}.".startswith(f"{missing}."):
+        return f"there is no module {missing} in {os.getcwd()} nor on Python's path (see PYTHONPATH)"
+    frames = [
+        frame
+        for frame in traceback.extract_tb(error.__traceback__)
+        if not frame.filename.startswith("<frozen ") and frame.filename != __file__
+    ]
     place = f" ({frames[-1].filename}:{frames[-1].lineno})" if frames else ""
     return " ".join(f"{type(error).__name__}: {error}".split()) + place

@@ -8,7 +8,7 @@ import selectors
 import signal
 import sys
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from setproctitle import setproctitle
 
@@ -32,6 +32,7 @@ from resqd.wire.messages import (
     Pong,
     Released,
     Resume,
+    Running,
     Slots,
     Stacks,
     State,
@@ -102,6 +103,7 @@ class Control:
     def run(self) -> str:
         """Run until the fetcher has ended; the reason."""
         self._listen()
+        self._entitle(0, ())  # at once: a short life may end before the first report
         self._crew.start(self._birth.slots, _MANDATES[self._intent])
         self._channel.send(Booted())
         while self._crew.reason is None and not self._lost():
@@ -223,16 +225,16 @@ class Control:
         if not self._channel.send(stats):
             self._crew.unsent(stats)
         if not final:
-            self._show(stats)
+            self._entitle(stats.processed, stats.running)
 
-    def _show(self, stats: Stats) -> None:
+    def _entitle(self, done: int, running: Sequence[Running]) -> None:
         title = reports.title(
             prefix=self._settings.procline_prefix,
             name=f"{self._birth.kind.value} {self._birth.index}",
             intent=self._intent,
-            done=stats.processed,
+            done=done,
             permits=self._settings.jobs_per_fork,
-            jobs=stats.running,
+            jobs=running,
             queues=",".join(spec.pattern for spec in self._settings.queues),
         )
         if title != self._title:

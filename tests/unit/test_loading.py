@@ -1,0 +1,62 @@
+"""Importing the application: what is wrong is said in one line, with the remedy."""
+
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from resqd.app import App
+from resqd.cli.loading import load_app
+from resqd.errors import AppLoadError
+
+Write = Callable[[str], str]
+
+
+@pytest.fixture
+def write(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Write:
+    """Writes a module that can be imported, and gives its name, which no other test uses."""
+    monkeypatch.syspath_prepend(str(tmp_path))
+    name = f"application_{tmp_path.parent.name}_{tmp_path.name}".replace("-", "_")
+
+    def to(source: str) -> str:
+        (tmp_path / f"{name}.py").write_text(source)
+        monkeypatch.delitem(sys.modules, name, raising=False)
+        return name
+
+    return to
+
+
+def refusal(application: str) -> str:
+    with pytest.raises(AppLoadError) as caught:
+        load_app(application)
+    return str(caught.value)
+
+
+def test_an_app_is_found_also_inside_of_something(write: Write) -> None:
+    """MODULE:ATTR may name a nested attribute."""
+    name = write("import resqd\nclass Config:\n    app = resqd.App()\n")
+    assert isinstance(load_app(f"{name}:Config.app"), App)
+
+
+def test_a_missing_module_is_named_without_a_traceback() -> None:
+    """The line says where it was looked for."""
+    assert "there is no module no_such_module in /" in refusal("no_such_module:app")
+    assert "there is no module no_such_package in /" in refusal("no_such_package.jobs:app")
+
+
+def test_an_error_of_the_module_is_told_with_its_place(write: Write) -> None:
+    """A module that it imports in vain, or any other error, with the file and line of the fault."""
+    name = write("import resqd\nimport not_installed_here\n")
+    said = refusal(f"{name}:app")
+    assert "No module named 'not_installed_here'" in said
+    assert said.endswith(f"{name}.py:2)")
+    assert "called sys.exit(3)" in refusal(f"{write('raise SystemExit(3)')}:app")
+
+
+def test_a_wrong_attribute_is_answered_with_the_right_one(write: Write) -> None:
+    """The module's own Apps are offered; where there is none, that is said."""
+    name = write("import resqd\njobs = resqd.App()\n")
+    assert refusal(f"{name}:app").endswith(f"has no attribute 'app': give --app {name}:jobs")
+    assert "has a module, not an App, as 'resqd'" in refusal(f"{name}:resqd")
+    assert "it holds no App at all" in refusal(f"{write('x = 1')}:app")
