@@ -54,8 +54,10 @@ class Report(Protocol):
 class Executor:
     """Runs jobs on one thread until it takes LAST.
 
-    The interrupt may strike anywhere between `slot.begin` and the end of `slot.close`, and nowhere
-    else; so all of it stands in one `try`, and an outcome that was already there is kept.
+    An interrupt may strike anywhere between `slot.begin` and the end of `slot.close`, and nowhere else; so
+    all of it stands in a `try`, and an outcome that was already there is kept. The second one (there are at
+    the most interrupt.MOST) may strike the handler of the first, outside of any loop that one could write
+    there: hence one `try` around the other.
     """
 
     def __init__(
@@ -106,13 +108,16 @@ class Executor:
         outcome: Outcome | None = None
         self._cells[self.index] = token
         try:
-            slot.begin(token, queue)
-            outcome = self._perform(token, queue, raw)
-            slot.close()
+            try:
+                slot.begin(token, queue)
+                outcome = self._perform(token, queue, raw)
+                slot.close()
+            except JobInterrupt:
+                slot.close()
         except JobInterrupt:
-            slot.close_surely()
-            if outcome is None:
-                outcome = self._failed(token, queue, raw, DirtyExit("Job was killed"))
+            slot.close()
+        if outcome is None:
+            outcome = self._failed(token, queue, raw, DirtyExit("Job was killed"))
         slot.payload = None
         self._outcomes.append(outcome)
         self._cells[self.index] = 0

@@ -19,19 +19,23 @@ _clear_pending = ctypes.PYFUNCTYPE(ctypes.c_int, ctypes.c_ulong, ctypes.c_void_p
 )
 
 
+MOST = 2
+"""Interrupts of one job: the second one is for what swallows the first, such as `__del__`."""
+
+
 class Slot:
     """What one job thread does now; interrupts go through its lock.
 
     An interrupt must never hit the bookkeeping or a job that started later. So one is raised only
-    under the lock, while the slot is `open` and the token matches; and the thread ends its job by
-    taking the lock, closing the slot and clearing what is pending, again and again until no
-    interrupt breaks into that (`close_surely`).
+    under the lock, while the slot is `open` and the token matches, and at the most MOST times for one
+    job; and the thread ends its job by taking the lock, closing the slot and clearing what is pending,
+    inside as many handlers of JobInterrupt as there can be interrupts (`Executor._step`).
     """
 
     __slots__ = (
         "_lock",
         "cancelled",
-        "interrupted",
+        "interrupts",
         "open",
         "payload",
         "queue",
@@ -48,7 +52,7 @@ class Slot:
         self.payload: Payload | None = None
         self.since = 0.0
         self.cancelled = False
-        self.interrupted = False
+        self.interrupts = 0
         self.open = False
 
     def begin(self, token: int, queue: str) -> None:
@@ -56,40 +60,24 @@ class Slot:
         self.queue = queue
         self.since = time.monotonic()
         self.cancelled = False
-        self.interrupted = False
+        self.interrupts = 0
         self.token = token
         self.open = True
 
     def close(self) -> None:
-        """Close the slot; an interrupt may still break into this, see `close_surely`."""
+        """Close the slot; until this has returned an interrupt may break into it, and then it must be done again."""
         with self._lock:
             self.open = False
-            if self.interrupted:
+            if self.interrupts:
                 _clear_pending(self.thread_id, None)
 
-    def close_surely(self) -> None:
-        """Close the slot after an interrupt. Each round may be hit by one that was pending; none is raised anew."""
-        while True:
-            try:
-                self.close()
-            except JobInterrupt:
-                continue
-            return
-
-    def cancel(self, token: int) -> bool:
-        """Ask the job to end by itself: `current_job().cancelled`. False when it no longer runs."""
-        with self._lock:
-            if not self.open or self.token != token:
-                return False
-            self.cancelled = True
-            return True
-
     def interrupt(self, token: int) -> bool:
-        """Raise JobInterrupt in the job's thread. False when the job no longer runs."""
+        """Ask the job to end and raise JobInterrupt in its thread. False when it no longer runs."""
         with self._lock:
             if not self.open or self.token != token:
                 return False
             self.cancelled = True
-            self.interrupted = True
-            _raise_in_thread(self.thread_id, JobInterrupt)
+            if self.interrupts < MOST:
+                self.interrupts += 1
+                _raise_in_thread(self.thread_id, JobInterrupt)
             return True

@@ -22,17 +22,19 @@ class Ladder:
         self._slots = slots
         self._grace = grace
         self._again: list[_Again] = []
+        self._struck: dict[Slot, int] = {}
 
     def kill_all(self, now: float) -> list[tuple[str, int]]:
-        """Interrupt every current job; the id and token of each."""
+        """Interrupt every current job that is not being interrupted already; the id and token of each."""
         return [struck for slot in self._slots if (struck := self._strike(slot, slot.token, now))]
 
     def kill(self, job_id: str, now: float) -> int:
         """Interrupt the job of this id; its token, or 0 when it does not run here."""
         for slot in self._slots:
-            token = slot.token
-            payload = slot.payload
-            if payload is not None and payload.id == job_id and self._strike(slot, token, now):
+            token, payload = slot.token, slot.payload  # in this order: a stale token is refused by the slot
+            if payload is None or payload.id != job_id:
+                continue
+            if self._strike(slot, token, now) or (slot.open and slot.token == token):
                 return token
         return 0
 
@@ -53,7 +55,8 @@ class Ladder:
 
     def _strike(self, slot: Slot, token: int, now: float) -> tuple[str, int] | None:
         payload = slot.payload
-        if not slot.interrupt(token):
+        if self._struck.get(slot) == token or not slot.interrupt(token):
             return None
+        self._struck[slot] = token
         self._again.append(_Again(slot, token, now + self._grace / 2))
         return (payload.id or "" if payload else "", token)
