@@ -66,6 +66,8 @@ class Crew:
         """Give the fetcher another mandate."""
         if self._fetcher.mandate is not mandate:
             self._fetcher.mandate = mandate
+            if mandate is not Mandate.RESERVE:
+                self._holdings.recall()
             self._wake.ring()
 
     @property

@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from resqd.clock import Clock
 from resqd.errors import Fenced, StoreError, StoreRefused
 from resqd.store.connection import Backoff
-from resqd.store.health import Health
+from resqd.store.health import OK, Health
 from resqd.store.inflight import Exchanged, Inflight, Outbox, Return, Want
 from resqd.wire.bell import Bell
 from resqd.worker.executor import Done, Failed
@@ -27,6 +27,8 @@ POLL_MOST = 5.0
 POLL_BURST = 0.1
 """The same with an INTERVAL of 0, while the last jobs run."""
 FOREVER = 3600.0
+UNSURE = "left without Redis"
+"""Why a fetcher ended that could not ask Redis whether it holds anything: its incarnation must be recovered."""
 SUCCESSOR_AHEAD = 0.5
 """Seconds of work before its last permit at which a worker asks for a successor."""
 
@@ -90,12 +92,14 @@ class Fetcher:
         self._oldest: float | None = None  # since when an outcome waits to be acknowledged
 
     def run(self) -> str:
-        """Register, work, unregister: recycled, burst, left, abandoned or fenced."""
+        """Register, work, unregister: recycled, burst, left, abandoned, fenced, or left without Redis."""
         try:
-            self._persist(self._inflight.register)
+            if not self._persist(self._inflight.register):
+                return "left"
             while (reason := self._ending()) is None:
                 self._round()
-            self._persist(self._inflight.close)
+            if not self._persist(self._inflight.close):
+                return UNSURE
         except Fenced as error:
             _log.error("%s; its jobs were recovered, this worker gives way to a new one", error)
             return "fenced"
@@ -114,8 +118,10 @@ class Fetcher:
 
     def _ending(self) -> str | None:
         """Why the fetcher may end now: nothing is held, nothing is left to tell."""
-        if len(self._holdings) or self._holdings.outcomes or self._outbox or self._unsure:
+        if len(self._holdings) or self._holdings.outcomes or self._outbox:
             return None
+        if self._unsure:
+            return UNSURE if self._may_leave_unsure() else None
         if self.mandate is Mandate.ABANDON:
             return "abandoned"
         if self.mandate is Mandate.LEAVE:
@@ -125,6 +131,10 @@ class Fetcher:
         if self._interval == 0 and self._empty and self.mandate is Mandate.RESERVE:
             return "burst"
         return None
+
+    def _may_leave_unsure(self) -> bool:
+        """Whether to go though Redis does not say what it gave us last: recovery puts that back, nothing began it."""
+        return self.mandate in (Mandate.LEAVE, Mandate.ABANDON) and self.health.text != OK
 
     def _collect(self) -> None:
         done, timed, failed = self._holdings.settle()
@@ -146,6 +156,8 @@ class Fetcher:
             self._return(self._holdings.take_back())
         elif self._buffered() and self._clock() - self._moved_at >= STUCK_AFTER:
             self._prefetch.stuck()
+            self._return(self._holdings.take_back())
+        elif self._holdings.recalled:
             self._return(self._holdings.take_back())
 
     def _return(self, tokens: list[int]) -> None:
@@ -215,9 +227,12 @@ class Fetcher:
         if batch:
             self._moved_at = self._clock()
             self.reserved += len(batch)
-            self._holdings.take_in(batch)
             if self._permits is not None:
                 self._permits -= len(batch)
+            if self.mandate is Mandate.RESERVE:
+                self._holdings.take_in(batch)
+            else:  # the order came while Redis answered: these must not begin here
+                self._return([token for token, _, _ in batch])
         self._look_ahead()
         if wanted:
             self._schedule(len(batch), wanted)
@@ -272,8 +287,8 @@ class Fetcher:
             return FOREVER
         return max(0.0, self._poll_at() - now)
 
-    def _persist(self, action: Callable[[], object]) -> None:
-        """Do it again until Redis took it; the process's own end is the only other way out."""
+    def _persist(self, action: Callable[[], object]) -> bool:
+        """Do it again until Redis took it; False when told to leave while Redis does not."""
         while True:
             try:
                 action()
@@ -281,10 +296,12 @@ class Fetcher:
                 raise
             except StoreError as error:
                 self.health.bad(error)
+                if self.mandate in (Mandate.LEAVE, Mandate.ABANDON):
+                    return False
                 self._sleeper.sleep(
                     self._backoff.delay(refused=isinstance(error, StoreRefused)), listen=False
                 )
             else:
                 self.health.good()
                 self._backoff.reset()
-                return
+                return True

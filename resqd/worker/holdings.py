@@ -15,6 +15,9 @@ class Holdings:
     def __init__(self, *, capped: bool) -> None:
         self.buffer: Buffer = SimpleQueue()
         self.outcomes: deque[Outcome] = deque()
+        self.recalled = False
+        """Whether the control thread has taken something out of the buffer that is not taken back yet."""
+        self._recalled: deque[int] = deque()
         self._unfinished: set[int] = set()
         self._queues: dict[int, str] | None = {} if capped else None
 
@@ -49,17 +52,33 @@ class Holdings:
         for _ in range(threads):
             self.buffer.put(LAST)
 
+    def recall(self) -> None:
+        """Take what no thread has begun out of the buffer, LAST marks included; called by the control thread.
+
+        It does so at a stop or a pause, because the fetcher may be waiting for Redis just then.
+        """
+        self._empty_buffer()
+        self.recalled = True
+
     def take_back(self) -> list[int]:
-        """Take what no thread has begun out of the buffer, LAST marks included: the tokens, in order."""
+        """What was recalled, and all else that no thread has begun: the tokens, in order."""
+        self.recalled = False  # first: what is recalled from here on is for the next time
+        self._empty_buffer()
         tokens = []
+        while self._recalled:
+            tokens.append(self._recalled.popleft())
+        tokens.sort()  # two threads may have emptied the buffer by turns
+        self._forget(tokens)
+        return tokens
+
+    def _empty_buffer(self) -> None:
         try:
             while True:
                 item = self.buffer.get_nowait()
                 if not isinstance(item, Mark):
-                    tokens.append(item[0])
+                    self._recalled.append(item[0])
         except Empty:
-            self._forget(tokens)
-            return tokens
+            return
 
     def abandon(self) -> list[int]:
         """Give up every job without an outcome, running ones too: the tokens, in order."""

@@ -143,12 +143,12 @@ class Control:
     def _tick(self) -> None:
         now = self._clock()
         self._crew.ladder.tick(now)
+        if self._intent is Intent.STOPPING:
+            self._kill("")  # a thread may have taken its next job just as the stop came
         if self._crew.near_end and not self._near_end:
-            self._near_end = True
-            self._channel.send(NearEnd())
-        if self._crew.released() != self._released:
-            self._released = self._crew.released()
-            self._channel.send(Released(self._released))
+            self._near_end = self._channel.send(NearEnd())
+        if (released := self._crew.released()) != self._released and self._channel.send(Released(released)):
+            self._released = released
         if now >= self._report_at:
             self._report()
         if self._orphaned and self._orphaned.expired():
@@ -222,7 +222,9 @@ class Control:
         changed = stats.running or self._last_report is None or stats.reserved != self._last_report.reserved
         self._report_at = self._clock() + (STATS_EVERY if changed else IDLE_STATS_EVERY)
         self._last_report = stats
-        if not self._channel.send(stats):
+        self._channel.flush()
+        # What a stalled master has not read leaves room for what matters.
+        if (self._channel.pending and not final) or not self._channel.send(stats):
             self._crew.unsent(stats)
         if not final:
             self._entitle(stats.processed, stats.running)
