@@ -12,7 +12,7 @@ from resqd.clock import Clock
 from resqd.errors import StoreError, StoreRefused, StoreUnavailable
 from resqd.store.backoff import Backoff
 from resqd.store.health import Health
-from resqd.wire.messages import Alive, Message, Settled, Upkeep
+from resqd.wire.messages import Alive, Identified, Identify, Message, Settled, Upkeep
 
 _log = logging.getLogger(__name__)
 
@@ -36,6 +36,7 @@ class Keeper:
         *,
         duties: Sequence[Duty],
         recover: Callable[[Alive], Settled | None],
+        identify: Callable[[Identify], Identified],
         suspects: Callable[[], int],
         farewell: Callable[[], object],
         health: Health,
@@ -43,9 +44,10 @@ class Keeper:
         say: Callable[[Message], None],
         clock: Clock,
     ) -> None:
-        self.orders: SimpleQueue[Alive | None] = SimpleQueue()
+        self.orders: SimpleQueue[Alive | Identify | None] = SimpleQueue()
         self._duties = duties
         self._recover = recover
+        self._identify = identify
         self._suspects = suspects
         self._farewell = farewell
         self._health = health
@@ -55,6 +57,7 @@ class Keeper:
         self._due = [0.0 for _ in duties]
         self._retry_at = 0.0
         self._alive: Alive | None = None
+        self._asked: list[Identify] = []
         self._leaving = False
         self._final = False
         self._told: Upkeep | None = None
@@ -96,7 +99,7 @@ class Keeper:
     def _round(self) -> None:
         """Recovery and what is due. A refusal of one does not keep the others from being done."""
         trouble: StoreError | None = None
-        works: list[Callable[[], None]] = [self._settle]
+        works: list[Callable[[], None]] = [self._answer, self._settle]
         works += [partial(self._do, position) for position in self._now_due()]
         for work in works:
             try:
@@ -115,6 +118,11 @@ class Keeper:
         duty = self._duties[position]
         duty.action()
         self._due[position] = self._clock() + duty.every
+
+    def _answer(self) -> None:
+        while self._asked:
+            self._say(self._identify(self._asked[0]))
+            self._asked.pop(0)
 
     def _settle(self) -> None:
         """Act on the newest account. It is kept until that is done, so a failure repeats it."""
@@ -141,12 +149,14 @@ class Keeper:
             self._say(upkeep)
 
     def _take_orders(self, timeout: float) -> None:
-        """Wait for an account of the living; only the newest counts."""
+        """Wait for an account of the living, of which only the newest counts, or a question."""
         try:
             order = self.orders.get(timeout=timeout)
             while True:
                 if order is None:
                     self._leaving = True
+                elif isinstance(order, Identify):
+                    self._asked.append(order)
                 else:
                     self._alive = order
                 order = self.orders.get_nowait()

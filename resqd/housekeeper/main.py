@@ -20,6 +20,7 @@ from resqd.errors import ChannelClosed, ProtocolError
 from resqd.housekeeper.bell import Ringer
 from resqd.housekeeper.culprits import Culprits
 from resqd.housekeeper.hosts import Hosts
+from resqd.housekeeper.identifier import Identifier
 from resqd.housekeeper.keeper import Duty, Keeper
 from resqd.housekeeper.metrics import GAUGES_EVERY, Metrics
 from resqd.housekeeper.pause_files import PauseFiles
@@ -38,7 +39,7 @@ from resqd.store.recovery import Recovery
 from resqd.store.registry import Registry
 from resqd.wire.birth import Birth
 from resqd.wire.channel import Channel
-from resqd.wire.messages import Alive, Booted, Busy, Drain, Exiting, Message, Ping, Pong, Stop
+from resqd.wire.messages import Alive, Booted, Busy, Drain, Exiting, Identify, Message, Ping, Pong, Stop
 
 _log = logging.getLogger(__name__)
 
@@ -116,7 +117,7 @@ class Control:
         except (ChannelClosed, ProtocolError):
             return "orphaned"
         for message in messages:
-            if isinstance(message, Alive):
+            if isinstance(message, Alive | Identify):
                 self._keeper.orders.put(message)
             elif isinstance(message, Ping):
                 self._channel.send(Pong())
@@ -188,6 +189,7 @@ def run(birth: Birth, *, settings: Settings, app: App, connection: ConnectionCon
             *([Duty(GAUGES_EVERY, lambda: metrics.measured(registry.queue_lengths()))] if metrics else ()),
         ],
         recover=recoverer.run,
+        identify=Identifier(recovery=recovery, daemon=settings.daemon, epoch=birth.epoch),
         suspects=lambda: recovery.suspects_waiting(settings.daemon),
         farewell=farewell,
         health=Health(where=connection.describe(), clock=monotonic),

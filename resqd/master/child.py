@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
 
 from resqd.errors import ChannelClosed, ProtocolError
 from resqd.wire.birth import Birth, Kind
@@ -51,6 +52,11 @@ class Child:
     relayed: tuple[Running, ...] = ()
     """The running jobs that the housekeeper was told last."""
     relayed_at: float = 0.0
+    deaf_at: float | None = None
+    """Since when its channel is at its end or broken though it has not been reaped."""
+    retiring: bool = False
+    """Drained whatever the daemon's intent is: rolled over after a reload, or one too many at its place."""
+    retiring_since: float = 0.0
 
     @classmethod
     def of(cls, birth: Birth, *, pid: int, channel: Channel, now: float) -> Child:
@@ -65,7 +71,7 @@ class Child:
             born=now,
             heard=now,
             state=birth.state,
-            told=birth.state,
+            told="" if birth.kind is Kind.HOUSEKEEPER else birth.state,
             granted=birth.slots,
             quotas=birth.quotas,
         )
@@ -82,14 +88,23 @@ class Child:
         return not self.working and self.booted and self.told not in leaving
 
     @property
-    def accepting(self) -> bool:
-        """Whether it will go on taking jobs, so that its place is filled."""
-        return not self.near_end and self.exiting is None and self.state in ("running", "paused")
-
-    @property
     def active(self) -> int:
         """How many jobs it may be running: slots granted less those given back."""
         return max(0, self.granted - self.released)
+
+    def unnamed(self) -> tuple[int, ...]:
+        """The tokens on its threads that its last report does not name."""
+        named = {job.token for job in self.stats.running}
+        return tuple(token for token in self.page.running() if token not in named)
+
+    def name(self, jobs: Iterable[Running]) -> None:
+        """Take from elsewhere what the child cannot report: jobs that have been on its threads since it spoke last."""
+        threads = {token: thread for thread, token in enumerate(self.page.cells) if token}
+        known = [job for job in self.stats.running if job.token in threads]
+        found = [
+            replace(job, thread=threads[job.token], since=self.heard) for job in jobs if job.token in threads
+        ]
+        self.stats = replace(self.stats, running=(*known, *found))
 
     def receive(self) -> list[Message] | None:
         """The messages that have come; None when the channel is at its end or broken."""

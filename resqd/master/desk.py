@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
@@ -17,7 +17,7 @@ from resqd.master.kills import MARGIN, SIBLINGS_GRACE
 from resqd.master.ledger import Ledger
 from resqd.master.plan import Fleet
 from resqd.master.reload import Reload
-from resqd.master.status import housekeeper_status, worker_status
+from resqd.master.status import empty_place, housekeeper_status, worker_status
 from resqd.settings import Settings
 from resqd.wire.birth import Kind
 from resqd.wire.intent import Command
@@ -123,6 +123,11 @@ class Desk:
         moments = [wait.until for wait in self._stacks.values()] + [self._clock() + 0.1 for _ in self._kills]
         return min(moments, default=None)
 
+    @property
+    def busy(self) -> bool:
+        """Whether a client waits for the workers."""
+        return bool(self._stacks or self._kills)
+
     def killing(self, child: Child, answer: Killing) -> None:
         """A worker's answer to a Kill with a job id."""
         for wait in self._kills:
@@ -139,6 +144,14 @@ class Desk:
         wait.answers.append({"worker": child.index, "pid": child.pid, "text": answer.text})
         if not wait.missing:
             self._finish_stacks(answer.request)
+
+    def named(self, child: Child) -> None:
+        """What a worker runs is known, by its own report or another's: a kill need not wait for its answer."""
+        for wait in self._kills:
+            for job in child.stats.running:
+                if wait.found is None and job.job_id == wait.job_id and job.token in child.page.running():
+                    wait.found = child, job.token
+                    self._helm.order(child, job.token)
 
     def status(self) -> dict[str, Any]:
         """The whole state, as `status --json` prints it."""
@@ -158,7 +171,10 @@ class Desk:
                 "failed": self._ledger.failed,
                 "per_second": round(self._ledger.per_second(now), 1),
             },
-            "workers": [self._worker(child, now) for child in self._working()],
+            "workers": sorted(
+                [*(self._worker(child, now) for child in self._working()), *self._empty_places(now)],
+                key=lambda worker: (worker["kind"] != Kind.WORKER.value, worker["index"]),
+            ),
             "housekeeper": housekeeper_status(
                 housekeeper,
                 redis=inbox.redis if inbox else "",
@@ -170,8 +186,20 @@ class Desk:
 
     def _working(self) -> list[Child]:
         return sorted(
-            (c for c in self._fleet.children if c.working), key=lambda c: (c.kind.value, c.index, c.fork)
+            (child for child in self._fleet.children if child.working), key=lambda child: child.fork
         )
+
+    def _empty_places(self, now: float) -> Iterator[dict[str, Any]]:
+        """Places whose worker could not be forked, or died at boot and is not tried again yet."""
+        for (kind, index), at in self._fleet.ready_at.items():
+            wanted = kind is Kind.WORKER and index < self._fleet.worker_count and not self._fleet.leaving
+            if wanted and not self._fleet.workers(index):
+                yield empty_place(
+                    index,
+                    jobs_per_fork=self._settings.jobs_per_fork,
+                    last_exit=self._last_exits.get(index),
+                    retry_in=max(0.0, at - now),
+                )
 
     def _worker(self, child: Child, now: float) -> dict[str, Any]:
         last_exit = self._last_exits.get(child.index) if child.kind is Kind.WORKER else None
@@ -225,12 +253,10 @@ class Desk:
         wait = _KillWait(request, job_id, now + FIND_TIMEOUT, latest, {child.fork for child in children})
         for child in children:
             child.channel.send(Kill(job_id))
-            for job in child.stats.running:
-                if job.job_id == job_id and job.token in child.page.running():
-                    wait.found = child, job.token  # its worker may be unable to answer
-        if wait.found:
-            self._helm.order(*wait.found)
         self._kills.append(wait)
+        for child in children:
+            self.named(child)  # its worker may be unable to answer
+        self._helm.ask_for_names(children)
 
     def _answered(self, wait: _KillWait, now: float) -> bool:
         if wait.found is None:

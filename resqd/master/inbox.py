@@ -33,6 +33,9 @@ class Answers(Protocol):
     def stacks(self, child: Child, answer: messages.Stacks) -> None:
         """A worker sends its threads' stacks."""
 
+    def named(self, child: Child) -> None:
+        """It became known what a worker runs that cannot say so itself."""
+
 
 class Inbox:
     """One `_on_<message>` method for each kind of message."""
@@ -46,7 +49,6 @@ class Inbox:
         helm: Helm,
         answers: Answers,
         limits: Limits,
-        booted: Callable[[Child], None],
         clock: Clock,
     ) -> None:
         self.deaths: dict[int, Death] = {}
@@ -60,7 +62,6 @@ class Inbox:
         self._helm = helm
         self._answers = answers
         self._limits = limits
-        self._booted = booted
         self._clock = clock
         self._handlers: dict[type[Message], Callable[..., None]] = {
             messages.Booted: self._on_booted,
@@ -76,6 +77,7 @@ class Inbox:
             messages.PauseFile: self._on_pause_file,
             messages.KillThread: self._on_kill_thread,
             messages.Exiting: self._on_exiting,
+            messages.Identified: self._on_identified,
         }
 
     def take(self, child: Child, message: Message) -> None:
@@ -89,7 +91,6 @@ class Inbox:
 
     def _on_booted(self, child: Child, _message: messages.Booted) -> None:
         child.booted = True
-        self._booted(child)
 
     def _on_pong(self, child: Child, _message: messages.Pong) -> None:
         """The sign of life has been noted already."""
@@ -129,7 +130,7 @@ class Inbox:
 
     def _on_state(self, child: Child, message: messages.State) -> None:
         child.state = message.name
-        child.leave_by = leave_by(message.name, self._limits, self._clock())
+        child.leave_by = leave_by(child, message.name, self._limits, self._clock())
         if message.name == "stopping":
             self._kills.order(child.fork, frozenset(child.page.running()), self._clock())
 
@@ -168,6 +169,12 @@ class Inbox:
                 worker.channel.send(Kill(token=message.token))
                 if message.token in worker.page.running():
                     self._helm.order(worker, message.token)
+
+    def _on_identified(self, _child: Child, message: messages.Identified) -> None:
+        for worker in self._fleet.children:
+            if worker.fork == message.fork:
+                worker.name(message.jobs)
+                self._answers.named(worker)
 
     def _on_exiting(self, child: Child, message: messages.Exiting) -> None:
         child.exiting = message.reason

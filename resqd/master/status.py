@@ -30,6 +30,24 @@ def worker_status(child: Child, *, jobs_per_fork: int, last_exit: str | None, no
     }
 
 
+def empty_place(index: int, *, jobs_per_fork: int, last_exit: str | None, retry_in: float) -> dict[str, Any]:
+    """A place without a worker process; `retry_in` is in seconds."""
+    return {
+        "index": index,
+        "kind": Kind.WORKER.value,
+        "pid": None,
+        "state": "waiting",
+        "booted": False,
+        "retry_in_s": round(retry_in, 3),
+        "jobs_done": 0,
+        "jobs_per_fork": jobs_per_fork,
+        "rss_bytes": 0,
+        "cpu_percent": 0.0,
+        "threads": [],
+        "last_exit": last_exit,
+    }
+
+
 def housekeeper_status(child: Child | None, *, redis: str, since: float, now: float) -> dict[str, Any]:
     """The housekeeper, and how Redis is; `since` is seconds ago."""
     return {

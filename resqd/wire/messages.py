@@ -217,6 +217,22 @@ class Exiting:
     reason: str
 
 
+@dataclass(frozen=True, slots=True)
+class Identify:
+    """To the housekeeper: which jobs are these tokens of a worker's? That worker cannot answer for itself."""
+
+    fork: int
+    tokens: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Identified:
+    """The housekeeper's answer to Identify, out of what is in flight; thread, time and payload are not known."""
+
+    fork: int
+    jobs: tuple[Running, ...]
+
+
 Message = (
     Pause
     | Resume
@@ -241,4 +257,6 @@ Message = (
     | PauseFile
     | KillThread
     | Exiting
+    | Identify
+    | Identified
 )
