@@ -61,6 +61,7 @@ def build(given: Ingredients) -> Master:
         worker_count=inherited.worker_count if inherited else settings.worker_count,
         thread_count=settings.thread_count,
         burst=settings.burst,
+        roll_patience=settings.drain_timeout,
     )
     ledger = Ledger(inherited.past if inherited else (0, 0))
     orders = Kills(settings.kill_grace)
@@ -85,6 +86,7 @@ def build(given: Ingredients) -> Master:
             *given.lock.descriptors(),
             *given.notifier.descriptors(),
             *signals.descriptors(),
+            *reload.descriptors(),
             selector.fileno(),
         ],
         clock=clock,
@@ -132,12 +134,15 @@ def build(given: Ingredients) -> Master:
         server=server,
         bell=bell,
         held=given.held,
+        last_exits=nursery.last_exits,
     )
     desk.reload = reload = Reload(
         trial=given.trial,
         timeout=settings.boot_timeout,
         notifier=given.notifier,
         hand_over=succession.hand_over,
+        refusal=lambda: f"the daemon is {fleet.intent.value}" if fleet.leaving else None,
+        busy=lambda: desk.busy or orders.pending() or bool(signals.queue),
         clock=clock,
     )
     if inherited:

@@ -18,7 +18,7 @@ from resqd.wire.page import Page
 
 VARIABLE = "RESQD_HANDOVER"
 """The environment variable that names the memfd to the next program."""
-_FORMAT = 1
+_FORMAT = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +29,10 @@ class Handover:
     forks: int
     started: float
     commanded: str
+    last_exits: dict[int, str]
+    redis: tuple[str, float]
+    """What the housekeeper said last of Redis, and since when."""
+    suspects: int
     worker_count: int
     past: tuple[int, int]
     lock: int
@@ -50,6 +54,7 @@ def describe(child: Child) -> dict[str, Any]:
         "channel": child.channel.fileno(),
         "page": child.page.descriptor,
         "threads": len(child.page.cells),
+        "leftovers": child.channel.leftovers(),
         "born": child.born,
         "state": child.state,
         "granted": child.granted,
@@ -57,6 +62,9 @@ def describe(child: Child) -> dict[str, Any]:
         "booted": child.booted,
         "near_end": child.near_end,
         "told": child.told,
+        "leave_by": child.leave_by,
+        "retiring": child.retiring,
+        "retiring_since": child.retiring_since,
         "processed": child.stats.processed,
         "failed": child.stats.failed,
     }
@@ -66,12 +74,13 @@ def adopt(facts: dict[str, Any], now: float) -> Child:
     """The view of a child that the last program forked: it runs that program's code, so it is outdated."""
     for descriptor in (facts["channel"], facts["page"]):
         os.set_inheritable(descriptor, False)
+    unsent, unread = facts["leftovers"]
     return Child(
         pid=facts["pid"],
         kind=Kind(facts["kind"]),
         index=facts["index"],
         fork=facts["fork"],
-        channel=Channel(socket.socket(fileno=facts["channel"])),
+        channel=Channel(socket.socket(fileno=facts["channel"]), unsent=unsent, unread=unread),
         page=Page(facts["threads"], facts["page"]),
         born=facts["born"],
         heard=now,
@@ -82,6 +91,9 @@ def adopt(facts: dict[str, Any], now: float) -> Child:
         near_end=facts["near_end"],
         released=facts["released"],
         told=facts["told"],
+        leave_by=facts["leave_by"],
+        retiring=facts["retiring"],
+        retiring_since=facts["retiring_since"],
         outdated=True,
         stats=replace(NO_STATS, processed=facts["processed"], failed=facts["failed"]),
     )
@@ -91,7 +103,8 @@ def save(handover: Handover) -> int:
     """Write it into a memfd that survives the exec; the descriptor."""
     data: bytes = msgpack.packb({"format": _FORMAT, **asdict(handover)}, unicode_errors="surrogateescape")
     descriptor = os.memfd_create("resqd-handover", 0)
-    os.write(descriptor, data)
+    with os.fdopen(descriptor, "wb", closefd=False) as file:
+        file.write(data)
     os.lseek(descriptor, 0, os.SEEK_SET)
     return descriptor
 
@@ -99,10 +112,10 @@ def save(handover: Handover) -> int:
 def load(descriptor: int) -> Handover:
     """Read what the last program saved, and close it. Errors: ProtocolError when another version wrote it."""
     with os.fdopen(descriptor, "rb") as file:
-        facts = msgpack.unpackb(file.read(), unicode_errors="surrogateescape")
+        facts = msgpack.unpackb(file.read(), strict_map_key=False, unicode_errors="surrogateescape")
     if facts.pop("format", None) != _FORMAT:
         raise ProtocolError("the handover of a reload is of another format; restart instead of reloading")
-    for name in ("past", "bell", "held", "children"):
+    for name in ("redis", "past", "bell", "held", "children"):
         facts[name] = tuple(facts[name])
     facts["deaths"] = tuple(
         Death(**{**each, "running": tuple(each["running"]), "convicted": tuple(each["convicted"])})

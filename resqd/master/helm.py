@@ -14,7 +14,7 @@ from resqd.master.kills import Kills
 from resqd.master.plan import Fleet
 from resqd.wire.birth import Kind
 from resqd.wire.intent import Command, Intent, after
-from resqd.wire.messages import Drain, Kill, Message, Pause, Resume, Stop
+from resqd.wire.messages import Drain, Identify, Kill, Message, Pause, Resume, Stop
 
 _log = logging.getLogger(__name__)
 
@@ -45,6 +45,7 @@ class Helm:
         again = command is Command.STOP and self._commanded is Intent.STOPPING
         self._commanded = after(self._commanded, command)
         self._steer()
+        self._reach_all()
         if again:
             self._execute_all()
         elif command in (Command.STOP, Command.KILL_JOBS):
@@ -78,6 +79,14 @@ class Helm:
     def order(self, child: Child, token: int) -> None:
         """See to it that this token is off its thread within KILL_GRACE, its worker's own clock or not."""
         self._kills.order(child.fork, frozenset((token,)), self._clock())
+
+    def ask_for_names(self, children: Iterable[Child]) -> None:
+        """Let the housekeeper look up what runs on these children's threads where their reports do not say it."""
+        housekeepers = [child for child in self._fleet.children if child.serving]
+        for child in children:
+            if unnamed := child.unnamed():
+                for housekeeper in housekeepers:
+                    housekeeper.channel.send(Identify(child.fork, unnamed))
 
     def scale(self, count: int) -> None:
         """Set the number of workers. Errors: ResqdError when it is out of bounds or the daemon is leaving."""
@@ -113,6 +122,13 @@ class Helm:
             self.drain_by = None
         elif self.drain_by is None:
             self.drain_by = self._clock() + self._drain_timeout
+
+    def _reach_all(self) -> None:
+        """Let a worker that was paused or resumed by a signal of its own hear the daemon's intent again."""
+        either = (Intent.RUNNING.value, Intent.PAUSED.value)
+        for child in self._workers():
+            if child.state in either and child.told in either:
+                child.told = child.state
 
     def _workers(self) -> Iterable[Child]:
         return [child for child in self._fleet.children if child.kind is not Kind.HOUSEKEEPER]

@@ -49,6 +49,7 @@ class Inbox:
         helm: Helm,
         answers: Answers,
         limits: Limits,
+        booted: Callable[[Child], None],
         clock: Clock,
     ) -> None:
         self.deaths: dict[int, Death] = {}
@@ -62,6 +63,7 @@ class Inbox:
         self._helm = helm
         self._answers = answers
         self._limits = limits
+        self._booted = booted
         self._clock = clock
         self._handlers: dict[type[Message], Callable[..., None]] = {
             messages.Booted: self._on_booted,
@@ -91,6 +93,7 @@ class Inbox:
 
     def _on_booted(self, child: Child, _message: messages.Booted) -> None:
         child.booted = True
+        self._booted(child)
 
     def _on_pong(self, child: Child, _message: messages.Pong) -> None:
         """The sign of life has been noted already."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+import select
 import selectors
 import signal
 
@@ -19,17 +20,19 @@ from resqd.master.helm import MESSAGES, Helm, execute
 from resqd.master.kills import Kills
 from resqd.master.ledger import Ledger
 from resqd.master.nursery import Nursery
-from resqd.master.plan import Action, Finish, Fleet, Fork, Grant, Tell, next_at, plan
+from resqd.master.plan import Action, Fleet, Fork, Grant, Retire, Tell, next_at, plan
 from resqd.master.reload import Reload
 from resqd.master.signals import Signals
 from resqd.master.systemd import Notifier
 from resqd.master.title import title
 from resqd.wire.intent import Command, Intent
-from resqd.wire.messages import Ping, Slots, Stop
+from resqd.wire.messages import Ping, Slots
 
 _log = logging.getLogger(__name__)
 
 LONGEST_SLEEP = 5.0
+FAULT_PAUSE = 0.5
+"""Seconds until the next turn after one that failed, unless a signal comes: a fault that stays must not spin."""
 TITLE_EVERY = 0.25
 """Seconds between two process titles while jobs run."""
 
@@ -41,6 +44,7 @@ _COMMANDS = {
     signal.SIGUSR2: Command.PAUSE,
     signal.SIGCONT: Command.CONTINUE,
 }
+_STOPPED = (psutil.STATUS_STOPPED, psutil.STATUS_TRACING_STOP)
 _SCALES = {signal.SIGTTIN: 1, signal.SIGTTOU: -1}
 
 
@@ -95,14 +99,21 @@ class Master:
         self._act()
         self._notifier.ready()
         while not self._finished:
-            self._wait()
-            self._handle_signals()
-            self._nursery.reap()
-            self._tick()
-            self._act()
+            try:
+                self._turn()
+            except Exception:  # noqa: BLE001 - the loop's top: one fault must not end all workers
+                _log.exception("a turn of the master's loop failed; going on")
+                select.select([self._signals], [], [], FAULT_PAUSE)
         self._notifier.stopping()
         self._server.close()
         return 0
+
+    def _turn(self) -> None:
+        self._wait()
+        self._handle_signals()
+        self._nursery.reap()
+        self._tick()
+        self._act()
 
     # --- waiting
 
@@ -170,7 +181,7 @@ class Master:
         for action in self._orders.due(pages, now):
             child = children[action.fork]
             if isinstance(action, kills.Retire):
-                child.channel.send(MESSAGES[Intent.DRAINING])
+                self._retire(child)
             else:
                 execute(
                     child, for_jobs=action.tokens, why="a job that was to be stopped is still on its thread"
@@ -178,12 +189,17 @@ class Master:
 
     def _look(self, now: float) -> None:
         """Look at everybody for lateness and silence."""
-        self._look_at = now + watch.LOOK_EVERY
         children = list(self._fleet.children)
+        if self._look_at and now - self._look_at > watch.STALL:
+            _log.warning("the master stood still for %.1f s", now - self._look_at)
+            watch.forgive(children, now)
+        self._look_at = now + watch.LOOK_EVERY
         for child in children:
             if verdict := watch.overdue(child, self._limits, now):
                 self._carry_out(verdict)
-        for child in watch.silent(children, now):
+        silent = watch.silent(children, now)
+        self._helm.ask_for_names(child for child in silent if child.working)
+        for child in silent:
             if (look := _look_at_process(child.pid)) is not None:
                 self._carry_out(watch.judge(child, look, self._limits, now))
 
@@ -193,7 +209,7 @@ class Master:
             child.channel.send(Ping())
         elif isinstance(verdict, watch.Stop):
             _log.warning("%s %s; stopping it", child.label, verdict.why)
-            child.channel.send(Stop())
+            self._tell(child, Intent.STOPPING)
         elif verdict.blamed:
             _log.warning("killing %s: it %s", child.label, verdict.why)
             os.kill(child.pid, signal.SIGKILL)  # not killed_for: its jobs are to blame
@@ -224,13 +240,36 @@ class Master:
         if isinstance(action, Fork):
             self._nursery.fork(action)
         elif isinstance(action, Grant):
-            action.child.granted = action.slots
-            action.child.channel.send(Slots(action.slots, action.child.quotas))
+            if action.child.channel.send(Slots(action.slots, action.child.quotas)):
+                action.child.granted = action.slots
         elif isinstance(action, Tell):
-            if action.child.channel.send(MESSAGES[action.intent]):
-                action.child.told = action.intent.value
-        elif isinstance(action, Finish):
-            self._finished = True
+            self._tell(action.child, action.intent)
+        elif isinstance(action, Retire):
+            self._retire(action.child)
+        else:
+            self._finish()
+
+    def _tell(self, child: Child, intent: Intent) -> None:
+        """Send an intent down. The master's own clock bounds what follows: the child may be unable to answer."""
+        leave_by = watch.leave_by(child, intent.value, self._limits, self._clock())
+        if not child.channel.send(MESSAGES[intent]):  # said again by the next plan
+            child.leave_by = child.leave_by or leave_by
+            return
+        child.told, child.leave_by = intent.value, leave_by
+        if intent in (Intent.RUNNING, Intent.PAUSED):
+            child.state = intent.value  # as it will say itself: its place must not look empty until then
+
+    def _retire(self, child: Child) -> None:
+        child.retiring, child.retiring_since = True, self._clock()
+        _log.info("%s is to finish and leave", child.label)
+        self._tell(child, Intent.DRAINING)
+
+    def _finish(self) -> None:
+        if self._fleet.unsettled:
+            _log.warning(
+                "leaving, though the jobs of dead workers are not back in their queues: redis does not answer"
+            )
+        self._finished = True
 
     def _watch_channel(self, child: Child) -> None:
         """Wait for a child to take what it has not taken yet."""
@@ -241,10 +280,10 @@ class Master:
 
 
 def _look_at_process(pid: int) -> watch.Look | None:
-    """What the kernel says of a child; None when it is gone already."""
+    """What the kernel says of a child; None when it is gone already, or there is no descriptor left to look."""
     try:
         process = psutil.Process(pid)
         times = process.cpu_times()
-        return watch.Look(times.user + times.system, process.status() == psutil.STATUS_STOPPED)
-    except psutil.Error:
+        return watch.Look(times.user + times.system, process.status() in _STOPPED)
+    except (psutil.Error, OSError):
         return None

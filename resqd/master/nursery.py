@@ -11,10 +11,10 @@ from resqd.clock import Clock
 from resqd.master.child import Child
 from resqd.master.inbox import Inbox
 from resqd.master.ledger import Ledger
-from resqd.master.obituary import death, died_at_boot, epitaph, in_order
+from resqd.master.obituary import YOUNG, death, died_at_boot, epitaph, in_order
 from resqd.master.plan import Fleet, Fork
 from resqd.master.reaper import Exit, reap
-from resqd.master.respawn import FIRST, Respawn
+from resqd.master.respawn import Respawn
 from resqd.master.spawner import Spawner
 from resqd.wire.bell import Bell
 from resqd.wire.birth import Kind
@@ -24,6 +24,8 @@ _log = logging.getLogger(__name__)
 
 SETTLE_MOST = 5.0
 """Seconds that a leaving daemon waits until dead workers' jobs are back; after it, the next start recovers them."""
+FORK_AGAIN = 0.5
+"""Seconds until the next try after the system had no process, memory or descriptor left for a child."""
 ALIVE_EVERY = 5.0
 """Seconds between two accounts of the living to the housekeeper while nobody has died."""
 
@@ -44,6 +46,7 @@ class Nursery:
         clock: Clock,
     ) -> None:
         self.last_exits: dict[int, str] = {}
+        """How the last worker of each place ended."""
         self.inbox: Inbox | None = None
         self._fleet = fleet
         self._spawner = spawner
@@ -74,8 +77,11 @@ class Nursery:
                 quotas=self._quotas(order.kind, order.index),
             )
         except OSError as error:
-            _log.error("cannot fork a %s: %s; trying again in %g s", order.kind.value, error.strerror, FIRST)
-            self._fleet.ready_at[order.kind, order.index] = self._clock() + FIRST
+            said = f"cannot fork a {order.kind.value}: {error.strerror}"
+            _log.error("%s; trying again in %g s", said, FORK_AGAIN)
+            self._fleet.ready_at[order.kind, order.index] = self._clock() + FORK_AGAIN
+            if order.kind is Kind.WORKER:
+                self.last_exits[order.index] = said
             return
         self._children.append(child)
         self._selector.register(child.channel, selectors.EVENT_READ, child)
@@ -89,10 +95,9 @@ class Nursery:
         self._selector.register(child.channel, selectors.EVENT_READ, child)
 
     def booted(self, child: Child) -> None:
-        """A child is ready: its place may be refilled at once when it dies."""
-        self._respawns[child.kind, child.index].good()
+        """A child is ready. A new housekeeper is told of the living at once: its predecessor may not have acted."""
         if child.kind is Kind.HOUSEKEEPER:
-            self._alive_at = 0.0  # what its predecessor was told may have died with it
+            self._alive_at = 0.0
 
     def reap(self) -> None:
         """Bury the children that have died. Their last messages are read first: a good-bye may be among them."""
@@ -106,6 +111,7 @@ class Nursery:
         from_child = child.receive()
         if from_child is None:
             self._deafen(child)
+            child.deaf_at = child.deaf_at or self._clock()
         for message in from_child or ():
             if self.inbox is not None:
                 self.inbox.take(child, message)
@@ -143,10 +149,12 @@ class Nursery:
         if child.kind is Kind.PROBATION:
             self._alive_at = 0.0  # the housekeeper counts the suspects again
             self._fleet.done.clear()  # what ran may have filled queues that a burst found empty
-        if died_at_boot(child):
+        if died_at_boot(child, end, lived=now - child.born):
             pause = self._respawns[place].failed()
             self._fleet.ready_at[place] = now + pause
             _log.error("%s died at boot; next try in %g s", child.label, pause)
+        elif now - child.born >= YOUNG or in_order(child, end):
+            self._respawns[place].good()
         self._mourn(child, end)
         self._deafen(child)
         self._children.remove(child)

@@ -7,15 +7,23 @@ from resqd.master.reaper import Exit
 from resqd.wire.birth import Kind
 from resqd.wire.messages import Death
 
+GOOD_BYES = frozenset({"recycled", "left", "burst", "fenced", "replaced", "stopped"})
+"""What a child says at an end after which nothing is left to recover; any other word is an error's text."""
+YOUNG = 1.0
+"""Seconds: a worker that ends badly before, without any job, would only do the same again at once."""
+
 
 def in_order(child: Child, end: Exit) -> bool:
-    """Whether the child said good-bye and meant it: what it held is settled in Redis, or given back on purpose."""
-    return child.exiting is not None and child.killed_for is None and end.status == 0
+    """Whether the child said good-bye and meant it: what it held is settled in Redis, or was recovered already."""
+    return child.exiting in GOOD_BYES and child.killed_for is None and end.status == 0
 
 
-def died_at_boot(child: Child) -> bool:
-    """Whether the child died before it could take a job; forking it again at once would only spin."""
-    return not child.booted and child.killed_for is None
+def died_at_boot(child: Child, end: Exit, *, lived: float) -> bool:
+    """Whether the child died before it could do anything; forking it again at once would only spin."""
+    if not child.booted:
+        return True
+    idle = not child.stats.processed and not child.page.running()
+    return lived < YOUNG and idle and not in_order(child, end)
 
 
 def death(child: Child, end: Exit) -> Death | None:
@@ -44,4 +52,5 @@ def epitaph(child: Child, end: Exit, *, lived: float) -> str:
     if in_order(child, end):
         return f"{child.label} ended: {child.exiting}, after {lived:.1f} s and {child.stats.processed} jobs"
     running = len(child.page.running())
-    return f"{child.label} {end} after {lived:.1f} s, with {running} jobs on its threads"
+    last_words = f": {child.exiting}" if child.exiting else ""
+    return f"{child.label} {end}{last_words}, after {lived:.1f} s, with {running} jobs on its threads"

@@ -43,7 +43,14 @@ class Finish:
     """All is done: leave."""
 
 
-Action = Fork | Grant | Tell | Finish
+@dataclass(frozen=True, slots=True)
+class Retire:
+    """Drain this child whatever the daemon's intent is."""
+
+    child: Child
+
+
+Action = Fork | Grant | Tell | Retire | Finish
 
 
 @dataclass(slots=True)
@@ -65,6 +72,8 @@ class Fleet:
     settle_by: float | None = None
     """When a leaving daemon no longer waits for that."""
     suspects: int = 0
+    roll_patience: float = 50.0
+    """Seconds after which a rolling reload goes on to the next worker though the last one still has jobs."""
 
     def workers(self, index: int) -> list[Child]:
         """The workers at a place, oldest first: at the most one going, one current, one made ready."""
@@ -85,15 +94,27 @@ def plan(fleet: Fleet, now: float) -> list[Action]:
         *_forks(fleet, now),
         *_grants(fleet),
         *_tells(fleet),
-        *_rolls(fleet),
+        *_surplus(fleet),
+        *_rolls(fleet, now),
         *_finish(fleet, now),
     ]
 
 
 def next_at(fleet: Fleet, now: float) -> float | None:
-    """When a place that waits may be filled."""
+    """When a place that waits may be filled, or waiting for dead workers' jobs ends."""
     moments = [*fleet.ready_at.values(), fleet.settle_by or now]
     return min((at for at in moments if at > now), default=None)
+
+
+def fills(child: Child) -> bool:
+    """Whether the child keeps its place: it takes jobs, or will again once it hears the daemon's intent.
+
+    One that drains by its own signal does not; one that drains because the daemon did, or the scale was
+    lower, does as soon as neither is true any more.
+    """
+    if child.near_end or child.exiting is not None or child.retiring:
+        return False
+    return child.state in ("running", "paused") or child.told == child.state == Intent.DRAINING.value
 
 
 def _forks(fleet: Fleet, now: float) -> Iterable[Fork]:
@@ -102,7 +123,7 @@ def _forks(fleet: Fleet, now: float) -> Iterable[Fork]:
     if fleet.leaving:
         return
     for index in range(fleet.worker_count):
-        filled = index in fleet.done or any(child.accepting for child in fleet.workers(index))
+        filled = index in fleet.done or any(map(fills, fleet.workers(index)))
         if not filled and _may_fork(fleet, Kind.WORKER, index, now):
             yield Fork(Kind.WORKER, index, _room(fleet, index))
     yield from _probation(fleet, now)
@@ -139,35 +160,45 @@ def _grants(fleet: Fleet) -> Iterable[Grant]:
         if len(workers) > 1 or (workers and workers[0].granted < fleet.thread_count):
             newest = workers[-1]
             room = fleet.thread_count - sum(child.active for child in workers[:-1])
-            if newest.accepting and room > newest.granted:
+            if fills(newest) and room > newest.granted:
                 yield Grant(newest, room)
 
 
 def _tells(fleet: Fleet) -> Iterable[Tell]:
-    """Keep every worker at the daemon's intent; one beyond the scale drains."""
+    """Keep every worker at the daemon's intent; one beyond the scale drains. A stop is never taken back."""
     for child in fleet.children:
-        rolling = child.outdated and child.told == Intent.DRAINING.value and not fleet.leaving
-        if not child.working or child.exiting is not None or rolling:
+        if not child.working or child.exiting is not None or child.told == Intent.STOPPING.value:
             continue
         beyond = child.kind is Kind.WORKER and child.index >= fleet.worker_count
-        intent = Intent.DRAINING if beyond and not fleet.leaving else fleet.intent
+        drains = (beyond or child.retiring) and not fleet.leaving
+        intent = Intent.DRAINING if drains else fleet.intent
         if child.told != intent.value:
             yield Tell(child, intent)
 
 
-def _rolls(fleet: Fleet) -> Iterable[Tell]:
-    """After a reload: drain one child of the old code, when every place has a worker that is up and working."""
-    if fleet.leaving or not any(child.outdated for child in fleet.children):
+def _surplus(fleet: Fleet) -> Iterable[Retire]:
+    """Retire a place's newer worker when the older one, which was going, has been called back."""
+    if fleet.leaving:
+        return
+    for index in range(fleet.worker_count):
+        for child in [child for child in fleet.workers(index) if fills(child)][1:]:
+            yield Retire(child)
+
+
+def _rolls(fleet: Fleet, now: float) -> Iterable[Retire]:
+    """After a reload: retire one child of the old code, when every place has a worker that is up and working.
+
+    A long job is not killed for it: after `roll_patience` the next child's turn comes, beside that job.
+    """
+    outdated = [child for child in fleet.children if child.outdated and not child.retiring]
+    if fleet.leaving or not outdated:
         return
     places = [fleet.workers(index) for index in range(fleet.worker_count)]
-    if not all(
-        any(child.booted and child.accepting and child.granted for child in place) for place in places
-    ):
+    if not all(any(child.booted and fills(child) and child.granted for child in place) for place in places):
         return
-    outdated = [child for child in fleet.children if child.outdated and child.told != Intent.DRAINING.value]
-    rolling = [child for child in fleet.children if child.outdated and child.told == Intent.DRAINING.value]
-    if outdated and not rolling:
-        yield Tell(min(outdated, key=lambda child: (child.working, child.index, child.fork)), Intent.DRAINING)
+    going = [child.retiring_since for child in fleet.children if child.outdated and child.retiring]
+    if not going or now - max(going) >= fleet.roll_patience:
+        yield Retire(min(outdated, key=lambda child: (child.working, child.index, child.fork)))
 
 
 def _over(fleet: Fleet) -> bool:

@@ -33,6 +33,8 @@ class Reload:
     """At the most one reload at a time. `trial` is the command that imports the application and exits 0.
 
     `hand_over` makes everything that must live on inheritable, and gives the descriptor that names it.
+    `refusal` says why there can be no reload now; `busy` whether something is under way that the exec
+    would cut off, such as the kill of a job or a client that waits for its answer.
     """
 
     def __init__(
@@ -42,12 +44,16 @@ class Reload:
         timeout: float,
         notifier: Notifier,
         hand_over: Callable[[], int],
+        refusal: Callable[[], str | None],
+        busy: Callable[[], bool],
         clock: Clock,
     ) -> None:
         self._trial = trial
         self._timeout = timeout
         self._notifier = notifier
         self._hand_over = hand_over
+        self._refusal = refusal
+        self._busy = busy
         self._clock = clock
         self._process: subprocess.Popen[bytes] | None = None
         self._output: IO[bytes] | None = None
@@ -56,19 +62,25 @@ class Reload:
 
     def begin(self, asked: Asked | None) -> None:
         """Start the trial. A second wish while one is under way is refused."""
-        if self._process is not None:
-            _answer(asked, "a reload is under way already")
+        if (why := "a reload is under way already" if self._process else self._refusal()) is not None:
+            _log.warning("not reloaded: %s", why)
+            _answer(asked, why)
             return
+        _log.info("reloading: trying to import the new code first")
         self._notifier.reloading()
         self._asked = asked
         self._until = self._clock() + self._timeout
-        self._output = tempfile.TemporaryFile()  # noqa: SIM115 - it lives as long as the trial
         try:
+            self._output = tempfile.TemporaryFile()  # noqa: SIM115 - it lives as long as the trial
             self._process = subprocess.Popen(  # noqa: S603 - this very program
                 self._trial, stdin=subprocess.DEVNULL, stdout=self._output, stderr=subprocess.STDOUT
             )
         except OSError as error:
             self._refuse(f"cannot start a process: {error.strerror}")
+
+    def descriptors(self) -> list[int]:
+        """What a forked child must close."""
+        return [self._output.fileno()] if self._output is not None else []
 
     def next_at(self) -> float | None:
         """When `tick` has something to do."""
@@ -84,7 +96,7 @@ class Reload:
             self._process.wait()
             self._refuse(f"the new code was not imported within {self._timeout:g} s")
         elif status == 0:
-            self._exec()
+            self._go()
         elif status is not None:
             self._refuse(self._last_line() or f"the trial exited with status {status}")
 
@@ -93,22 +105,40 @@ class Reload:
             return ""
         self._output.seek(0)
         lines = self._output.read().decode("utf-8", "replace").strip().splitlines()
-        self._output.close()
         return lines[-1] if lines else ""
 
     def _refuse(self, why: str) -> None:
         _log.error("not reloaded, nothing changes: %s", why)
         self._process = None
+        if self._output is not None:
+            self._output.close()
+            self._output = None
         self._notifier.ready()
         _answer(self._asked, why)
 
+    def _go(self) -> None:
+        """Exec, unless the daemon has begun to leave meanwhile; a little later where something is under way."""
+        if (why := self._refusal()) is not None:
+            self._refuse(why)
+        elif not self._busy():
+            try:
+                self._exec()
+            except OSError as error:
+                signal.pthread_sigmask(signal.SIG_UNBLOCK, HANDLED)
+                self._refuse(f"cannot exec: {error.strerror}")
+
     def _exec(self) -> None:
         _log.info("the new code imports; reloading in place")
-        if self._asked is not None:
-            self._asked.reply({"ok": True, "pid": os.getpid()})
+        handover = self._hand_over()
         # Until the next program's handlers stand, a signal must wait: by default it would end the process.
         signal.pthread_sigmask(signal.SIG_BLOCK, HANDLED)
-        environ = os.environ | {VARIABLE: str(self._hand_over())}
+        if self._busy():  # a signal came just before: it is carried out first
+            signal.pthread_sigmask(signal.SIG_UNBLOCK, HANDLED)
+            os.close(handover)
+            return
+        if self._asked is not None:
+            self._asked.reply({"ok": True, "pid": os.getpid()})
+        environ = os.environ | {VARIABLE: str(handover)}
         os.execve(sys.executable, [sys.executable, *sys.orig_argv[1:]], environ)  # noqa: S606 - this very program
 
 

@@ -46,6 +46,7 @@ class Signals:
         for number in HANDLED:
             signal.signal(number, self._enqueue)
         signal.signal(signal.SIGPIPE, signal.SIG_IGN)
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, HANDLED)  # a reload blocks them until these handlers stand
 
     def take(self) -> list[signal.Signals]:
         """The signals since the last call, in order of their arrival."""

@@ -16,12 +16,15 @@ from resqd.master.child import Child
 from resqd.wire.bell import Bell
 from resqd.wire.birth import Birth, Kind
 from resqd.wire.channel import Channel
+from resqd.wire.messages import Exiting
 from resqd.wire.page import Page
 
 _log = logging.getLogger(__name__)
 
 Entry = Callable[[Birth], int]
 """What a child runs: it returns the process's exit status."""
+LAST_WORDS = 500
+"""The most characters of an error that `status` shows."""
 CRASHED = 70
 """Exit status of a child whose code raised (EX_SOFTWARE of sysexits.h)."""
 
@@ -98,8 +101,9 @@ class Spawner:
             for descriptor in self._descriptors():
                 os.close(descriptor)
             status = self._entries[birth.kind](birth)
-        except BaseException:  # noqa: BLE001 - the process's top: said, then the process ends
+        except BaseException as error:  # noqa: BLE001 - the process's top: said, then the process ends
             _log.exception("the %s crashed", birth.kind.value)
+            birth.channel.send(Exiting(f"{type(error).__name__}: {error}"[:LAST_WORDS]))
         finally:
             _flush()
             os._exit(status)

@@ -35,6 +35,7 @@ class Succession:
         server: ControlServer,
         bell: Bell,
         held: tuple[int, ...],
+        last_exits: dict[int, str],
     ) -> None:
         self._epoch = epoch
         self._spawner = spawner
@@ -47,6 +48,7 @@ class Succession:
         self._server = server
         self._bell = bell
         self._held = held
+        self._last_exits = last_exits
 
     def hand_over(self) -> int:
         """Make all descriptors that live on inheritable; the descriptor of the saved handover."""
@@ -62,6 +64,9 @@ class Succession:
                 forks=self._spawner.forks,
                 started=self._desk.started,
                 commanded=self._helm.commanded.value,
+                last_exits=self._last_exits,
+                redis=(self._inbox.redis, self._inbox.redis_since),
+                suspects=self._fleet.suspects,
                 worker_count=self._fleet.worker_count,
                 past=self._ledger.past,
                 lock=self._lock.hand_over(),
@@ -77,6 +82,9 @@ class Succession:
         """Adopt the children and the listening socket of the program before."""
         self._inbox.deaths.update({death.fork: death for death in inherited.deaths})
         self._fleet.unsettled = bool(inherited.deaths)
+        self._fleet.suspects = inherited.suspects
+        self._inbox.redis, self._inbox.redis_since = inherited.redis
+        self._last_exits.update(inherited.last_exits)
         self._server.adopt(inherited.listener)
         for facts in inherited.children:
             child = handover.adopt(facts, now)

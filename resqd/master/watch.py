@@ -13,6 +13,12 @@ LOOK_EVERY = 1.0
 """Seconds between two looks at all children."""
 CPU_NOISE = 0.02
 """Seconds of CPU time that a hung process may still use between two looks."""
+STALL = 3 * LOOK_EVERY
+"""Seconds between two looks after which it was the master that stood still: nobody's silence counts."""
+DEAF_FOR = 2.0
+"""Seconds that a child may live after the end of its channel."""
+FAREWELL = 5.0
+"""Seconds that the housekeeper may take to leave."""
 STOP_MARGIN = 1.5
 """Seconds past KILL_GRACE that a stopping child may take to record the jobs that it killed."""
 
@@ -64,31 +70,42 @@ class Kill:
 Verdict = Ping | Stop | Kill
 
 
-def leave_by(state: str, limits: Limits, now: float) -> float | None:
-    """When a child that is in this state now must be gone."""
-    if state == "draining":
-        return now + limits.drain
+def leave_by(child: Child, state: str, limits: Limits, now: float) -> float | None:
+    """When a child that is, or is told to be, in this state now must be gone; None: whenever it likes.
+
+    The roll of a reload kills no jobs, however long they are.
+    """
+    if not child.working:
+        return now + FAREWELL if state in ("draining", "stopping") else None
     if state == "stopping":
         return now + limits.kill_grace + STOP_MARGIN
-    return None
+    return now + limits.drain if state == "draining" and not child.retiring else None
 
 
 def overdue(child: Child, limits: Limits, now: float) -> Verdict | None:
-    """What to do with a child that is late: at boot, at draining, at stopping."""
+    """What to do with a child that is late: at boot, at draining, at stopping, or at its end."""
     if not child.booted and now - child.born >= limits.boot:
         return Kill(child, f"was not ready within {limits.boot:g} s")
+    if child.deaf_at is not None and now - child.deaf_at >= DEAF_FOR:
+        return Kill(child, "closed its channel and lives on", blamed=True)
     if child.leave_by is None or now < child.leave_by:
         return None
-    if child.state == "draining" and child.working:
+    if child.working and "stopping" not in (child.told, child.state):
         return Stop(child, f"did not drain within {limits.drain:g} s")
-    return Kill(child, "did not stop in time", for_jobs=True)
+    return Kill(child, "did not leave in time", for_jobs=True)
+
+
+def forgive(children: Iterable[Child], now: float) -> None:
+    """After a stall of the master: count everybody's silence from now on."""
+    for child in children:
+        child.heard = now
 
 
 def silent(children: Iterable[Child], now: float) -> list[Child]:
-    """The children to look at more closely; the others' silence is forgotten."""
+    """The children to look at more closely; the others' silence is forgotten. A boot has a limit of its own."""
     quiet = []
     for child in children:
-        if now - child.heard >= PING_AFTER:
+        if child.booted and now - child.heard >= PING_AFTER:
             quiet.append(child)
         else:
             child.silent_cpu, child.hung = -1.0, ""

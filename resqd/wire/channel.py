@@ -18,12 +18,19 @@ class Channel:
     stalled peer costs bounded memory and never blocks the sender.
     """
 
-    def __init__(self, sock: socket.socket, *, limit: int = FRAME_LIMIT) -> None:
+    def __init__(
+        self, sock: socket.socket, *, limit: int = FRAME_LIMIT, unsent: bytes = b"", unread: bytes = b""
+    ) -> None:
         sock.setblocking(False)
         self._socket = sock
         self._limit = limit
         self._decoder = Decoder()
-        self._unsent = bytearray()
+        self._decoder.feed(unread)
+        self._unsent = bytearray(unsent)
+
+    def leftovers(self) -> tuple[bytes, bytes]:
+        """What the peer has not taken yet, and the beginning of a message of its own, for a Channel that goes on."""
+        return bytes(self._unsent), self._decoder.rest
 
     def fileno(self) -> int:
         """The socket's descriptor, for a selector."""

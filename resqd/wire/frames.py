@@ -37,16 +37,23 @@ class Decoder:
         self._unpacker = msgpack.Unpacker(
             max_buffer_size=limit, strict_map_key=True, unicode_errors="surrogateescape"
         )
+        self._fed = 0
+        self.rest = b""
+        """The beginning of a message whose end has not come; another decoder can be fed it first."""
 
     def feed(self, data: bytes) -> list[Message]:
         """The messages that are complete with these bytes."""
         try:
             self._unpacker.feed(data)
-            return [_message(frame) for frame in self._unpacker]
+            found = [_message(frame) for frame in self._unpacker]
         except ProtocolError:
             raise
         except (msgpack.UnpackException, msgpack.BufferFull, ValueError, TypeError) as error:
             raise ProtocolError(f"not a message: {error!r}") from error
+        self._fed += len(data)
+        left = self._fed - self._unpacker.tell()
+        self.rest = (self.rest + data)[-left:] if left else b""
+        return found
 
 
 def _plain(value: object) -> object:
