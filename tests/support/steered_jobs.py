@@ -1,0 +1,137 @@
+"""Jobs that run on and on in every way that a job can; copied to where a test's daemon imports it from."""
+
+import os
+import re
+import socket
+import time
+from collections.abc import Callable
+
+import resqd
+
+app = resqd.App()
+VERSION = "old"
+
+
+def note(what: str, tag: str) -> None:
+    """Append a line to the journal that the test reads; one write, so lines never mix."""
+    journal = os.open(os.environ["JOURNAL"], os.O_WRONLY | os.O_APPEND)
+    os.write(journal, f"{what} {tag} {os.getpid()}\n".encode())
+    os.close(journal)
+
+
+def job(function: Callable[..., None]) -> object:
+    return app.job(queue="q", name=function.__name__)(function)
+
+
+@job
+def quick(tag: str) -> None:
+    note("ended", tag)
+
+
+@job
+def version(tag: str) -> None:
+    note(VERSION, tag)
+
+
+@job
+def sleep(tag: str, seconds: float) -> None:
+    """One call in C that gives up the GIL and cannot be interrupted by an exception before it returns."""
+    note("begun", tag)
+    time.sleep(seconds)
+    note("ended", tag)
+
+
+@job
+def nap(tag: str, seconds: float) -> None:
+    """Waits in Python, where an exception can come."""
+    note("begun", tag)
+    try:
+        end = time.monotonic() + seconds
+        while time.monotonic() < end:
+            time.sleep(0.01)
+        note("ended", tag)
+    finally:
+        note("finally", tag)
+
+
+@job
+def loop(tag: str) -> None:
+    note("begun", tag)
+    while True:
+        pass
+
+
+@job
+def read(tag: str) -> None:
+    """Blocks in a socket's read for ever."""
+    ours, theirs = socket.socketpair()
+    note("begun", tag)
+    ours.recv(1)
+    theirs.close()
+
+
+@job
+def regex(tag: str) -> None:
+    """Holds the GIL for ages in one call."""
+    note("begun", tag)
+    re.match("(a+)+$", "a" * 60 + "b")
+
+
+@job
+def stubborn(tag: str) -> None:
+    """Swallows every Exception."""
+    note("begun", tag)
+    while True:
+        try:
+            time.sleep(0.01)
+        except Exception:  # noqa: BLE001 - that is the fault
+            continue
+
+
+@job
+def swallower(tag: str) -> None:
+    """Swallows everything, once."""
+    note("begun", tag)
+    try:
+        while True:
+            time.sleep(0.01)
+    except BaseException:  # noqa: BLE001 - that is the fault
+        note("swallowed", tag)
+    while True:
+        time.sleep(0.01)
+
+
+class _Destroyed:
+    def __init__(self, tag: str, seconds: float) -> None:
+        self.tag, self.seconds = tag, seconds
+
+    def __del__(self) -> None:
+        end = time.monotonic() + self.seconds
+        note("begun", self.tag)
+        while time.monotonic() < end:
+            time.sleep(0.01)
+
+
+@job
+def destroyer(tag: str, seconds: float) -> None:
+    """Spends the time of its first interrupt in a `__del__`, whose exceptions Python only prints."""
+    victim = _Destroyed(tag, seconds)
+    del victim
+    note("after", tag)
+    while True:
+        time.sleep(0.01)
+
+
+@job
+def polite(tag: str) -> None:
+    """Ends by itself when it is asked; it cannot be interrupted while it looks."""
+    note("begun", tag)
+    current = resqd.current_job()
+    assert current is not None
+    note(f"{current.job_class}/{current.queue}/{current.id}", tag)
+    try:
+        while not current.cancelled:
+            time.sleep(0.005)
+    except BaseException:
+        note("cancelled" if current.cancelled else "interrupted", tag)
+        raise
