@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 from enum import Enum
 
@@ -37,9 +38,12 @@ class Wake:
             os.eventfd_write(self.descriptor, 1)
 
     def clear(self) -> None:
-        """Forget the rings so far. Whoever sees the flag still set has done before what the fetcher now looks at."""
-        self._rung = False
-        try:
+        """Forget the rings so far; the fetcher looks at everything after this.
+
+        The counter is read before the flag falls: a thread that rings in between is not heard, but it has
+        done before what it rings for. The other way round its ring would be read away with the flag
+        still up, and no later one would ever be written.
+        """
+        with contextlib.suppress(BlockingIOError):  # a spurious look: nobody has rung
             os.eventfd_read(self.descriptor)
-        except BlockingIOError:
-            return
+        self._rung = False
