@@ -12,11 +12,12 @@ from rich.console import Console
 
 from tests.bench import plot, report
 from tests.bench.bench import Bench
+from tests.bench.peers.environment import versions
 from tests.bench.place import opened
 from tests.bench.results import Results, environment
 from tests.bench.runner import run
 from tests.bench.scale import FULL, QUICK, Scale
-from tests.bench.table import Measure, chosen
+from tests.bench.table import PEERS, Measure, chosen
 
 _NARROWEST = 120
 """Columns; where a terminal has fewer, or there is none, lines are long rather than broken."""
@@ -27,7 +28,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser = _parser()
     asked = parser.parse_args(arguments)
     try:
-        measures = chosen(asked.only)
+        measures = chosen(asked.only, peers=asked.peers)
     except ValueError as error:
         parser.error(str(error))
     if asked.source:
@@ -39,11 +40,18 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def measured(measures: list[Measure], scale: Scale) -> Results:
-    """Run the measures; what they do is said on stderr."""
-    console = Console(stderr=True)
-    with opened(os.environ) as place, console.status("starting") as status:
-        results = Results(environment(place, scale.name))
-        run(Bench(place, scale), measures, results, lambda name: status.update(f"measuring {name}"))
+    """Run the measures; what they do is said on stderr. Peers get a private server, whose databases they may fill."""
+    results = Results({})
+    with Console(stderr=True).status("starting") as status:
+        ours = [measure for measure in measures if measure is not PEERS]
+        for group, environ in ((ours, os.environ), ([PEERS] if PEERS in measures else [], {})):
+            if not group:
+                continue
+            with opened(environ) as place:
+                results.environment = environment(place, scale.name) | results.environment
+                run(Bench(place, scale), group, results, lambda name: status.update(f"measuring {name}"))
+    if PEERS in measures:
+        results.environment["peers"] = versions()
     return results
 
 
@@ -55,6 +63,11 @@ def _parser() -> argparse.ArgumentParser:
     add = parser.add_argument
     add("--quick", action="store_true", help="smaller, in less than a minute; the figures vary more")
     add("--only", nargs="+", default=[], metavar="NAME", help="only these measures, or those with these rows")
+    add(
+        "--peers",
+        action="store_true",
+        help="measure RQ, Celery, Dramatiq and Huey, too, which are installed first",
+    )
     add("--json", type=Path, metavar="FILE", help="write the figures as JSON")
     add(
         "--plot",
@@ -73,7 +86,8 @@ def _show(results: Results, asked: argparse.Namespace) -> None:
     if asked.readme:
         sys.stdout.write(report.markdown(results))
     else:
-        console.print(report.terminal(results))
+        for table in report.tables(results):
+            console.print(table)
     for name, said in [*results.notes.items(), *results.problems.items()]:
         Console(stderr=True).print(f"{name}: {said}", markup=False)
     if asked.json:

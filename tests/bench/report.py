@@ -8,12 +8,14 @@ from typing import NamedTuple
 from rich.table import Table
 
 from tests.bench.arithmetic import Figure
+from tests.bench.peers.side_by_side import PREFIX
 from tests.bench.results import Results
 from tests.bench.table import MEASURES, Row
 
 _MARKS = {True: "yes", False: "no", None: ""}
 _COLORS = {True: "green", False: "red", None: "dim"}
 HEADINGS = ("", "unit", "target", "median", "min - max", "runs", "met")
+PEER_HEADINGS = ("system", "jobs/s", "min - max", "runs")
 
 
 class Line(NamedTuple):
@@ -57,8 +59,25 @@ def _line(row: Row, figure: Figure) -> Line:
     )
 
 
-def terminal(results: Results) -> Table:
-    """The table with its targets, what is met in green."""
+def peers(results: Results) -> list[tuple[str, str, str, str]]:
+    """Each system's name, its median in jobs/s, the spread and the number of runs; the fastest first."""
+    found = [
+        (name.removeprefix(PREFIX), one) for name, one in results.figures.items() if name.startswith(PREFIX)
+    ]
+    found.sort(key=lambda pair: -pair[1].median)
+    return [
+        (name, number(one.median), f"{number(one.low)} - {number(one.high)}", str(one.runs))
+        for name, one in found
+    ]
+
+
+def tables(results: Results) -> list[Table]:
+    """What was measured, for the terminal."""
+    found = [_of_rows(results)] if any(lines(results)) else []
+    return [*found, _of_peers(results)] if peers(results) else found
+
+
+def _of_rows(results: Results) -> Table:
     table = Table(title="resqd's benchmark", caption=about(results))
     for heading in HEADINGS:
         table.add_column(heading, justify="left" if heading in {"", "unit"} else "right")
@@ -68,17 +87,34 @@ def terminal(results: Results) -> Table:
     return table
 
 
+def _of_peers(results: Results) -> Table:
+    table = Table(
+        *PEER_HEADINGS, title="No-op jobs, drained from 15 to 85 %", caption=results.environment.get("peers")
+    )
+    for cells in peers(results):
+        table.add_row(*cells)
+    return table
+
+
 def markdown(results: Results) -> str:
-    """The table as the README holds it."""
-    rows = [HEADINGS, ("---", "---", *["---:"] * 4, "---"), *(line.cells for line in lines(results))]
-    table = "\n".join(f"| {' | '.join(cells)} |" for cells in rows)
-    return f"{table}\n\n{about(results)}\n"
+    """The tables as the README holds them."""
+    text = ""
+    if found := list(lines(results)):
+        text += _markdown([HEADINGS, ("---", "---", *["---:"] * 4, "---"), *(line.cells for line in found)])
+    if systems := peers(results):
+        text += _markdown([PEER_HEADINGS, ("---", *["---:"] * 3), *systems])
+    return text + about(results) + "\n"
+
+
+def _markdown(rows: list[tuple[str, ...]]) -> str:
+    return "\n".join(f"| {' | '.join(cells)} |" for cells in rows) + "\n\n"
 
 
 def about(results: Results) -> str:
     """Where the figures come from, in a line."""
     said = results.environment
+    peers = f"; {said['peers']}" if "peers" in said else ""
     return (
         f"resqd {said['resqd']}, {said['scale']} run; Python {said['python']}, {said['server']}, {said['cores']} cores "
-        f"({said['processor']}), Linux {said['kernel']}"
+        f"({said['processor']}), Linux {said['kernel']}{peers}"
     )

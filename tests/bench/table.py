@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from tests.bench.bench import Bench
 from tests.bench.measures import fairness, footprint, growth, latency, producing, throughput
+from tests.bench.peers import side_by_side
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,9 +91,19 @@ MEASURES = (
 )  # fmt: skip
 
 
-def chosen(names: list[str]) -> list[Measure]:
+PEERS = Measure("peers", side_by_side.side_by_side, 1, ())
+"""Other systems, which are measured only when asked for."""
+
+
+def chosen(names: list[str], *, peers: bool = False) -> list[Measure]:
     """The measures of these names or rows, in the table's order; ValueError for a name that is neither."""
-    known = {name for measure in MEASURES for name in (measure.name, *(row.name for row in measure.rows))}
+    every = (*MEASURES, PEERS)
+    known = {name for measure in every for name in _names(measure)}
     if unknown := [name for name in names if name not in known]:
         raise ValueError(f"no measure is named {', '.join(unknown)}; there are {', '.join(sorted(known))}")
-    return [one for one in MEASURES if not names or {one.name, *(row.name for row in one.rows)} & set(names)]
+    wanted = [one for one in every if _names(one) & set(names)] if names else list(MEASURES)
+    return [*wanted, PEERS] if peers and PEERS not in wanted else wanted
+
+
+def _names(measure: Measure) -> set[str]:
+    return {measure.name, *(row.name for row in measure.rows)}

@@ -10,7 +10,7 @@ from tests.bench import plot, report
 from tests.bench.arithmetic import Figure, Sample, change, drain_window, longest_standstill, percentile, slope
 from tests.bench.measures.fairness import Unfairness
 from tests.bench.results import Results
-from tests.bench.table import MEASURES, Row, chosen
+from tests.bench.table import MEASURES, PEERS, Row, chosen
 
 ENVIRONMENT = {
     "resqd": "1",
@@ -109,6 +109,26 @@ def test_measures_are_chosen_by_their_own_name_or_a_rows() -> None:
     assert [one.name for one in chosen(["idle-cpu", "throughput"])] == ["throughput", "idle"]
     with pytest.raises(ValueError, match="no measure is named speed; there are"):
         chosen(["speed"])
+
+
+def test_peers_are_measured_when_asked_for() -> None:
+    """By a flag beside the others, or alone by name."""
+    assert PEERS not in chosen([])
+    assert chosen([], peers=True) == [*MEASURES, PEERS]
+    assert chosen(["peers"]) == chosen(["peers"], peers=True) == [PEERS]
+
+
+def test_systems_stand_side_by_side_fastest_first() -> None:
+    """With the peers alone there is no empty table."""
+    environment = ENVIRONMENT | {"peers": "huey 3"}
+    found = Results(environment, {"peer=slow": Figure(10, 9, 11, 3), "peer=fast": Figure(200, 190, 1_210, 3)})
+    assert report.markdown(found).splitlines()[2:4] == [
+        "| fast | 200 | 190 - 1,210 | 3 |",
+        "| slow | 10.0 | 9.00 - 11.0 | 3 |",
+    ]
+    assert report.about(found).endswith("Linux 6; huey 3")
+    assert len(report.tables(found)) == 1
+    assert len(report.tables(results())) == 1
 
 
 def test_results_survive_json() -> None:

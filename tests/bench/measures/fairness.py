@@ -71,7 +71,6 @@ def _push_naps(bench: Bench) -> int:
 
 def _held(bench: Bench) -> list[int]:
     """How many jobs are in flight in each living worker."""
-    keys, daemon = bench.place.keys, "bench/bench"
-    forks = bench.place.client.hkeys(keys.index(daemon))
-    hashes = [keys.inflight(daemon, fork.decode() if isinstance(fork, bytes) else fork) for fork in forks]
-    return [int(held) for held in bench.place.client.eval(_COUNT, len(hashes), *hashes)]
+    client = bench.place.client
+    hashes = list(client.scan_iter(match=f"{bench.place.keys.namespace}:resqd:inflight:*", count=1_000))
+    return [int(held) for held in client.eval(_COUNT, len(hashes), *hashes)]

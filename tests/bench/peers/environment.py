@@ -1,0 +1,39 @@
+"""An environment of the peers' own, made once, below .venv of the checkout."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+from tests.bench.peers.systems import PEERS
+
+_FOLDER = Path(__file__).parents[3] / ".venv" / "peers"
+_VERSIONS = "import sys, importlib.metadata as m; print(*map(m.version, sys.argv[1:]))"
+
+
+def prepared() -> Path:
+    """The folder of the environment's programs; OSError where pip cannot install."""
+    programs = _FOLDER / "bin"
+    wanted = "\n".join(["redis>=5", "setuptools", *(peer.requirement for peer in PEERS)])
+    mark = _FOLDER / ".installed"
+    if mark.exists() and mark.read_text() == wanted:
+        return programs
+    pip = [str(programs / "python"), "-m", "pip", "install", "-qq", "--disable-pip-version-check"]
+    for step in ([sys.executable, "-m", "venv", "--clear", str(_FOLDER)], [*pip, *wanted.split("\n")]):
+        if subprocess.run(step, check=False).returncode != 0:
+            raise OSError(f"cannot install the peers: {' '.join(step)} failed")
+    mark.write_text(wanted)
+    return programs
+
+
+def versions() -> str:
+    """What is installed, as `package version` with commas; nothing where it is not."""
+    names = [peer.package for peer in PEERS]
+    said = subprocess.run(
+        [str(_FOLDER / "bin" / "python"), "-c", _VERSIONS, *names],
+        check=False,
+        capture_output=True,
+        text=True,
+    ).stdout.split()
+    return ", ".join(f"{name} {version}" for name, version in zip(names, said, strict=False))

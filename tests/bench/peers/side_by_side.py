@@ -1,0 +1,73 @@
+"""Other systems by resqd's own measure: the queue's length over time, between 15 and 85 % drained."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+from tests.bench.arithmetic import drain_window, slope
+from tests.bench.bench import Bench, Shape
+from tests.bench.peers.environment import prepared
+from tests.bench.peers.systems import PEERS, Peer
+
+PREFIX = "peer="
+RESQD = "resqd, 2 workers x 8 threads"
+_FOLDER = Path(__file__).parent
+_ENDS_SECONDS = 5
+_RESQD_JOBS = 400_000
+
+
+def side_by_side(bench: Bench) -> dict[str, float]:
+    """resqd and each peer once, on a server whose databases are the benchmark's alone."""
+    programs = prepared()
+    total = bench.scale.count(_RESQD_JOBS)
+    rates = {RESQD: slope(drain_window(bench.drain(Shape(), total), total))}
+    for peer in PEERS:
+        rates[peer.name] = _rate(bench, peer, programs)
+    return {PREFIX + name: rate for name, rate in rates.items()}
+
+
+def _rate(bench: Bench, peer: Peer, programs: Path) -> float:
+    client = bench.place.client
+    client.flushall()
+    environ = {**os.environ, "PEER_URL": bench.place.url, "PYTHONPATH": str(_FOLDER)}
+    total = bench.scale.count(peer.jobs)
+    filler = f"import {peer.module}; {peer.module}.fill({total})"
+    subprocess.run([str(programs / "python"), "-c", filler], cwd=_FOLDER, env=environ, check=True)
+    if client.llen(peer.key) != total:
+        raise ValueError(
+            f"{peer.name}: {total} jobs were pushed and {client.llen(peer.key)} wait in {peer.key}"
+        )
+    with _workers(peer, programs, bench.place.url, environ, bench.place.folder / "peer.log"):
+        samples = bench.watch(lambda: int(client.llen(peer.key)))
+    client.flushall()
+    return slope(drain_window(samples, total))
+
+
+@contextlib.contextmanager
+def _workers(
+    peer: Peer, programs: Path, url: str, environ: dict[str, str], log: Path
+) -> Iterator[subprocess.Popen[bytes]]:
+    """The peer's workers in a process group of their own, of which nothing is left at the end."""
+    command = [
+        str(programs / peer.command[0]),
+        *(url if word == "URL" else word for word in peer.command[1:]),
+    ]
+    with log.open("wb") as output:
+        process = subprocess.Popen(
+            command, cwd=_FOLDER, env=environ, stdin=subprocess.DEVNULL, stdout=output, stderr=output,
+            start_new_session=True,
+        )  # fmt: skip
+    try:
+        yield process
+    finally:
+        process.terminate()
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            process.wait(_ENDS_SECONDS)
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
