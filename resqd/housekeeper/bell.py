@@ -7,6 +7,8 @@ import os
 import random
 import select
 import threading
+import time
+from collections.abc import Sequence
 
 from resqd.clock import Clock
 from resqd.errors import StoreError, StoreUnavailable
@@ -19,6 +21,8 @@ _log = logging.getLogger(__name__)
 
 REFUSED_PAUSE = 30.0
 """Seconds until a server that refused is asked again: a person may have changed its rules."""
+QUIET = 0.0005
+"""Seconds to be still after a ring: the job's start should not compete with the echo of its own pop."""
 
 
 class Ringer:
@@ -85,19 +89,20 @@ class Ringer:
         poll = select.poll()
         for source in (self._leave, self._bell.wanted, self._doorbell.fileno()):
             poll.register(source, select.POLLIN)
-        ready: set[int] = set()
+        ready: list[int] = []
         while not self._leaving:
             if self._doorbell.fileno() in ready:
                 self._doorbell.receive()
-            for act in vigil.step(self._clock(), self._seen()):
+            for act in vigil.step(self._clock(), self._seen(ready)):
                 self._do(act, vigil)
-            ready = {descriptor for descriptor, _ in poll.poll(self._timeout(vigil))}
+            ready = [descriptor for descriptor, _ in poll.poll(self._timeout(vigil))]
 
-    def _seen(self) -> Seen:
-        asked, pushed = self._bell.asked(), self._doorbell.heard()
+    def _seen(self, ready: Sequence[int]) -> Seen:
+        vain = self._bell.wanted in ready and self._bell.asked().vain > 0
+        pushed = self._doorbell.heard()
         return Seen(
             pushed=pushed,
-            vain=asked.vain > 0,
+            vain=vain,
             found=self._bell.found,
             pending=self._bell.pending,
             idle=self._bell.idle(),
@@ -118,6 +123,7 @@ class Ringer:
             self._doorbell.disarm()
         elif act is Act.RING:
             self._bell.ring()
+            time.sleep(QUIET)
         elif act is Act.CHECK:
             vigil.daemons = max(1, self._doorbell.daemons())
 

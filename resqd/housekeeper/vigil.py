@@ -44,10 +44,11 @@ class Seen:
 class Vigil:
     """The policy of one connection's life. Times are in the clock's seconds; `random` gives floats in [0, 1)."""
 
-    def __init__(self, *, random: Callable[[], float], now: float) -> None:
+    def __init__(self, *, random: Callable[[], float], now: float, holdoff: float = HOLDOFF) -> None:
         self.armed = False
         self.daemons = 1
         self._random = random
+        self._holdoff = holdoff
         self._off_until = now
         self._check_at = now
         self._idle_at = now
@@ -60,7 +61,7 @@ class Vigil:
     def step(self, now: float, seen: Seen) -> list[Act]:
         """What to do about what was seen, in order."""
         if self.armed and seen.vain and self._useless(seen):
-            self._off_until = now + self._random() * 2 * HOLDOFF * self.daemons
+            self._off_until = now + self._random() * 2 * self._holdoff * self.daemons
             return self._disarm()
         if not self.armed:
             return self._arm(now) if seen.idle and now >= self._off_until else []
