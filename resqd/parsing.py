@@ -29,6 +29,17 @@ class QueueSpec:
     cap_percent: int | None = None
 
     @property
+    def capped(self) -> bool:
+        """Whether it has a cap."""
+        return self.cap_count is not None or self.cap_percent is not None
+
+    def limit(self, threads: int) -> int:
+        """The cap, where the daemon has so many threads; a percentage is one thread at least."""
+        if self.cap_percent is not None:
+            return max(1, threads * self.cap_percent // 100)
+        return threads if self.cap_count is None else self.cap_count
+
+    @property
     def is_glob(self) -> bool:
         """Whether the pattern is matched against the set of queues, instead of naming one."""
         return any(character in self.pattern for character in "*?[{")

@@ -61,6 +61,7 @@ def build(given: Ingredients) -> Master:
         worker_count=inherited.worker_count if inherited else settings.worker_count,
         thread_count=settings.thread_count,
         burst=settings.burst,
+        capped=[spec for spec in settings.queues if spec.capped],
         roll_patience=settings.drain_timeout,
     )
     ledger = Ledger(inherited.past if inherited else (0, 0))
@@ -99,7 +100,6 @@ def build(given: Ingredients) -> Master:
         bell=bell,
         selector=selector,
         before_fork=given.before_fork,
-        quotas=lambda _kind, _index: {},
         clock=clock,
     )
     desk = Desk(

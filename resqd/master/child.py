@@ -9,7 +9,7 @@ from resqd.errors import ChannelClosed, ProtocolError
 from resqd.wire.birth import Birth, Kind
 from resqd.wire.channel import Channel
 from resqd.wire.intent import Intent
-from resqd.wire.messages import Message, Running, Stats
+from resqd.wire.messages import Message, Running, Slots, Stats
 from resqd.wire.page import Page
 
 NO_STATS = Stats(0, 0, 0, 0, 0, 0.0, "", (), ())
@@ -30,12 +30,17 @@ class Child:
     state: str
     granted: int
     quotas: dict[str, int]
+    """The newest order: how many jobs of each capped queue it may hold."""
+    owned: dict[str, int]
+    """The most that it may hold until it says that it has yielded some; what it owns, no other may be given."""
     booted: bool = False
     near_end: bool = False
     outdated: bool = False
     """Forked before the last reload: it runs the old code."""
     released: int = 0
     exiting: str | None = None
+    orders: int = 0
+    """The number of the newest order of slots and quotas."""
     stats: Stats = NO_STATS
     cpu_percent: float = 0.0
     stats_at: float = 0.0
@@ -74,6 +79,7 @@ class Child:
             told="" if birth.kind is Kind.HOUSEKEEPER else birth.state,
             granted=birth.slots,
             quotas=birth.quotas,
+            owned=birth.quotas,
         )
 
     @property
@@ -86,6 +92,18 @@ class Child:
         """Whether it is a housekeeper that is up and will stay."""
         leaving = (Intent.DRAINING.value, Intent.STOPPING.value)
         return not self.working and self.booted and self.told not in leaving
+
+    @property
+    def taking(self) -> bool:
+        """Whether it takes jobs, or will when a pause ends."""
+        return self.state in ("running", "paused")
+
+    def order(self, slots: int, quotas: dict[str, int]) -> None:
+        """Grant slots and quotas; what is taken away it owns until it yields it. Nothing changes where it stalls."""
+        if self.channel.send(Slots(slots, quotas, self.orders + 1)):
+            self.orders += 1
+            self.granted, self.quotas = slots, quotas
+            self.owned = {queue: max(quota, self.owned.get(queue, 0)) for queue, quota in quotas.items()}
 
     @property
     def active(self) -> int:

@@ -71,6 +71,7 @@ class Inbox:
             messages.Stats: self._on_stats,
             messages.State: self._on_state,
             messages.Released: self._on_released,
+            messages.Yielded: self._on_yielded,
             messages.NearEnd: self._on_near_end,
             messages.Killing: self._on_killing,
             messages.Stacks: self._on_stacks,
@@ -139,6 +140,10 @@ class Inbox:
 
     def _on_released(self, child: Child, message: messages.Released) -> None:
         child.released = max(child.released, message.count)
+
+    def _on_yielded(self, child: Child, message: messages.Yielded) -> None:
+        if message.serial == child.orders:  # else it crossed a newer order, which it will answer too
+            child.owned = message.quotas
 
     def _on_near_end(self, child: Child, _message: messages.NearEnd) -> None:
         child.near_end = True

@@ -26,7 +26,7 @@ from resqd.master.signals import Signals
 from resqd.master.systemd import Notifier
 from resqd.master.title import title
 from resqd.wire.intent import Command, Intent
-from resqd.wire.messages import Ping, Slots
+from resqd.wire.messages import Ping
 
 _log = logging.getLogger(__name__)
 
@@ -240,8 +240,7 @@ class Master:
         if isinstance(action, Fork):
             self._nursery.fork(action)
         elif isinstance(action, Grant):
-            if action.child.channel.send(Slots(action.slots, action.child.quotas)):
-                action.child.granted = action.slots
+            action.child.order(action.slots, action.quotas)
         elif isinstance(action, Tell):
             self._tell(action.child, action.intent)
         elif isinstance(action, Retire):

@@ -42,7 +42,6 @@ class Nursery:
         bell: Bell,
         selector: selectors.BaseSelector,
         before_fork: Callable[[], None],
-        quotas: Callable[[Kind, int], dict[str, int]],
         clock: Clock,
     ) -> None:
         self.last_exits: dict[int, str] = {}
@@ -54,7 +53,6 @@ class Nursery:
         self._bell = bell
         self._selector = selector
         self._before_fork = before_fork
-        self._quotas = quotas
         self._clock = clock
         self._children: list[Child] = []
         self._respawns: defaultdict[tuple[Kind, int], Respawn] = defaultdict(Respawn)
@@ -74,7 +72,7 @@ class Nursery:
                 index=order.index,
                 state=self._fleet.intent.value,
                 slots=order.slots,
-                quotas=self._quotas(order.kind, order.index),
+                quotas=order.quotas,
             )
         except OSError as error:
             said = f"cannot fork a {order.kind.value}: {error.strerror}"

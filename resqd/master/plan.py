@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from resqd.master.child import Child
+from resqd.master.quotas import Holder, deal, free, limits
+from resqd.settings import QueueSpec
 from resqd.wire.birth import Kind
 from resqd.wire.intent import Intent
 
@@ -20,14 +22,16 @@ class Fork:
     kind: Kind
     index: int
     slots: int
+    quotas: dict[str, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
 class Grant:
-    """Let a worker run so many jobs at once."""
+    """Let a worker run so many jobs at once, and of each capped queue so many."""
 
     child: Child
     slots: int
+    quotas: dict[str, int]
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +66,7 @@ class Fleet:
     worker_count: int
     thread_count: int
     burst: bool
+    capped: Sequence[QueueSpec] = ()
     children: Sequence[Child] = ()
     ready_at: dict[tuple[Kind, int], float] = field(default_factory=dict)
     """Before these times a place must stay empty: its last child died at boot, or fork failed."""
@@ -82,6 +87,10 @@ class Fleet:
             key=lambda child: child.fork,
         )
 
+    def caps(self) -> dict[str, int]:
+        """How many threads may run each capped queue's jobs at once, at this scale."""
+        return limits(self.capped, self.worker_count * self.thread_count)
+
     @property
     def leaving(self) -> bool:
         """Whether the daemon is on its way out."""
@@ -91,8 +100,7 @@ class Fleet:
 def plan(fleet: Fleet, now: float) -> list[Action]:
     """The actions that bring the fleet nearer to what is meant."""
     return [
-        *_forks(fleet, now),
-        *_grants(fleet),
+        *_staffed(fleet, now),
         *_tells(fleet),
         *_surplus(fleet),
         *_rolls(fleet, now),
@@ -114,7 +122,7 @@ def fills(child: Child) -> bool:
     """
     if child.near_end or child.exiting is not None or child.retiring:
         return False
-    return child.state in ("running", "paused") or child.told == child.state == Intent.DRAINING.value
+    return child.taking or child.told == child.state == Intent.DRAINING.value
 
 
 def _forks(fleet: Fleet, now: float) -> Iterable[Fork]:
@@ -143,25 +151,69 @@ def _probation(fleet: Fleet, now: float) -> Iterable[Fork]:
     if fleet.intent is not Intent.RUNNING:
         return
     busy = {child.index for child in fleet.children if child.kind is Kind.PROBATION}
-    free = [index for index in range(PROBATION_AT_ONCE) if index not in busy]
+    free = [index for index in range(min([PROBATION_AT_ONCE, *fleet.caps().values()])) if index not in busy]
     for index in free[: max(0, fleet.suspects - len(busy))]:
         if _may_fork(fleet, Kind.PROBATION, index, now):
             yield Fork(Kind.PROBATION, index, 1)
+
+
+def _staffed(fleet: Fleet, now: float) -> Iterable[Fork | Grant]:
+    """The children to fork and the grants to make, with the quotas that can be given now."""
+    forks, slots, caps = list(_forks(fleet, now)), dict(_slots(fleet)), fleet.caps()
+    if not caps or fleet.leaving:
+        yield from forks
+        yield from (Grant(child, room, child.quotas) for child, room in slots.items())
+        return
+    unowned = free(caps, [child.owned for child in fleet.children if child.working])
+    alone = [child for child in fleet.children if child.kind is Kind.PROBATION]
+    probation = [fork for fork in forks if fork.kind is Kind.PROBATION]
+    for number, fork in enumerate(probation):  # nobody knows the next suspect's queue: it takes one of each
+        if all(units > number for units in unowned.values()):
+            yield replace(fork, quotas=dict.fromkeys(caps, 1))
+    yield from (fork for fork in forks if fork.kind is Kind.HOUSEKEEPER)
+    takers = _takers(fleet, forks)
+    kept = len(probation)
+    dealt = deal(
+        {queue: cap - len(alone) - kept for queue, cap in caps.items()},
+        [_holder(fleet, taker) for taker in takers],
+        {queue: units - kept for queue, units in unowned.items()},
+    )
+    for taker, quotas in zip(takers, dealt, strict=True):
+        if isinstance(taker, Fork):
+            yield replace(taker, quotas=quotas)
+        elif taker in slots or _holder(fleet, taker).needs(quotas):
+            yield Grant(taker, slots.get(taker, taker.granted), quotas)
+
+
+def _takers(fleet: Fleet, forks: Iterable[Fork]) -> list[Child | Fork]:
+    """Who takes jobs at each place, or is about to be forked for that."""
+    newcomers = {fork.index: fork for fork in forks if fork.kind is Kind.WORKER}
+    takers: list[Child | Fork] = []
+    for index in range(fleet.worker_count):
+        staying = [child for child in fleet.workers(index) if fills(child) and child.taking]
+        takers += [newcomers[index]] if index in newcomers else staying[-1:]
+    return takers
+
+
+def _holder(fleet: Fleet, taker: Child | Fork) -> Holder:
+    if isinstance(taker, Fork):
+        return Holder(fleet.thread_count, {}, {})
+    return Holder(fleet.thread_count, taker.quotas, taker.owned)
 
 
 def _room(fleet: Fleet, index: int) -> int:
     return max(0, fleet.thread_count - sum(child.active for child in fleet.workers(index)))
 
 
-def _grants(fleet: Fleet) -> Iterable[Grant]:
-    """Hand the slots that older workers of a place have given back to its newest one."""
+def _slots(fleet: Fleet) -> Iterable[tuple[Child, int]]:
+    """The slots that older workers of a place have given back, for its newest one."""
     for index in range(fleet.worker_count):
         workers = fleet.workers(index)
         if len(workers) > 1 or (workers and workers[0].granted < fleet.thread_count):
             newest = workers[-1]
             room = fleet.thread_count - sum(child.active for child in workers[:-1])
             if fills(newest) and room > newest.granted:
-                yield Grant(newest, room)
+                yield newest, room
 
 
 def _tells(fleet: Fleet) -> Iterable[Tell]:

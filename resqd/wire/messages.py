@@ -37,10 +37,11 @@ class Kill:
 
 @dataclass(frozen=True, slots=True)
 class Slots:
-    """How many jobs the worker may run at once, and how many of each capped queue."""
+    """How many jobs the worker may run at once, and how many of each capped queue; `serial` numbers these orders."""
 
     count: int
     quotas: dict[str, int]
+    serial: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,6 +159,17 @@ class Released:
 
 
 @dataclass(frozen=True, slots=True)
+class Yielded:
+    """How many jobs of each capped queue the worker may hold at most from now on, by the order of this number.
+
+    It is more than ordered while jobs in hand have to end, and less when the worker reserves no more.
+    """
+
+    serial: int
+    quotas: dict[str, int]
+
+
+@dataclass(frozen=True, slots=True)
 class NearEnd:
     """The worker is near its last permit: a successor should be made ready."""
 
@@ -249,6 +261,7 @@ Message = (
     | Stats
     | State
     | Released
+    | Yielded
     | NearEnd
     | Killing
     | Stacks

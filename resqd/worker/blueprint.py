@@ -23,6 +23,7 @@ from resqd.worker.ladder import Ladder
 from resqd.worker.mandate import Wake
 from resqd.worker.metrics import Metrics
 from resqd.worker.pool import Pool
+from resqd.worker.quotas import Quotas
 from resqd.worker.recorder import Recorder
 from resqd.worker.sleeper import Sleeper
 from resqd.worker.sources import Sources
@@ -46,9 +47,12 @@ class Blueprint:
         self._worker_id = worker_id
         self._clock = clock
         self._keys = keys = Keys(settings.namespace)
+        self._quotas = Quotas()
         self._sources = Sources(
             specs=settings.queues,
             existing=lambda: [to_text(name) for name in link.call("SMEMBERS", keys.queues)],
+            waiting=lambda queues: bool(link.call("EXISTS", *map(keys.queue, queues))),
+            quotas=self._quotas,
             clock=clock,
         )
         self._holdings = Holdings(capped=self._sources.capped)
@@ -80,9 +84,11 @@ class Blueprint:
         news = os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC)
         executors = self._executors[: len(birth.page.cells)]
         sources = (
-            self._sources if not probation else Sources(specs=_SUSPECTS, existing=list, clock=self._clock)
+            self._sources
+            if not probation
+            else Sources(specs=_SUSPECTS, existing=list, waiting=any, quotas=self._quotas, clock=self._clock)
         )
-        sources.quotas = birth.quotas
+        self._quotas.begin(birth.quotas)
         fetcher = Fetcher(
             inflight=self._inflight(birth),
             holdings=self._holdings,
@@ -108,6 +114,7 @@ class Blueprint:
             ladder=self._ladder,
             holdings=self._holdings,
             metrics=self._metrics,
+            quotas=self._quotas,
             wake=wake,
             news=news,
         )

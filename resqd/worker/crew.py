@@ -6,7 +6,7 @@ import logging
 import os
 import threading
 
-from resqd.wire.messages import JobMetrics, Stats
+from resqd.wire.messages import JobMetrics, Slots, Stats
 from resqd.worker import reports
 from resqd.worker.fetcher import Fetcher
 from resqd.worker.holdings import Holdings
@@ -14,6 +14,7 @@ from resqd.worker.ladder import Ladder
 from resqd.worker.mandate import Mandate, Wake
 from resqd.worker.metrics import Metrics
 from resqd.worker.pool import Pool
+from resqd.worker.quotas import Quotas
 
 _log = logging.getLogger(__name__)
 
@@ -35,11 +36,13 @@ class Crew:
         ladder: Ladder,
         holdings: Holdings,
         metrics: Metrics | None,
+        quotas: Quotas,
         wake: Wake,
         news: int,
     ) -> None:
         self.ladder = ladder
         self.news = news
+        self.quotas = quotas
         self.reason: str | None = None
         self._fetcher = fetcher
         self._pool = pool
@@ -55,11 +58,11 @@ class Crew:
         self._pool.grow(slots)
         self._thread.start()
 
-    def grant(self, slots: int, quotas: dict[str, int]) -> None:
-        """Allow `slots` jobs at once, and of each capped queue its quota."""
-        self._fetcher.slots = slots
-        self._fetcher.sources.quotas = quotas
-        self._pool.grow(slots)
+    def grant(self, order: Slots) -> None:
+        """Allow so many jobs at once, and of each capped queue its quota."""
+        self._fetcher.slots = order.count
+        self.quotas.order(order.serial, order.quotas)
+        self._pool.grow(order.count)
         self._wake.ring()
 
     def order(self, mandate: Mandate) -> None:

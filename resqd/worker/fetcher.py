@@ -14,6 +14,7 @@ from resqd.wire.bell import Bell
 from resqd.worker.executor import Done, Failed
 from resqd.worker.holdings import Holdings
 from resqd.worker.mandate import Mandate, Wake
+from resqd.worker.persistence import persist
 from resqd.worker.prefetch import STUCK_AFTER, Prefetch
 from resqd.worker.sleeper import Sleeper
 from resqd.worker.sources import Sources
@@ -36,7 +37,7 @@ SUCCESSOR_AHEAD = 0.5
 class Fetcher:
     """Keeps the threads of one worker in work and Redis informed, until it may end; `run` says why it ended.
 
-    `mandate`, `slots` and `sources.quotas` are set by the control thread, which rings `wake` after;
+    `mandate` and `slots` are set by the control thread, which rings `wake` after;
     `health`, `processed`, `failed` and `reserved` are read by it. Each is written by one thread only.
     """
 
@@ -60,13 +61,13 @@ class Fetcher:
     ) -> None:
         self.mandate = Mandate.RESERVE
         self.slots = 0
-        self.sources = sources
         self.health = health
         self.processed = 0
         self.failed = 0
         self.reserved = 0
         self.near_end = False
         self._inflight = inflight
+        self._sources = sources
         self._holdings = holdings
         self._sleeper = sleeper
         self._wake = wake
@@ -83,6 +84,8 @@ class Fetcher:
         self._unsure = False  # an exchange failed: jobs may be ours whose names we have not heard
         self._closed = False  # LAST marks are in the buffer
         self._empty = False  # the last reserve found less than it wanted
+        self._left_out = False  # in a burst: jobs wait for which this worker has no quota now
+        self._spent = False  # the permits have run out for good: what is returned brings none back
         self._rung = False
         self._poll_first = interval or POLL_BURST
         self._poll_every = self._poll_first
@@ -110,6 +113,8 @@ class Fetcher:
     def _round(self) -> None:
         self._collect()
         self._give_back()
+        if self._sources.capped and not self._unsure:
+            self._share()
         want = self._want()
         if self._due(want):
             self._exchange(want)
@@ -128,13 +133,13 @@ class Fetcher:
             return "left"
         if self._permits == 0:
             return "recycled"
-        if self._interval == 0 and self._empty and self.mandate is Mandate.RESERVE:
+        if self._interval == 0 and self._empty and not self._left_out and self.mandate is Mandate.RESERVE:
             return "burst"
         return None
 
     def _may_leave_unsure(self) -> bool:
         """Whether to go though Redis does not say what it gave us last: recovery puts that back, nothing began it."""
-        return self.mandate in (Mandate.LEAVE, Mandate.ABANDON) and self.health.text != OK
+        return self._leaving() and self.health.text != OK
 
     def _collect(self) -> None:
         done, timed, failed = self._holdings.settle()
@@ -147,6 +152,19 @@ class Fetcher:
         self._outbox.failed += [outcome.failure for outcome in failed]
         if timed or failed:
             self._told(timed, failed)
+
+    def _share(self) -> None:
+        """Give quotas back to the master as jobs end, when they will not be needed here; note what it ordered.
+
+        An exchange whose end is not known may have brought jobs: then it waits.
+        """
+        held = self._holdings.by_queue
+        self._spent = self._spent or (self._permits == 0 and not self._buffered())
+        reserving = not self._spent and self.mandate in (Mandate.RESERVE, Mandate.HOLD)
+        if self._sources.settle(held, reserving=reserving):
+            self._news()
+        if self._sources.freed(held):
+            self._empty = False
 
     def _give_back(self) -> None:
         """Return what has not begun when it should not begin here; what runs as well when told to abandon it."""
@@ -162,7 +180,7 @@ class Fetcher:
 
     def _return(self, tokens: list[int]) -> None:
         self._outbox.returned += [Return(token, charged=False) for token in tokens]
-        if self._permits is None:
+        if self._permits is None or self._spent:
             return
         self._permits += len(tokens)
         self._closed = False  # taking back took the LAST marks as well
@@ -213,7 +231,9 @@ class Fetcher:
         """The want with the queues of this moment; None when there are none."""
         if not want:
             return None
-        queues = self.sources.next(self._holdings.by_queue(), fresh=self._rung and self._empty)
+        held = self._holdings.by_queue
+        self._left_out = self._interval == 0 and self._sources.left_out(held)
+        queues = self._sources.next(held, fresh=self._rung and self._empty)
         return Want(want, queues) if queues else None
 
     def _account(self, exchanged: Exchanged, wanted: int) -> None:
@@ -222,7 +242,7 @@ class Fetcher:
         self._prefetch.measure(exchanged.processed, self._clock())
         self.processed += exchanged.processed
         self.failed += exchanged.failed
-        self.sources.complain(exchanged.skipped)
+        self._sources.complain(exchanged.skipped)
         batch = exchanged.batch
         if batch:
             self._moved_at = self._clock()
@@ -253,9 +273,12 @@ class Fetcher:
         if got or rung:
             self._bell.answer(found=got > 0)
         self._empty = got < wanted
+        self._sources.looked(self._holdings.by_queue)
         self._looked_at = self._clock()
         slower = max(self._poll_first, min(POLL_MOST, self._poll_every * 2))
-        self._poll_every = slower if self._bell.works and not got else self._poll_first
+        # Of capped queues the bell may have woken a worker that has no quota left.
+        waits = self._bell.works and not got and not self._sources.capped
+        self._poll_every = slower if waits else self._poll_first
         if not self._empty:
             self._ring_others()
 
@@ -288,20 +311,13 @@ class Fetcher:
         return max(0.0, self._poll_at() - now)
 
     def _persist(self, action: Callable[[], object]) -> bool:
-        """Do it again until Redis took it; False when told to leave while Redis does not."""
-        while True:
-            try:
-                action()
-            except Fenced:
-                raise
-            except StoreError as error:
-                self.health.bad(error)
-                if self.mandate in (Mandate.LEAVE, Mandate.ABANDON):
-                    return False
-                self._sleeper.sleep(
-                    self._backoff.delay(refused=isinstance(error, StoreRefused)), listen=False
-                )
-            else:
-                self.health.good()
-                self._backoff.reset()
-                return True
+        return persist(
+            action,
+            leaving=self._leaving,
+            health=self.health,
+            backoff=self._backoff,
+            sleeper=self._sleeper,
+        )
+
+    def _leaving(self) -> bool:
+        return self.mandate in (Mandate.LEAVE, Mandate.ABANDON)

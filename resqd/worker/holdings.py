@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter, deque
+from collections.abc import Collection
 from queue import Empty, SimpleQueue
 
 from resqd.store.inflight import Reservation
@@ -12,14 +13,17 @@ from resqd.worker.executor import HALF, LAST, Buffer, Done, Failed, Mark, Outcom
 class Holdings:
     """The buffer that threads take from, and the set of tokens without an outcome."""
 
-    def __init__(self, *, capped: bool) -> None:
+    def __init__(self, *, capped: Collection[str]) -> None:
         self.buffer: Buffer = SimpleQueue()
         self.outcomes: deque[Outcome] = deque()
         self.recalled = False
         """Whether the control thread has taken something out of the buffer that is not taken back yet."""
         self._recalled: deque[int] = deque()
         self._unfinished: set[int] = set()
-        self._queues: dict[int, str] | None = {} if capped else None
+        self._capped = capped
+        self._queues: dict[int, str] = {}  # of capped queues only
+        self.by_queue: Counter[str] = Counter()
+        """How many jobs of each capped queue are held."""
 
     def __len__(self) -> int:
         """How many jobs have no outcome yet."""
@@ -29,15 +33,13 @@ class Holdings:
         """Whether a job has no outcome yet. Any thread may ask."""
         return token in self._unfinished
 
-    def by_queue(self) -> Counter[str]:
-        """How many jobs of each queue are held; counted only where queues are capped."""
-        return Counter(self._queues.values()) if self._queues else Counter()
-
     def take_in(self, batch: list[Reservation]) -> None:
         """Hand a batch to the threads, with a mark at its half: there the fetcher should think of the next."""
         self._unfinished.update([token for token, _, _ in batch])
-        if self._queues is not None:
-            self._queues.update({token: queue for token, queue, _ in batch})
+        if self._capped:
+            capped = {token: queue for token, queue, _ in batch if queue in self._capped}
+            self._queues.update(capped)
+            self.by_queue.update(capped.values())
         half = len(batch) // 2
         put = self.buffer.put
         for reservation in batch[:half]:
@@ -114,6 +116,6 @@ class Holdings:
 
     def _forget(self, tokens: list[int]) -> None:
         self._unfinished.difference_update(tokens)
-        if self._queues is not None:
-            for token in tokens:
-                self._queues.pop(token, None)
+        if self._queues:
+            ended = [queue for token in tokens if (queue := self._queues.pop(token, None)) is not None]
+            self.by_queue.subtract(ended)

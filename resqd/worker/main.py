@@ -149,6 +149,8 @@ class Control:
             self._near_end = self._channel.send(NearEnd())
         if (released := self._crew.released()) != self._released and self._channel.send(Released(released)):
             self._released = released
+        if (yielded := self._crew.quotas.yielded()) and self._channel.send(yielded):
+            self._crew.quotas.told(yielded)
         if now >= self._report_at:
             self._report()
         if self._orphaned and self._orphaned.expired():
@@ -179,7 +181,7 @@ class Control:
         elif isinstance(message, Kill):
             self._kill(message.job_id, message.token)
         elif isinstance(message, Slots):
-            self._crew.grant(message.count, message.quotas)
+            self._crew.grant(message)
         elif isinstance(message, Ping):
             self._channel.send(Pong())
         elif isinstance(message, DumpStacks):

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from resqd.clock import Clock
 from resqd.settings import QueueSpec
 from resqd.worker.queues import expand, is_pattern, limited
+from resqd.worker.quotas import Quotas
 
 _log = logging.getLogger(__name__)
 
@@ -18,24 +19,31 @@ COMPLAIN_EVERY = 60.0
 
 
 class Sources:
-    """The queues to reserve from; `existing` reads the set of queues from Redis."""
+    """The queues to reserve from, as far as the quotas of capped ones go beyond what is held of them.
+
+    `existing` reads the set of queues from Redis, `waiting` whether any of some queues has a job.
+    """
 
     def __init__(
-        self, *, specs: Sequence[QueueSpec], existing: Callable[[], Iterable[str]], clock: Clock
+        self,
+        *,
+        specs: Sequence[QueueSpec],
+        existing: Callable[[], Iterable[str]],
+        waiting: Callable[[Iterable[str]], bool],
+        quotas: Quotas,
+        clock: Clock,
     ) -> None:
         self._specs = specs
         self._existing = existing
+        self._waiting = waiting
+        self._quotas = quotas
         self._clock = clock
         self._changing = any(is_pattern(spec.pattern) for spec in specs)
         self._queues = tuple((queue, 0) for queue in (() if self._changing else expand(specs, ())))
         self._read_at = float("-inf")
         self._complained: dict[str, float] = {}
-        self.quotas: Mapping[str, int] = {}
-
-    @property
-    def capped(self) -> bool:
-        """Whether any queue has a cap."""
-        return any(spec.cap_count is not None or spec.cap_percent is not None for spec in self._specs)
+        self._full: set[str] = set()
+        self.capped = frozenset(spec.pattern for spec in specs if spec.capped)
 
     def next(self, held: Mapping[str, int], *, fresh: bool = False) -> tuple[tuple[str, int], ...]:
         """The queues in order, each with the most to take of it. `fresh`: read the set anew, a push was seen.
@@ -47,7 +55,34 @@ class Sources:
             queues = tuple((queue, 0) for queue in expand(self._specs, self._existing()))
             self._queues = self._queues if queues == self._queues else queues
             self._read_at = now
-        return limited(self._queues, self.quotas, held) if self.quotas else self._queues
+        if not self.capped:
+            return self._queues
+        quotas = {queue: self._quotas.current.get(queue, 0) for queue in self.capped}
+        return limited(self._queues, quotas, held)
+
+    def settle(self, held: Mapping[str, int], *, reserving: bool) -> bool:
+        """Keep the quotas in line with what is held; whether they changed. See Quotas."""
+        return bool(self.capped) and self._quotas.settle(held, reserving=reserving)
+
+    def looked(self, held: Mapping[str, int]) -> None:
+        """Note which queues the last look could not take more of."""
+        if self.capped:
+            self._full = {queue for queue in self.capped if not self._room(queue, held)}
+
+    def freed(self, held: Mapping[str, int]) -> bool:
+        """Whether one of those has room again, as jobs ended or the master gave more: worth another look."""
+        if not any(self._room(queue, held) for queue in self._full):
+            return False
+        self._full = set()
+        return True
+
+    def left_out(self, held: Mapping[str, int]) -> bool:
+        """Whether jobs wait that may not be taken now, because of caps."""
+        full = [queue for queue in self.capped if not self._room(queue, held)]
+        return bool(full) and self._waiting(full)
+
+    def _room(self, queue: str, held: Mapping[str, int]) -> bool:
+        return self._quotas.current.get(queue, 0) > held.get(queue, 0)
 
     def complain(self, skipped: Iterable[str]) -> None:
         """Say, once a minute each, that these queues are keys of another type."""
