@@ -65,7 +65,8 @@ class Nursery:
 
     def fork(self, order: Fork) -> None:
         """Fork a child. A system without room for one makes the place wait; the others go on."""
-        self._before_fork()
+        if order.kind is not Kind.HOUSEKEEPER:
+            self._before_fork()
         try:
             child = self._spawner.spawn(
                 kind=order.kind,

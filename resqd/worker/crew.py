@@ -107,6 +107,10 @@ class Crew:
         if self._metrics is not None:
             self._metrics.restore(stats.metrics)
 
+    def ring(self) -> None:
+        """Wake the control thread."""
+        os.eventfd_write(self.news, 1)
+
     def _fetch(self) -> None:
         reason = FETCHER_CRASHED
         try:
@@ -115,4 +119,4 @@ class Crew:
             _log.exception("the fetcher crashed; the worker's jobs will be recovered")
         finally:
             self.reason = reason
-            os.eventfd_write(self.news, 1)
+            self.ring()

@@ -28,6 +28,8 @@ POLL_MOST = 5.0
 POLL_BURST = 0.1
 """The same with an INTERVAL of 0, while the last jobs run."""
 FOREVER = 3600.0
+RECYCLED = "recycled"
+"""Why a fetcher ended that has used all its permits."""
 UNSURE = "left without Redis"
 """Why a fetcher ended that could not ask Redis whether it holds anything: its incarnation must be recovered."""
 SUCCESSOR_AHEAD = 0.5
@@ -132,7 +134,7 @@ class Fetcher:
         if self.mandate is Mandate.LEAVE:
             return "left"
         if self._permits == 0:
-            return "recycled"
+            return RECYCLED
         if self._interval == 0 and self._empty and not self._left_out and self.mandate is Mandate.RESERVE:
             return "burst"
         return None

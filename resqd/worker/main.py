@@ -42,7 +42,9 @@ from resqd.wire.messages import (
 from resqd.worker import reports
 from resqd.worker.blueprint import Blueprint
 from resqd.worker.crew import FETCHER_CRASHED, Crew
+from resqd.worker.fetcher import RECYCLED
 from resqd.worker.mandate import Mandate
+from resqd.worker.pause_hooks import PauseHooks
 
 _log = logging.getLogger(__name__)
 
@@ -84,10 +86,13 @@ _MANDATES = {
 class Control:
     """The main thread of a worker. It never touches Redis, so it answers while Redis hangs."""
 
-    def __init__(self, *, birth: Birth, settings: Settings, crew: Crew, clock: Clock) -> None:
+    def __init__(
+        self, *, birth: Birth, settings: Settings, crew: Crew, pauses: PauseHooks, clock: Clock
+    ) -> None:
         self._birth = birth
         self._settings = settings
         self._crew = crew
+        self._pauses = pauses
         self._clock = clock
         self._channel = birth.channel
         self._intent = Intent(birth.state)
@@ -104,12 +109,14 @@ class Control:
         """Run until the fetcher has ended; the reason."""
         self._listen()
         self._entitle(0, ())  # at once: a short life may end before the first report
+        self._pauses.note(paused=self._intent is Intent.PAUSED)
         self._crew.start(self._birth.slots, _MANDATES[self._intent])
         self._channel.send(Booted())
         while self._crew.reason is None and not self._lost():
             self._wait()
             self._handle_signals()
             self._tick()
+        self._pauses.close()
         self._report(final=True)
         return self._crew.reason or "orphaned"
 
@@ -151,6 +158,8 @@ class Control:
             self._released = released
         if (yielded := self._crew.quotas.yielded()) and self._channel.send(yielded):
             self._crew.quotas.told(yielded)
+        if self._intent is Intent.RUNNING:
+            self._mandate()
         if now >= self._report_at:
             self._report()
         if self._orphaned and self._orphaned.expired():
@@ -191,11 +200,17 @@ class Control:
         intent = after(self._intent, command)
         if intent is not self._intent:
             self._intent = intent
-            self._crew.order(_MANDATES[intent])
+            self._pauses.note(paused=intent is Intent.PAUSED)
+            self._mandate()
             self._channel.send(State(intent.value))
             self._report_at = 0.0
         if command in (Command.STOP, Command.KILL_JOBS):
             self._kill("")
+
+    def _mandate(self) -> None:
+        """Order what the intent means; jobs are taken once the hooks at the end of a pause have run."""
+        if self._intent is not Intent.RUNNING or not self._pauses.busy:
+            self._crew.order(_MANDATES[self._intent])
 
     def _kill(self, job_id: str, token: int = 0) -> None:
         now = self._clock()
@@ -257,8 +272,12 @@ def run(birth: Birth, *, settings: Settings, app: App, blueprint: Blueprint) -> 
     """Be a worker: called in the forked child, returns its exit status."""
     sys.setswitchinterval(SWITCH_INTERVAL)
     app.hooks.run("after_fork")
-    control = Control(birth=birth, settings=settings, crew=blueprint.crew(birth), clock=monotonic)
+    crew = blueprint.crew(birth)
+    pauses = PauseHooks(run=app.hooks.run, done=crew.ring)
+    control = Control(birth=birth, settings=settings, crew=crew, pauses=pauses, clock=monotonic)
     reason = control.run()
+    if reason == RECYCLED:
+        app.hooks.run("after_jobs_run")
     app.hooks.run("worker_exit")
     birth.channel.send(Exiting(reason))
     return CRASHED if reason == FETCHER_CRASHED else 0
