@@ -243,6 +243,21 @@ def test_the_next_housekeeper_rings_again(
     assert daemon.stop() == 0
 
 
+def test_a_stopped_worker_hides_no_push(
+    make_daemon: MakeDaemon, redis_url: str, redis_client: redis.Redis, tmp_path: Path
+) -> None:
+    """A worker that counts as idle but cannot run leaves every ring to the others."""
+    daemon = make_daemon(redis_url, **NO_POLL)
+    wait_for(lambda: armed(redis_client), what="the doorbell is armed")
+    stopped = wait_for(lambda: daemon.titled("worker 0"), what="the worker is titled")[0]
+    stopped.suspend()
+    for number in range(10):
+        redis_client.rpush("resque:queue:q", payload(tmp_path / f"{number}"))
+        expect_run(tmp_path / f"{number}", "RPUSH beside a stopped worker")
+    stopped.resume()
+    assert daemon.stop() == 0
+
+
 def test_an_idle_daemon_asks_little(
     make_daemon: MakeDaemon, redis_url: str, redis_client: redis.Redis
 ) -> None:
