@@ -12,7 +12,8 @@ from typing import Any, Final
 
 from resqd.errors import PayloadError
 from resqd.store import payload as payloads
-from resqd.store.failures import PREVIEW_KEY, RAW_KEY, TIME_FORMAT
+from resqd.store.failures import PREVIEW_KEY, QUEUE_KEY, RAW_KEY, TIME_FORMAT
+from resqd.store.keys import to_text
 from resqd.store.splice import put, spans
 
 _DELIVERIES: Final = re.compile(r'^\{"deliveries":\d+,')
@@ -63,7 +64,7 @@ class FailedJob:
             error=_text(value.get("error")),
             backtrace=[_text(line) for line in backtrace] if isinstance(backtrace, list) else [],
             worker=_text(value.get("worker")),
-            queue=_text(value.get("queue")),
+            queue=_queue(value),
             job_class=_text(job.get("class")),
             args=args if isinstance(args, list) else [],
             id=_text(job.get("id")) or None,
@@ -100,6 +101,13 @@ class FailedJob:
         """The record with the time of the retry in it, all else as it was."""
         stamp = time.strftime(TIME_FORMAT, time.gmtime())
         return put(self.record.decode(), {"retried_at": json.dumps(f"{stamp} UTC")}).encode()
+
+
+def _queue(value: dict[str, Any]) -> str:
+    try:
+        return to_text(base64.b64decode(value[QUEUE_KEY], validate=True))
+    except (KeyError, TypeError, ValueError):
+        return _text(value.get("queue"))
 
 
 def _unwrapped(kept: object) -> bytes:

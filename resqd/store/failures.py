@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import json
 import math
 import re
 from typing import TYPE_CHECKING, Any, Final
 
 from resqd.store import payload as payloads
+from resqd.store.keys import to_bytes
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -24,9 +26,17 @@ PREVIEW: Final = 64 * 1024
 _MAX_ERROR: Final = 16 * 1024
 _RUBY_DEPTH: Final = 90  # Ruby's JSON refuses more than 100 levels, and its pages with it
 _MAYBE_INFINITE: Final = re.compile(rb"[eE]\+?[0-9]{3}|[0-9]{300}")
+_MAYBE_SURROGATE: Final = re.compile(rb"\\u[dD][89a-fA-F]")
+
+_ACTIVE_JOB: Final = (
+    "ActiveJob::QueueAdapters::ResqueAdapter::JobWrapper"  # pages look into its first argument
+)
 
 RAW_KEY: Final = "resqd_raw"
 """The key of an envelope under which the payload's bytes stand in base64."""
+
+QUEUE_KEY: Final = "resqd_queue"
+"""The key of a record under which the bytes of a queue's name that is not UTF-8 stand in base64."""
 
 PREVIEW_KEY: Final = "resqd_preview"
 """The same for the first bytes of a payload that is too large to keep."""
@@ -54,8 +64,10 @@ def build_record(
         "error": clean(text)[:_MAX_ERROR],
         "backtrace": [clean(line) for line in backtrace],
         "worker": clean(worker),
-        "queue": queue,
+        "queue": clean(queue),
     }
+    if tail["queue"] != queue:
+        tail[QUEUE_KEY] = base64.b64encode(to_bytes(queue)).decode()
     return head.encode() + page_safe(raw, payload) + b"," + payloads.dump(tail)[1:]
 
 
@@ -112,11 +124,25 @@ def _unfit(raw: bytes, payload: Payload) -> str | None:
     """Why Ruby's pages would stumble over a payload that Python can read, or None."""
     if clean(payload.job_class) != payload.job_class:
         return "a class that is not UTF-8"
+    if not payload.job_class:
+        return "an empty class"  # Ruby's Requeue raises for it
+    if payload.job_class == _ACTIVE_JOB and not (payload.args and isinstance(payload.args[0], dict | str)):
+        return "an Active Job without a job"
     if raw.count(b"[") + raw.count(b"{") > _RUBY_DEPTH and _depth(raw) > _RUBY_DEPTH:
         return "nested too deep for Ruby"
+    if _MAYBE_SURROGATE.search(raw) and not _encodable(raw):
+        return "text that is not Unicode"  # Ruby's JSON raises for a lone surrogate
     if _MAYBE_INFINITE.search(raw) and not _finite(payload.args):
         return "a number too large for Ruby"
     return None
+
+
+def _encodable(raw: bytes) -> bool:
+    try:
+        json.dumps(payloads.load(raw), ensure_ascii=False).encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def _depth(raw: bytes) -> int:

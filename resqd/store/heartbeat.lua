@@ -1,6 +1,7 @@
 -- KEYS: daemons, heartbeats, workers, ours, started. ARGV: life of the daemon, worker id, '1' to register in any case.
--- HDEL comes first: a script that begins by freeing passes at maxmemory. What it tells also shows that somebody
--- took us off the registry, so what registers us is sent only then; idle daemons should cost Redis little.
+-- HDEL comes first: a script that begins by freeing passes at maxmemory. What it and SADD tell also shows that
+-- somebody took us off the registry (a Resque of old leaves the heartbeat), so all else is sent only then; idle
+-- daemons should cost Redis little.
 -- Returns the life's counter, one higher than before, and whether the registry knew us.
 local known = redis.call('HDEL', KEYS[2], ARGV[2])
 local now = redis.call('TIME')[1]
@@ -18,8 +19,8 @@ local date = string.format('%04d-%02d-%02d', year, month, day)
 local clock = string.format('%02d:%02d:%02d', math.floor(rest / 3600), math.floor(rest / 60) % 60, rest % 60)
 redis.call('HSET', KEYS[2], ARGV[2], date .. 'T' .. clock .. 'Z')
 local count = redis.call('HINCRBY', KEYS[1], ARGV[1], 1)
+if redis.call('SADD', KEYS[3], ARGV[2]) == 1 then known = 0 end
 if known == 0 or ARGV[3] == '1' then
-  redis.call('SADD', KEYS[3], ARGV[2])
   redis.call('SADD', KEYS[4], ARGV[2])
   redis.call('SET', KEYS[5], date .. ' ' .. clock .. ' +0000', 'NX')
 end

@@ -23,7 +23,7 @@ from resqd.store.backends import (
     backend_of,
 )
 from resqd.store.failed_job import FailedJob
-from resqd.store.failures import PREVIEW, WHOLE_PAYLOAD, build_record, describe
+from resqd.store.failures import PREVIEW, RAW_KEY, WHOLE_PAYLOAD, build_record, describe
 from resqd.store.keys import Keys
 from resqd.store.splice import put, spans
 
@@ -269,3 +269,35 @@ def test_splice() -> None:
     for text in ("", "[]", "{", '{"a"}', '{"a":1', '{"a":1 2}', "{1:2}"):
         with pytest.raises(PayloadError):
             spans(text)
+
+
+@pytest.mark.parametrize(
+    "raw",
+    [
+        b'{"class":"","args":[]}',
+        b'{"class":"A","args":["\\ud800"]}',
+        b'{"class":"A","args":[],"note":"\\uDC00 x"}',
+        b'{"class":"ActiveJob::QueueAdapters::ResqueAdapter::JobWrapper","args":[]}',
+        b'{"class":"ActiveJob::QueueAdapters::ResqueAdapter::JobWrapper","args":[7]}',
+    ],
+)
+def test_what_crashes_rubys_pages_is_kept_as_bytes(raw: bytes) -> None:
+    """Seen with the real pages: an empty class, a lone surrogate, an Active Job without its own arguments."""
+    record = json.loads(record_of(raw))
+    assert base64.b64decode(record["payload"][RAW_KEY]) == raw
+    assert record["payload"]["class"].startswith("(")
+    assert FailedJob.read(record_of(raw), list_name="failed", index=0).next_payload() == raw
+
+
+def test_a_pair_of_surrogates_is_ordinary_text() -> None:
+    """An emoji written as two escapes stays where it is."""
+    raw = b'{"class":"A","args":["\\ud83d\\ude00"],"id":"i"}'
+    assert raw in record_of(raw)
+
+
+def test_a_queue_that_is_not_utf8_survives_in_its_record() -> None:
+    """Pages get text that they can show; a requeue gets the queue's own bytes."""
+    raw = b'{"class":"A","args":[]}'
+    record = record_of(raw, queue="q\udcff")
+    assert json.loads(record)["queue"] == "q\\udcff"
+    assert FailedJob.read(record, list_name="failed", index=0).queue == "q\udcff"
