@@ -6,7 +6,6 @@ import logging
 import os
 import random
 import select
-import threading
 import time
 from collections.abc import Sequence
 
@@ -15,6 +14,7 @@ from resqd.errors import StoreError, StoreUnavailable
 from resqd.housekeeper.vigil import Act, Seen, Vigil
 from resqd.store.backoff import Backoff
 from resqd.store.doorbell import Doorbell
+from resqd.threads import NamedThread
 from resqd.wire.bell import Bell
 
 _log = logging.getLogger(__name__)
@@ -36,7 +36,7 @@ class Ringer:
         self._leave = os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC)
         self._leaving = False
         self._refusal = ""
-        self._thread = threading.Thread(target=self._run, name="bell", daemon=True)
+        self._thread = NamedThread(name="bell", target=self._run)
 
     def start(self) -> None:
         """Start the thread."""

@@ -8,7 +8,6 @@ import os
 import random
 import selectors
 import signal
-import threading
 from collections import deque
 
 from setproctitle import setproctitle
@@ -37,6 +36,7 @@ from resqd.store.incarnation import gone, is_foreign, life
 from resqd.store.keys import Keys
 from resqd.store.recovery import Recovery
 from resqd.store.registry import Registry
+from resqd.threads import NamedThread
 from resqd.wire.birth import Birth
 from resqd.wire.channel import Channel
 from resqd.wire.messages import Alive, Booted, Busy, Drain, Exiting, Identify, Message, Ping, Pong, Stop
@@ -85,9 +85,9 @@ class Control:
 
     def run(self) -> str:
         """Run until told to leave or the master is gone; the reason."""
-        thread = threading.Thread(target=self._keeper.run, name="keeper", daemon=True)
+        thread = NamedThread(name="keeper", target=self._keeper.run)
         thread.start()
-        threading.Thread(target=self._pause_files.run, name="pause files", daemon=True).start()
+        NamedThread(name="pause files", target=self._pause_files.run).start()
         sender = self._start_metrics()
         self._selector.register(self._channel, selectors.EVENT_READ, self._hear)
         self._selector.register(self._news, selectors.EVENT_READ, self._speak)
@@ -104,10 +104,10 @@ class Control:
         self._speak()
         return reason
 
-    def _start_metrics(self) -> threading.Thread | None:
+    def _start_metrics(self) -> NamedThread | None:
         if self._metrics is None:
             return None
-        sender = threading.Thread(target=self._metrics.run, name="statsd", daemon=True)
+        sender = NamedThread(name="statsd", target=self._metrics.run)
         sender.start()
         return sender
 

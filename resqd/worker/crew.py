@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import logging
 import os
-import threading
 
+from resqd.threads import NamedThread
 from resqd.wire.messages import JobMetrics, Slots, Stats
 from resqd.worker import reports
 from resqd.worker.fetcher import Fetcher
@@ -49,7 +49,7 @@ class Crew:
         self._holdings = holdings
         self._metrics = metrics
         self._wake = wake
-        self._thread = threading.Thread(target=self._fetch, name="fetcher", daemon=True)
+        self._thread = NamedThread(name="fetcher", target=self._fetch)
 
     def start(self, slots: int, mandate: Mandate) -> None:
         """Start the threads that `slots` allow, and the fetcher."""

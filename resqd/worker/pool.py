@@ -5,7 +5,9 @@ from __future__ import annotations
 import logging
 import threading
 from collections.abc import Callable
+from functools import partial
 
+from resqd.threads import NamedThread
 from resqd.worker.executor import Executor
 from resqd.worker.mandate import Wake
 
@@ -23,7 +25,7 @@ class Pool:
         self, *, executors: list[Executor], cells: memoryview, wake: Wake, ended: Callable[[], None]
     ) -> None:
         self.executors = executors
-        self._threads: list[threading.Thread] = []
+        self._threads: list[NamedThread] = []
         self._cells = cells
         self._wake = wake
         self._ended = ended
@@ -40,9 +42,7 @@ class Pool:
     def grow(self, slots: int) -> None:
         """Start threads until `slots` have been started; there are never more than executors."""
         for executor in self.executors[self.started : slots]:
-            thread = threading.Thread(
-                target=self._run, args=(executor,), name=f"job-{executor.index}", daemon=True
-            )  # daemon: the process leaves by os._exit, and a job stuck in C must not hold it
+            thread = NamedThread(name=f"job-{executor.index}", target=partial(self._run, executor))
             self._threads.append(thread)
             thread.start()
 
