@@ -8,7 +8,7 @@ from typing import Any, Self
 
 import redis
 
-from resqd.cli.client import Client
+from resqd.cli.client import Client, NoDaemonError
 from tests.support.daemon import Daemon
 from tests.support.waiting import wait_for
 
@@ -45,7 +45,11 @@ class Station(Daemon):
 
     def __enter__(self) -> Self:
         super().__enter__()
-        wait_for(self.all_booted, 20, what="all workers are up")
+        try:
+            wait_for(self.all_booted, 20, what="all workers are up")
+        except BaseException:
+            self.__exit__(None, None, None)
+            raise
         return self
 
     def call(self, command: str, **arguments: str | int) -> dict[str, Any]:
@@ -64,9 +68,10 @@ class Station(Daemon):
 
     def all_booted(self) -> bool:
         """Whether it answers, and every child is up."""
-        if not self.client._paths[0].exists():
+        try:
+            status = self.status()
+        except NoDaemonError:
             return False
-        status = self.status()
         housekeeper = status["housekeeper"]
         up = [worker for worker in status["workers"] if worker["booted"]]
         return bool(len(up) == status["settings"]["worker_count"] and housekeeper["redis"] == "ok")
