@@ -104,6 +104,7 @@ class Master:
             except Exception:  # noqa: BLE001 - the loop's top: one fault must not end all workers
                 _log.exception("a turn of the master's loop failed; going on")
                 select.select([self._signals], [], [], FAULT_PAUSE)
+        self._signals.leave()
         self._notifier.stopping()
         self._server.close()
         return 0

@@ -48,6 +48,10 @@ class Signals:
         signal.signal(signal.SIGPIPE, signal.SIG_IGN)
         signal.pthread_sigmask(signal.SIG_UNBLOCK, HANDLED)  # a reload blocks them until these handlers stand
 
+    def leave(self) -> None:
+        """Hear nothing more. Python puts the default handlers back as it ends, and one more TERM would kill then."""
+        signal.pthread_sigmask(signal.SIG_BLOCK, HANDLED)
+
     def take(self) -> list[signal.Signals]:
         """The signals since the last call, in order of their arrival."""
         try:
