@@ -42,10 +42,10 @@ def points(results: Results, name: str) -> dict[int, Figure]:
 
 
 def _ceiling(values: list[float]) -> float:
-    """The least of 1, 2, 2.5, 5 and 10 times a power of ten that no value exceeds."""
+    """The least of 1, 2, 4, 8 and 10 times a power of ten that no value exceeds."""
     highest = max(values, default=1.0)
     power = 10.0 ** math.floor(math.log10(highest)) if highest > 0 else 1.0
-    return next(step * power for step in (1, 2, 2.5, 5, 10) if step * power >= highest)
+    return next(step * power for step in (1, 2, 4, 8, 10) if step * power >= highest)
 
 
 def _panel(at: int, label: str, known: dict[int, Figure], top: float) -> str:

@@ -15,6 +15,7 @@ from tests.bench.table import MEASURES, Row
 _MARKS = {True: "yes", False: "no", None: ""}
 _COLORS = {True: "green", False: "red", None: "dim"}
 HEADINGS = ("", "unit", "target", "median", "min - max", "runs", "met")
+_PICTURE = "![Throughput against threads, workers, jobs queued and queues](tests/bench/throughput.svg)"
 PEER_HEADINGS = ("system", "jobs/s", "min - max", "runs")
 
 
@@ -103,7 +104,7 @@ def markdown(results: Results) -> str:
         text += _markdown([HEADINGS, ("---", "---", *["---:"] * 4, "---"), *(line.cells for line in found)])
     if systems := peers(results):
         text += _markdown([PEER_HEADINGS, ("---", *["---:"] * 3), *systems])
-    return text + about(results) + "\n"
+    return f"{text}{about(results)}\n\n{_PICTURE}\n"
 
 
 def _markdown(rows: list[tuple[str, ...]]) -> str:
