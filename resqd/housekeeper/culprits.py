@@ -6,11 +6,11 @@ from datetime import UTC, datetime
 
 from resqd.app import App
 from resqd.errors import PayloadError
+from resqd.failing import FailureRules
 from resqd.housekeeper.verdicts import Rule
 from resqd.settings import Settings
-from resqd.store.backends import backend_of
+from resqd.store.backends import Place
 from resqd.store.failures import build_record
-from resqd.store.keys import Keys
 from resqd.store.payload import Payload, decode
 from resqd.store.recovery import Convict, Held
 
@@ -18,11 +18,10 @@ from resqd.store.recovery import Convict, Held
 class Culprits:
     """Rules and records for crashed jobs: the job's own options, else the daemon's settings."""
 
-    def __init__(self, *, settings: Settings, app: App, keys: Keys, worker_id: str) -> None:
+    def __init__(self, *, settings: Settings, app: App, rules: FailureRules, worker_id: str) -> None:
         self._settings = settings
         self._app = app
-        self._keys = keys
-        self._backend = backend_of(settings.failure_backend)
+        self._rules = rules
         self._worker = worker_id
 
     def rule(self, held: Held) -> Rule:
@@ -35,10 +34,11 @@ class Culprits:
 
     def convict(self, held: Held, why: str) -> Convict:
         """The record of this job as DirtyExit, and the lists that take it."""
-        place = self._backend.place(held.queue, self._keys)
+        payload = _decoded(held)
+        place = self._rules.place(held.queue, payload) or Place(())
         record = build_record(
             raw=held.payload,
-            payload=_decoded(held),
+            payload=payload,
             exception=("DirtyExit", why),
             backtrace=(),
             worker=self._worker,

@@ -16,6 +16,7 @@ from resqd import __version__
 from resqd.app import App
 from resqd.clock import monotonic
 from resqd.errors import ChannelClosed, ProtocolError
+from resqd.failing import Aftermath, FailureRules
 from resqd.housekeeper.bell import Ringer
 from resqd.housekeeper.culprits import Culprits
 from resqd.housekeeper.hosts import Hosts
@@ -152,7 +153,9 @@ def run(birth: Birth, *, settings: Settings, app: App, connection: ConnectionCon
 
     link, keys = connection.open(), Keys(settings.namespace)
     recovery = Recovery(link=link, keys=keys)
-    culprits = Culprits(settings=settings, app=app, keys=keys, worker_id=worker_id)
+    rules = FailureRules(policy=app.failure_policy, names=settings.failure_backend, jobs=app.jobs, keys=keys)
+    aftermath = Aftermath(rules=rules)
+    culprits = Culprits(settings=settings, app=app, rules=rules, worker_id=worker_id)
     recoverer = Recoverer(
         recovery=recovery,
         daemon=settings.daemon,
@@ -160,6 +163,7 @@ def run(birth: Birth, *, settings: Settings, app: App, connection: ConnectionCon
         gone=lambda incarnation: not is_foreign(incarnation) and gone(incarnation),
         rule=culprits.rule,
         convict=culprits.convict,
+        convicted=aftermath.put,
         clock=monotonic,
     )
     metrics = _metrics(settings)
@@ -209,6 +213,7 @@ def run(birth: Birth, *, settings: Settings, app: App, connection: ConnectionCon
         news=news,
     ).run()
     ringer.leave(BELL_FAREWELL)
+    aftermath.close(FAREWELL)
     birth.channel.send(Exiting(reason))
     return 0
 

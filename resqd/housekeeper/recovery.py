@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 from resqd.clock import Clock
 from resqd.housekeeper.verdicts import Rule, verdicts
@@ -29,6 +29,7 @@ class Recoverer:
         gone: Callable[[Incarnation], bool],
         rule: Callable[[Held], Rule],
         convict: Callable[[Held, str], Convict],
+        convicted: Callable[[Iterable[bytes]], None],
         clock: Clock,
     ) -> None:
         self._recovery = recovery
@@ -37,6 +38,7 @@ class Recoverer:
         self._gone = gone
         self._rule = rule
         self._convict = convict
+        self._convicted = convicted
         self._clock = clock
         self._settled: Alive | None = None
         self._look_at = 0.0
@@ -68,6 +70,8 @@ class Recoverer:
             held = self._recovery.inspect(incarnation, death.running)
             judged = verdicts(death, held, rule=self._rule, convict=self._convict)
         done = self._recovery.recover(incarnation, judged)
+        if done.convicted:
+            self._convicted(verdict.record for verdict in judged.values() if isinstance(verdict, Convict))
         if done.requeued or done.suspected or done.convicted:
             _log.warning(
                 "recovered the jobs of %s (pid %d): %d back to their queues, %d suspects, %d failed",

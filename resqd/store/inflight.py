@@ -50,7 +50,7 @@ _BATCH_LIMIT = 65_535
 
 @dataclass(frozen=True, slots=True)
 class Failure:
-    """A job that failed. `lists` are the keys that take `record`; None records nothing, and still counts.
+    """A job that failed. `lists` are the keys that take `record`; without lists, or a record, it only counts.
 
     `failed_queue` is a name to add to the set of failed queues.
     """
@@ -246,7 +246,7 @@ def _fail_arguments(failures: Sequence[Failure]) -> list[Argument]:
         lists = failure.lists if failure.record is not None else ()
         arguments += (
             token_text(failure.token),
-            failure.record or b"",
+            (failure.record if lists else None) or b"",
             failure.failed_queue,
             len(lists),
             *lists,

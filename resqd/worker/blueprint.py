@@ -7,8 +7,8 @@ import random
 
 from resqd.app import App
 from resqd.clock import Clock
+from resqd.failing import Aftermath, FailureRules
 from resqd.settings import QueueSpec, Settings
-from resqd.store.backends import backend_of
 from resqd.store.connection import Backoff, Link
 from resqd.store.health import Health
 from resqd.store.incarnation import of_this_process
@@ -57,9 +57,10 @@ class Blueprint:
         )
         self._holdings = Holdings(capped=self._sources.capped)
         self._metrics = Metrics(held=self._holdings.holds) if settings.metered else None
-        recorder = Recorder(
-            backend=backend_of(settings.failure_backend), keys=keys, worker=worker_id, jobs=app.jobs
+        self._rules = FailureRules(
+            policy=app.failure_policy, names=settings.failure_backend, jobs=app.jobs, keys=keys
         )
+        recorder = Recorder(rules=self._rules, worker=worker_id)
         self._executors = [
             Executor(
                 index=index,
@@ -81,6 +82,7 @@ class Blueprint:
         """The crew of the worker that this process is. Nothing is started and no socket is opened yet."""
         probation = birth.kind is Kind.PROBATION
         wake = Wake()
+        aftermath = Aftermath(rules=self._rules, eased=wake.ring)
         news = os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC)
         executors = self._executors[: len(birth.page.cells)]
         sources = (
@@ -101,6 +103,7 @@ class Blueprint:
             threads=len(executors),
             permits=1 if probation else self._settings.jobs_per_fork or None,
             interval=0.0 if probation else self._settings.interval,
+            aftermath=aftermath,
             told=self._metrics.told if self._metrics else lambda _timed, _failed: None,
             news=lambda: os.eventfd_write(news, 1),
             clock=self._clock,
@@ -114,6 +117,7 @@ class Blueprint:
             ladder=self._ladder,
             holdings=self._holdings,
             metrics=self._metrics,
+            aftermath=aftermath,
             quotas=self._quotas,
             wake=wake,
             news=news,

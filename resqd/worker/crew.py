@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import os
 
+from resqd.failing import Aftermath
 from resqd.threads import NamedThread
 from resqd.wire.messages import JobMetrics, Slots, Stats
 from resqd.worker import reports
@@ -37,6 +38,7 @@ class Crew:
         holdings: Holdings,
         metrics: Metrics | None,
         quotas: Quotas,
+        aftermath: Aftermath,
         wake: Wake,
         news: int,
     ) -> None:
@@ -48,6 +50,7 @@ class Crew:
         self._pool = pool
         self._holdings = holdings
         self._metrics = metrics
+        self._aftermath = aftermath
         self._wake = wake
         self._thread = NamedThread(name="fetcher", target=self._fetch)
 
@@ -106,6 +109,10 @@ class Crew:
         """Keep for the next account what only this one, which the master could not take, would have told."""
         if self._metrics is not None:
             self._metrics.restore(stats.metrics)
+
+    def close(self, timeout: float) -> None:
+        """Let the application's code for failures come to its end, within so many seconds."""
+        self._aftermath.close(timeout)
 
     def ring(self) -> None:
         """Wake the control thread."""

@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 
 from resqd.clock import Clock
 from resqd.errors import Fenced, StoreError, StoreRefused
+from resqd.failing import Aftermath
 from resqd.store.connection import Backoff
 from resqd.store.health import OK, Health
 from resqd.store.inflight import Exchanged, Inflight, Outbox, Return, Want
@@ -57,6 +58,7 @@ class Fetcher:
         threads: int,
         permits: int | None,
         interval: float,
+        aftermath: Aftermath,
         told: Callable[[Sequence[Done], Sequence[Failed]], None],
         news: Callable[[], None],
         clock: Clock,
@@ -78,6 +80,7 @@ class Fetcher:
         self._threads = threads
         self._permits = permits
         self._interval = interval
+        self._aftermath = aftermath
         self._told = told
         self._news = news
         self._clock = clock
@@ -199,7 +202,7 @@ class Fetcher:
 
     def _want(self) -> int:
         """How many jobs to reserve."""
-        if self.mandate is not Mandate.RESERVE:
+        if self.mandate is not Mandate.RESERVE or self._aftermath.full:
             return 0
         return self._prefetch.want(unfinished=len(self._holdings), slots=self.slots, permits=self._permits)
 
@@ -215,9 +218,11 @@ class Fetcher:
         return not self._buffered() or self._oldest is None or now >= self._oldest + ACK_AFTER
 
     def _exchange(self, want: int) -> None:
+        failed = [failure.record for failure in self._outbox.failed]
         try:
             exchanged = self._inflight.exchange(self._outbox, self._aim(want))
         except Fenced:
+            failed = []
             raise
         except StoreError as error:
             # A batch whose reply was lost comes with the next exchange, whatever that asks for.
@@ -225,6 +230,9 @@ class Fetcher:
             self.health.bad(error)
             self._retry_at = self._clock() + self._backoff.delay(refused=isinstance(error, StoreRefused))
             return
+        finally:
+            if failed and not self._outbox.failed:  # Redis has confirmed them, maybe nothing else
+                self._aftermath.put(failed)
         self._unsure = False
         self._oldest = None
         self._account(exchanged, want)

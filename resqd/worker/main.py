@@ -57,6 +57,8 @@ SWITCH_INTERVAL = 0.0005
 fetcher's acknowledgements waited 249 ms (p99) at Python's default of 0.005, and 28 ms at this."""
 CRASHED = 70
 """Exit status of a worker that leaves jobs in flight behind (EX_SOFTWARE of sysexits.h)."""
+LAST_FAILURES = 5.0
+"""Seconds that the application's code for failures may take at the worker's end; a fifth of it at a stop."""
 GIVE_UP_AFTER = 2.0
 """Seconds past KILL_GRACE after which an orphan leaves though Redis took nothing back: recovery will."""
 
@@ -117,6 +119,8 @@ class Control:
             self._handle_signals()
             self._tick()
         self._pauses.close()
+        in_haste = self._intent is Intent.STOPPING or self._orphaned is not None
+        self._crew.close(LAST_FAILURES / 5 if in_haste else LAST_FAILURES)
         self._report(final=True)
         return self._crew.reason or "orphaned"
 

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import logging
-import threading
 from collections.abc import Callable
 from queue import SimpleQueue
+
+from resqd.threads import NamedThread
 
 _log = logging.getLogger(__name__)
 
@@ -27,7 +28,7 @@ class PauseHooks:
         self._pending: SimpleQueue[str] = SimpleQueue()
         self._begun = 0
         self._ended = 0
-        self._thread: threading.Thread | None = None
+        self._thread: NamedThread | None = None
 
     @property
     def busy(self) -> bool:
@@ -42,7 +43,7 @@ class PauseHooks:
         self._begun += 1
         self._pending.put("before_pause" if paused else "after_pause")
         if self._thread is None:
-            self._thread = threading.Thread(target=self._work, name="pause hooks", daemon=True)
+            self._thread = NamedThread(name="pause hooks", target=self._work)
             self._thread.start()
 
     def close(self) -> None:
