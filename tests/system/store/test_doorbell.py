@@ -47,6 +47,20 @@ def test_it_rings_while_armed_only(doorbell: Doorbell, redis_client: redis.Redis
     assert rings(doorbell)
 
 
+def test_it_rings_on_redis_as_on_valkey(redis7_url: str) -> None:
+    """The same commands and pushes, where this machine has a Redis."""
+    doorbell = Doorbell(config=ConnectionConfig.from_url(redis7_url), keys=Keys(), queues=["mail"])
+    try:
+        doorbell.connect()
+        doorbell.arm()
+        with redis.Redis.from_url(redis7_url) as client:
+            client.rpush("resque:queue:mail", b"1")
+        assert rings(doorbell)
+        doorbell.disarm()
+    finally:
+        doorbell.close()
+
+
 def test_it_rings_for_its_own_queues_only(doorbell: Doorbell, redis_client: redis.Redis) -> None:
     """Neither another queue below the same prefix rings nor another key; what matches a pattern does."""
     doorbell.arm()
