@@ -44,6 +44,7 @@ def poison(number: int, signal_number: int = signal.SIGKILL, seconds: float = 0.
     """Kills its own process."""
     _note("start", number)
     time.sleep(seconds)
+    _note("dies", number)
     os.kill(os.getpid(), signal_number)
     time.sleep(60)
 
