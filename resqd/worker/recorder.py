@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+import logging
 from datetime import UTC, datetime
 
 from resqd.backtrace import backtrace_of
 from resqd.failing import FailureRules
-from resqd.store.failures import build_record
+from resqd.store.failures import build_record, describe
 from resqd.store.inflight import Failure
 from resqd.store.payload import Payload
+
+_log = logging.getLogger(__name__)
+
+_LOGGED = 500
+"""The most characters of an error's text in the log; the record holds more."""
 
 
 class Recorder:
@@ -22,13 +28,16 @@ class Recorder:
         self, token: int, *, queue: str, raw: bytes, payload: Payload | None, error: BaseException
     ) -> Failure:
         """The record of a job that failed with `error`, and the lists that take it."""
+        name, text = describe(error)
+        job = f"{payload.job_class} {payload.id or '(no id)'}" if payload else "a job that cannot be read"
+        _log.info("%s of queue %s failed: %s: %s", job, queue, name, text[:_LOGGED])
         place = self._rules.place(queue, payload)
         if place is None:
             return Failure(token, None)
         record = build_record(
             raw=raw,
             payload=payload,
-            exception=error,
+            exception=(name, text),
             backtrace=backtrace_of(error),
             worker=self._worker,
             queue=queue,
