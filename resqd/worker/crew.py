@@ -9,6 +9,7 @@ from resqd.failing import Aftermath
 from resqd.threads import NamedThread
 from resqd.wire.messages import JobMetrics, Slots, Stats
 from resqd.worker import reports
+from resqd.worker.executor import Executor
 from resqd.worker.fetcher import Fetcher
 from resqd.worker.holdings import Holdings
 from resqd.worker.ladder import Ladder
@@ -109,6 +110,24 @@ class Crew:
         """Keep for the next account what only this one, which the master could not take, would have told."""
         if self._metrics is not None:
             self._metrics.restore(stats.metrics)
+
+    @property
+    def executors(self) -> list[Executor]:
+        """The job threads' executors."""
+        return self._pool.executors
+
+    def descriptors(self) -> list[int]:
+        """What its threads need to be open."""
+        return [self.news, self._wake.descriptor, *self._fetcher.descriptors()]
+
+    def blame(self) -> None:
+        """Name on the shared page, beside what runs, the last job of each thread that is not settled in Redis yet.
+
+        It has ended, but may have wrecked this process; without a charge it would come back for ever.
+        """
+        for executor in self._pool.executors:
+            if self._fetcher.owes(executor.slot.token):
+                self._pool.show(executor)
 
     def close(self, timeout: float) -> None:
         """Let the application's code for failures come to its end, within so many seconds."""

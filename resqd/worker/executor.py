@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
+import os
+import sys
 import time
 from collections import deque
 from collections.abc import Mapping
 from queue import Empty, SimpleQueue
-from typing import NamedTuple, Protocol
+from typing import NamedTuple, NoReturn, Protocol
 
 from resqd.errors import DirtyExit, JobInterrupt, UnknownJob
 from resqd.job import Job, bind_thread
@@ -72,6 +75,8 @@ class Executor:
     ) -> None:
         self.index = index
         self.slot = Slot()
+        self.copied = False
+        """Whether this process is a copy that a job forked: it must take no other job, and settle none."""
         self._cells: memoryview
         self._wake: Wake
         self._buffer = buffer
@@ -138,7 +143,11 @@ class Executor:
         except JobInterrupt:
             raise
         except BaseException as error:  # noqa: BLE001 - the job's boundary: whatever it raises is its failure
+            if self.copied:
+                _leave(error)
             return self._failed(token, queue, raw, DirtyExit("Job was killed") if slot.cancelled else error)
+        if self.copied:
+            _leave(None)
         if self._timed:
             return token, payload.job_class, slot.since, time.monotonic(), payload.enqueued_at
         return token
@@ -147,3 +156,14 @@ class Executor:
         payload = self.slot.payload
         failure = self._report(token, queue=queue, raw=raw, payload=payload, error=error)
         return Failed(token, payload, failure, self.slot.since, time.monotonic())
+
+
+def _leave(error: BaseException | None) -> NoReturn:
+    """End a copy as Python would: what it has printed is written out, and sys.exit's status is its own."""
+    status = 0 if error is None else 1
+    if isinstance(error, SystemExit):
+        status = error.code & 0xFF if isinstance(error.code, int) else int(error.code is not None)
+    for stream in (sys.stdout, sys.stderr):
+        with contextlib.suppress(OSError, ValueError):
+            stream.flush()
+    os._exit(status)

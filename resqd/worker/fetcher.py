@@ -115,6 +115,19 @@ class Fetcher:
             self._sleeper.close()
         return reason
 
+    def descriptors(self) -> list[int]:
+        """What it needs to be open, but for the connection to Redis, which it can build again."""
+        return self._sleeper.descriptors()
+
+    def owes(self, token: int) -> bool:
+        """Whether Redis has not confirmed this job's end, or return. Any thread may ask."""
+        outbox = self._outbox
+        return (
+            self._holdings.holds(token)
+            or token in outbox.done
+            or any(failure.token == token for failure in tuple(outbox.failed))
+        )
+
     def _round(self) -> None:
         self._collect()
         self._give_back()

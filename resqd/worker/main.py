@@ -39,12 +39,13 @@ from resqd.wire.messages import (
     Stats,
     Stop,
 )
-from resqd.worker import reports
+from resqd.worker import copies, reports
 from resqd.worker.blueprint import Blueprint
 from resqd.worker.crew import FETCHER_CRASHED, Crew
 from resqd.worker.fetcher import RECYCLED
 from resqd.worker.mandate import Mandate
 from resqd.worker.pause_hooks import PauseHooks
+from resqd.worker.surroundings import Surroundings
 
 _log = logging.getLogger(__name__)
 
@@ -101,6 +102,7 @@ class Control:
         self._signals: deque[int] = deque()
         self._selector = selectors.DefaultSelector()
         self._orphaned: Deadline | None = None
+        self._surroundings: Surroundings | None = None
         self._report_at = clock() + STATS_EVERY  # most short lives end before the first report
         self._last_report: Stats | None = None
         self._released = 0
@@ -118,6 +120,8 @@ class Control:
             self._wait()
             self._handle_signals()
             self._tick()
+        if self._crew.reason == FETCHER_CRASHED:
+            self._look_around()
         self._pauses.close()
         in_haste = self._intent is Intent.STOPPING or self._orphaned is not None
         self._crew.close(LAST_FAILURES / 5 if in_haste else LAST_FAILURES)
@@ -125,6 +129,15 @@ class Control:
         return self._crew.reason or "orphaned"
 
     # --- waiting
+
+    def _look_around(self) -> None:
+        """See what jobs have done to this process. Errors: DescriptorsLostError."""
+        if self._surroundings is None:
+            return
+        self._surroundings.check()
+        if self._surroundings.moved and self._intent is Intent.RUNNING:
+            self._command(Command.DRAIN)
+            _log.warning("a job left this process in another folder; it finishes its jobs and gives way")
 
     def _listen(self) -> None:
         wakeup_read, wakeup_write = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
@@ -141,6 +154,8 @@ class Control:
         ]
         for descriptor, handler in handlers:
             self._selector.register(descriptor, selectors.EVENT_READ, handler)
+        needed = [self._channel.fileno(), wakeup_read, wakeup_write, *self._crew.descriptors()]
+        self._surroundings = Surroundings(needed)
 
     def _wait(self) -> None:
         for key, _ in self._selector.select(self._timeout()):
@@ -165,6 +180,7 @@ class Control:
         if self._intent is Intent.RUNNING:
             self._mandate()
         if now >= self._report_at:
+            self._look_around()
             self._report()
         if self._orphaned and self._orphaned.expired():
             self._crew.order(Mandate.ABANDON)
@@ -279,7 +295,18 @@ def run(birth: Birth, *, settings: Settings, app: App, blueprint: Blueprint) -> 
     crew = blueprint.crew(birth)
     pauses = PauseHooks(run=app.hooks.run, done=crew.ring)
     control = Control(birth=birth, settings=settings, crew=crew, pauses=pauses, clock=monotonic)
-    reason = control.run()
+    copies.guard(
+        channel=birth.channel,
+        executors=crew.executors,
+        signals=[*_SIGNALS, *_IGNORED],
+        title=f"{settings.procline_prefix}resqd-{reports.short_version()}: forked by a job",
+    )
+    try:
+        reason = control.run()
+    except OSError:
+        _log.exception("a job has closed descriptors of this process; it gives way to a new one")
+        crew.blame()
+        return CRASHED  # without a good-bye: the master takes it for the crash that it is
     if reason == RECYCLED:
         app.hooks.run("after_jobs_run")
     app.hooks.run("worker_exit")

@@ -30,6 +30,10 @@ class Pool:
         self._wake = wake
         self._ended = ended
 
+    def show(self, executor: Executor) -> None:
+        """Put the last job of a thread on the shared page again."""
+        self._cells[executor.index] = executor.slot.token
+
     @property
     def started(self) -> int:
         """How many threads have been started."""

@@ -31,6 +31,10 @@ class Sleeper:
             self._wake.clear()
         return self._bell.rung in ready and self._bell.take()
 
+    def descriptors(self) -> list[int]:
+        """What it needs to be open."""
+        return [self._poll.fileno(), self._bell.rung, self._bell.wanted]
+
     def close(self) -> None:
         """Stop listening for good."""
         self._listen(listen=False)
