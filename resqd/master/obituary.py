@@ -20,10 +20,11 @@ def in_order(child: Child, end: Exit) -> bool:
 
 def died_at_boot(child: Child, end: Exit, *, lived: float) -> bool:
     """Whether the child died before it could do anything; forking it again at once would only spin."""
+    if child.page.running():
+        return False  # it was ready, though it may have died before it could say so
     if not child.booted:
         return True
-    idle = not child.stats.processed and not child.page.running()
-    return lived < YOUNG and idle and not in_order(child, end)
+    return lived < YOUNG and not child.stats.processed and not in_order(child, end)
 
 
 def death(child: Child, end: Exit) -> Death | None:

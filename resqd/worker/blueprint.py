@@ -16,7 +16,7 @@ from resqd.store.inflight import Inflight
 from resqd.store.keys import Keys, to_text
 from resqd.wire.birth import Birth, Kind
 from resqd.worker.crew import Crew
-from resqd.worker.executor import Executor
+from resqd.worker.faults import planted
 from resqd.worker.fetcher import Fetcher
 from resqd.worker.holdings import Holdings
 from resqd.worker.ladder import Ladder
@@ -61,8 +61,9 @@ class Blueprint:
             policy=app.failure_policy, names=settings.failure_backend, jobs=app.jobs, keys=keys
         )
         recorder = Recorder(rules=self._rules, worker=worker_id)
+        self._inflight_class, executor_class = planted(os.environ)
         self._executors = [
-            Executor(
+            executor_class(
                 index=index,
                 buffer=self._holdings.buffer,
                 outcomes=self._holdings.outcomes,
@@ -124,7 +125,7 @@ class Blueprint:
         )
 
     def _inflight(self, birth: Birth) -> Inflight:
-        return Inflight(
+        return self._inflight_class(
             link=self._link,
             keys=self._keys,
             incarnation=of_this_process(daemon=self._settings.daemon, epoch=birth.epoch, fork=birth.fork),

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, cast
 from uuid import uuid4
@@ -100,6 +101,21 @@ class Redis:
 @pytest.fixture
 def store(redis_client: redis.Redis) -> Redis:
     return Redis(redis_client)
+
+
+@dataclass(frozen=True, slots=True)
+class Scene:
+    """All of it together."""
+
+    start: Start
+    store: Redis
+    record: Record
+    folder: Path
+
+
+@pytest.fixture
+def scene(start: Start, store: Redis, record: Record, tmp_path: Path) -> Scene:
+    return Scene(start, store, record, tmp_path)
 
 
 def child(daemon: Daemon, name: str = "worker 0") -> psutil.Process:
