@@ -98,7 +98,7 @@ class Client:
             else:
                 return sock
         places = " or ".join(str(path) for path in self._paths)
-        raise NoDaemonError(f"no daemon listens at {places}")
+        raise NoDaemonError(f"no daemon listens at {places}; `resqd start` starts one")
 
 
 def _connect(sock: socket.socket, path: Path, deadline: Deadline) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -10,13 +11,17 @@ from typing import Any, TypeVar
 
 import click
 
-from resqd.errors import SettingsError
+from resqd.clock import Deadline
+from resqd.errors import SettingsError, StoreUnavailable
 from resqd.settings import OPTIONS
 from resqd.store.connection import ConnectionConfig
 from resqd.store.embedded import Embedded, default_url, server_binary
 from resqd.store.store import Store
 
 _Command = TypeVar("_Command", bound=Callable[..., Any])
+
+
+LOADING_SECONDS = 60.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,12 +60,27 @@ def opened(*, redis_url: str | None, namespace: str | None) -> Iterator[Place]:
             described = _configured(url).describe()
         store = Store.of(url=url, namespace=prefix)
         try:
+            if share is not None:
+                _wait_until_loaded(store, Deadline.after(LOADING_SECONDS))
             yield Place(store, url, described, prefix)
         finally:
             store.close()
     finally:
         if share is not None:
             share.close()
+
+
+def _wait_until_loaded(store: Store, deadline: Deadline) -> None:
+    """A server that was started for us may still read its files when it first answers."""
+    while True:
+        try:
+            store.stats.get("processed")
+        except StoreUnavailable:
+            if deadline.expired():
+                raise
+            time.sleep(0.02)
+        else:
+            return
 
 
 def _configured(url: str) -> ConnectionConfig:

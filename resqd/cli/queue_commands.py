@@ -45,7 +45,10 @@ def enqueue(
     in_json: bool,
     **place: str | None,
 ) -> None:
-    """Enqueue a job of CLASS; each ARG is JSON, such as 42, '"text"' or '{"a": [1]}'."""
+    """Enqueue a job of CLASS.
+
+    Each ARG is JSON, such as 42, '"text"' or '{"a": [1]}'.
+    """
     values = [_argument(number, text) for number, text in enumerate(args, start=1)]
     if queue == "":
         raise click.BadParameter("give a queue's name", param_hint="--queue")
@@ -80,7 +83,10 @@ def _argument(number: int, text: str) -> Any:
 @with_place
 @as_json
 def queues(in_json: bool, **place: str | None) -> None:
-    """Show every queue: jobs waiting and in flight, and how long the oldest has waited."""
+    """Show all queues.
+
+    How many jobs wait and are in flight, and how long the oldest has waited.
+    """
     with opened(**place) as there:
         states, now = there.store.overview.queues(), time.time()
     if in_json:
@@ -118,7 +124,10 @@ def complete_queue(context: click.Context, _parameter: click.Parameter, begun: s
 @with_place
 @as_json
 def peek(queue: str, start: int, count: int, in_json: bool, **place: str | None) -> None:
-    """Show the oldest jobs that wait in QUEUE, and leave them there."""
+    """Show a queue's oldest jobs.
+
+    Those that wait in QUEUE longest; they are left there.
+    """
     with opened(**place) as there:
         jobs = [payloads.decode_or_explain(raw) for raw in there.store.queues.peek(queue, start, count)]
     shown = [_job(position, job) for position, job in enumerate(jobs, start)]
@@ -146,7 +155,10 @@ def _job(position: int, job: Payload) -> dict[str, Any]:
 @with_place
 @as_json
 def workers(in_json: bool, **place: str | None) -> None:
-    """Show the registered workers of all hosts, Ruby's as well, and what they run."""
+    """Show the workers of all hosts.
+
+    Those that are registered, Ruby's as well, and what they run.
+    """
     with opened(**place) as there:
         shown = [_worker(worker) for worker in there.store.workers.all()]
     if in_json:
@@ -189,7 +201,10 @@ def _worker(worker: WorkerStatus) -> dict[str, Any]:
 @with_place
 @as_json
 def info(in_json: bool, **place: str | None) -> None:
-    """Show Resque's overview: jobs waiting, in flight, processed and failed, queues and workers."""
+    """Show Resque's overview.
+
+    Jobs waiting, in flight, processed and failed, queues and workers.
+    """
     with opened(**place) as there:
         shown = _overview(there)
     click.echo(

@@ -54,7 +54,10 @@ def start(burst: bool, **flags: Any) -> None:
 @main.command()
 @click.option("--app", "application", metavar="MODULE:ATTR", envvar="RESQD_APP", required=True)
 def check(application: str) -> None:
-    """Import the application and exit: 0 when that works, else one line that says why not."""
+    """Import the application, and exit.
+
+    With 0 when that works, else with 78 and one line that says why not.
+    """
     app = load_app(application)
     click.echo(f"{application}: {len(app.jobs)} jobs")
 
@@ -70,7 +73,10 @@ def version(in_json: bool) -> None:
 @main.command()
 @click.argument("shell", type=click.Choice(["bash", "zsh", "fish"]))
 def completion(shell: str) -> None:
-    """Print the shell's completion script, such as for: source <(resqd completion bash)."""
+    """Print a shell's completion script.
+
+    Such as for: source <(resqd completion bash)
+    """
     complete = get_completion_class(shell)
     if complete is None:
         raise click.UsageError(f"no completion for {shell}")

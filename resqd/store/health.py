@@ -28,9 +28,11 @@ class Health:
 
     def bad(self, error: StoreError) -> None:
         """Note a failure; it is logged when it differs from the last one."""
-        if self.text != str(error):
-            _log.warning("redis at %s: %s; trying again", self._where, error)
-            self._turn(str(error))
+        text = " ".join(str(error).split()).rstrip(".")
+        if self.text != text:
+            place = "" if self._where in text else f"redis at {self._where}: "
+            _log.warning("%s%s; trying again", place, text)
+            self._turn(text)
 
     def _turn(self, text: str) -> None:
         self.text = text

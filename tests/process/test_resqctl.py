@@ -80,7 +80,11 @@ def test_no_daemon_is_status_3(socket_path: Path) -> None:
         done = resqctl(*arguments)
         assert done.returncode == 3
         assert done.stderr.startswith(f"resqctl: no daemon listens at {socket_path}")
-    expect(resqctl("--socket", "/nowhere", "ping"), 3, err="resqctl: no daemon listens at /nowhere\n")
+    expect(
+        resqctl("--socket", "/nowhere", "ping"),
+        3,
+        err="resqctl: no daemon listens at /nowhere; `resqd start` starts one\n",
+    )
 
 
 @pytest.mark.parametrize(

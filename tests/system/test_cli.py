@@ -205,8 +205,11 @@ def test_workers_shows_all_hosts(cli: Cli, redis_url: str, redis_client: redis.R
 def test_commands_find_the_embedded_server_without_redis_url() -> None:
     """A job that is enqueued while no daemon runs is there for the next command, and for the next daemon."""
     runner = CliRunner()
-    assert runner.invoke(main, ["enqueue", "Send", "--queue", "mail"]).exit_code == 0
-    rows = json.loads(runner.invoke(main, ["queues", "--json"]).stdout)
+    enqueued, shown = (
+        runner.invoke(main, words) for words in (["enqueue", "Send", "--queue", "mail"], ["queues", "--json"])
+    )
+    assert (enqueued.exit_code, shown.exit_code) == (0, 0), enqueued.output + shown.output
+    rows = json.loads(shown.stdout)
     assert [(row["queue"], row["size"]) for row in rows] == [("mail", 1)]
 
 
