@@ -15,6 +15,7 @@ from resqd.store.incarnation import of_this_process
 from resqd.store.inflight import Inflight
 from resqd.store.keys import Keys, to_text
 from resqd.wire.birth import Birth, Kind
+from resqd.worker.conversation import Conversation
 from resqd.worker.crew import Crew
 from resqd.worker.faults import planted
 from resqd.worker.fetcher import Fetcher
@@ -22,6 +23,7 @@ from resqd.worker.holdings import Holdings
 from resqd.worker.ladder import Ladder
 from resqd.worker.mandate import Wake
 from resqd.worker.metrics import Metrics
+from resqd.worker.permits import Permits
 from resqd.worker.pool import Pool
 from resqd.worker.quotas import Quotas
 from resqd.worker.recorder import Recorder
@@ -92,17 +94,23 @@ class Blueprint:
             else Sources(specs=_SUSPECTS, existing=list, waiting=any, quotas=self._quotas, clock=self._clock)
         )
         self._quotas.begin(birth.quotas)
+        sleeper = Sleeper(wake=wake, bell=birth.bell, fork=birth.fork)
         fetcher = Fetcher(
-            inflight=self._inflight(birth),
+            conversation=Conversation(
+                inflight=self._inflight(birth),
+                health=self._health,
+                backoff=self._backoff,
+                sleeper=sleeper,
+                kept=aftermath.put,
+                clock=self._clock,
+            ),
             holdings=self._holdings,
             sources=sources,
-            sleeper=Sleeper(wake=wake, bell=birth.bell, fork=birth.fork),
+            sleeper=sleeper,
             wake=wake,
             bell=birth.bell,
-            health=self._health,
-            backoff=self._backoff,
             threads=len(executors),
-            permits=1 if probation else self._settings.jobs_per_fork or None,
+            permits=Permits(1 if probation else self._settings.jobs_per_fork or None),
             interval=0.0 if probation else self._settings.interval,
             aftermath=aftermath,
             told=self._metrics.told if self._metrics else lambda _timed, _failed: None,
@@ -114,6 +122,7 @@ class Blueprint:
         )
         return Crew(
             fetcher=fetcher,
+            health=self._health,
             pool=pool,
             ladder=self._ladder,
             holdings=self._holdings,

@@ -6,6 +6,7 @@ import logging
 import os
 
 from resqd.failing import Aftermath
+from resqd.store.health import Health
 from resqd.threads import NamedThread
 from resqd.wire.messages import JobMetrics, Slots, Stats
 from resqd.worker import reports
@@ -34,6 +35,7 @@ class Crew:
         self,
         *,
         fetcher: Fetcher,
+        health: Health,
         pool: Pool,
         ladder: Ladder,
         holdings: Holdings,
@@ -48,6 +50,7 @@ class Crew:
         self.quotas = quotas
         self.reason: str | None = None
         self._fetcher = fetcher
+        self._health = health
         self._pool = pool
         self._holdings = holdings
         self._metrics = metrics
@@ -101,7 +104,7 @@ class Crew:
             buffered=self._holdings.buffer.qsize(),
             rss_bytes=reports.resident_bytes(),
             cpu_seconds=reports.cpu_seconds(),
-            redis=fetcher.health.text,
+            redis=self._health.text,
             running=running,
             metrics=metrics,
         )

@@ -6,16 +6,16 @@ import logging
 from collections.abc import Callable, Sequence
 
 from resqd.clock import Clock
-from resqd.errors import Fenced, StoreError, StoreRefused
+from resqd.errors import Fenced, StoreError
 from resqd.failing import Aftermath
-from resqd.store.connection import Backoff
-from resqd.store.health import OK, Health
-from resqd.store.inflight import Exchanged, Inflight, Outbox, Return, Want
+from resqd.store.inflight import Exchanged, Return, Want
 from resqd.wire.bell import Bell
+from resqd.worker.conversation import Conversation
 from resqd.worker.executor import Done, Failed
 from resqd.worker.holdings import Holdings
+from resqd.worker.lookout import Lookout
 from resqd.worker.mandate import Mandate, Wake
-from resqd.worker.persistence import persist
+from resqd.worker.permits import Permits
 from resqd.worker.prefetch import STUCK_AFTER, Prefetch
 from resqd.worker.sleeper import Sleeper
 from resqd.worker.sources import Sources
@@ -24,39 +24,31 @@ _log = logging.getLogger(__name__)
 
 ACK_AFTER = 0.005
 """Seconds after which an outcome is acknowledged though all threads still have work."""
-POLL_MOST = 5.0
-"""Seconds between two looks at empty queues while the doorbell works."""
-POLL_BURST = 0.1
-"""The same with an INTERVAL of 0, while the last jobs run."""
 FOREVER = 3600.0
 RECYCLED = "recycled"
 """Why a fetcher ended that has used all its permits."""
 UNSURE = "left without Redis"
 """Why a fetcher ended that could not ask Redis whether it holds anything: its incarnation must be recovered."""
-SUCCESSOR_AHEAD = 0.5
-"""Seconds of work before its last permit at which a worker asks for a successor."""
 
 
 class Fetcher:
     """Keeps the threads of one worker in work and Redis informed, until it may end; `run` says why it ended.
 
-    `mandate` and `slots` are set by the control thread, which rings `wake` after;
-    `health`, `processed`, `failed` and `reserved` are read by it. Each is written by one thread only.
+    `mandate` and `slots` are set by the control thread, which rings `wake` after; `processed`,
+    `failed`, `reserved` and `near_end` are read by it. Each is written by one thread only.
     """
 
     def __init__(
         self,
         *,
-        inflight: Inflight,
+        conversation: Conversation,
         holdings: Holdings,
         sources: Sources,
         sleeper: Sleeper,
         wake: Wake,
         bell: Bell,
-        health: Health,
-        backoff: Backoff,
         threads: int,
-        permits: int | None,
+        permits: Permits,
         interval: float,
         aftermath: Aftermath,
         told: Callable[[Sequence[Done], Sequence[Failed]], None],
@@ -65,48 +57,36 @@ class Fetcher:
     ) -> None:
         self.mandate = Mandate.RESERVE
         self.slots = 0
-        self.health = health
         self.processed = 0
         self.failed = 0
         self.reserved = 0
         self.near_end = False
-        self._inflight = inflight
+        self._conversation = conversation
         self._sources = sources
         self._holdings = holdings
         self._sleeper = sleeper
         self._wake = wake
         self._bell = bell
-        self._backoff = backoff
         self._threads = threads
         self._permits = permits
-        self._interval = interval
+        self._burst = interval == 0
         self._aftermath = aftermath
         self._told = told
         self._news = news
         self._clock = clock
         self._prefetch = Prefetch(measured_at=clock())
-        self._outbox = Outbox()
-        self._unsure = False  # an exchange failed: jobs may be ours whose names we have not heard
-        self._closed = False  # LAST marks are in the buffer
-        self._empty = False  # the last reserve found less than it wanted
+        self._lookout = Lookout(interval)
         self._left_out = False  # in a burst: jobs wait for which this worker has no quota now
-        self._spent = False  # the permits have run out for good: what is returned brings none back
-        self._rung = False
-        self._poll_first = interval or POLL_BURST
-        self._poll_every = self._poll_first
-        self._looked_at = float("-inf")
-        self._retry_at = 0.0
-        self._moved_at = clock()  # when a job last began or ended
         self._oldest: float | None = None  # since when an outcome waits to be acknowledged
 
     def run(self) -> str:
         """Register, work, unregister: recycled, burst, left, abandoned, fenced, or left without Redis."""
         try:
-            if not self._persist(self._inflight.register):
+            if not self._conversation.register(leaving=self._leaving):
                 return "left"
             while (reason := self._ending()) is None:
                 self._round()
-            if not self._persist(self._inflight.close):
+            if not self._conversation.close(leaving=self._leaving):
                 return UNSURE
         except Fenced as error:
             _log.error("%s; its jobs were recovered, this worker gives way to a new one", error)
@@ -121,17 +101,12 @@ class Fetcher:
 
     def owes(self, token: int) -> bool:
         """Whether Redis has not confirmed this job's end, or return. Any thread may ask."""
-        outbox = self._outbox
-        return (
-            self._holdings.holds(token)
-            or token in outbox.done
-            or any(failure.token == token for failure in tuple(outbox.failed))
-        )
+        return self._holdings.holds(token) or self._conversation.owes(token)
 
     def _round(self) -> None:
         self._collect()
         self._give_back()
-        if self._sources.capped and not self._unsure:
+        if self._sources.capped and not self._conversation.unsure:
             self._share()
         want = self._want()
         if self._due(want):
@@ -141,33 +116,31 @@ class Fetcher:
 
     def _ending(self) -> str | None:
         """Why the fetcher may end now: nothing is held, nothing is left to tell."""
-        if len(self._holdings) or self._holdings.outcomes or self._outbox:
+        if len(self._holdings) or self._holdings.outcomes or self._conversation.outbox:
             return None
-        if self._unsure:
+        if self._conversation.unsure:
             return UNSURE if self._may_leave_unsure() else None
         if self.mandate is Mandate.ABANDON:
             return "abandoned"
         if self.mandate is Mandate.LEAVE:
             return "left"
-        if self._permits == 0:
+        if self._permits.out:
             return RECYCLED
-        if self._interval == 0 and self._empty and not self._left_out and self.mandate is Mandate.RESERVE:
+        if self._burst and self._lookout.empty and not self._left_out and self.mandate is Mandate.RESERVE:
             return "burst"
         return None
 
     def _may_leave_unsure(self) -> bool:
         """Whether to go though Redis does not say what it gave us last: recovery puts that back, nothing began it."""
-        return self._leaving() and self.health.text != OK
+        return self._leaving() and not self._conversation.healthy
 
     def _collect(self) -> None:
         done, timed, failed = self._holdings.settle()
         if not done and not failed:
             return
-        now = self._clock()
-        self._moved_at = now
-        self._oldest = self._oldest or now
-        self._outbox.done += done
-        self._outbox.failed += [outcome.failure for outcome in failed]
+        self._oldest = self._oldest or self._clock()
+        self._conversation.outbox.done += done
+        self._conversation.outbox.failed += [outcome.failure for outcome in failed]
         if timed or failed:
             self._told(timed, failed)
 
@@ -177,12 +150,13 @@ class Fetcher:
         An exchange whose end is not known may have brought jobs: then it waits.
         """
         held = self._holdings.by_queue
-        self._spent = self._spent or (self._permits == 0 and not self._buffered())
-        reserving = not self._spent and self.mandate in (Mandate.RESERVE, Mandate.HOLD)
+        permits = self._permits
+        permits.spent = permits.spent or (permits.out and not self._buffered())
+        reserving = not permits.spent and self.mandate in (Mandate.RESERVE, Mandate.HOLD)
         if self._sources.settle(held, reserving=reserving):
             self._news()
         if self._sources.freed(held):
-            self._empty = False
+            self._lookout.empty = False
 
     def _give_back(self) -> None:
         """Return what has not begun when it should not begin here; what runs as well when told to abandon it."""
@@ -190,25 +164,27 @@ class Fetcher:
             self._return(self._holdings.take_back() + self._holdings.abandon())
         elif self.mandate is not Mandate.RESERVE:
             self._return(self._holdings.take_back())
-        elif self._buffered() and self._clock() - self._moved_at >= STUCK_AFTER:
+        elif self._stuck():
             self._prefetch.stuck()
             self._return(self._holdings.take_back())
         elif self._holdings.recalled:
             self._return(self._holdings.take_back())
 
-    def _return(self, tokens: list[int]) -> None:
-        self._outbox.returned += [Return(token, charged=False) for token in tokens]
-        if self._permits is None or self._spent:
-            return
-        self._permits += len(tokens)
-        self._closed = False  # taking back took the LAST marks as well
-        if self._permits == 0:
-            self._close()
+    def _stuck(self) -> bool:
+        """Whether a job has waited too long behind busy threads: another worker may be idle."""
+        buffered = self._buffered()
+        since = self._holdings.waiting_since(buffered) if buffered else None
+        return since is not None and self._clock() - since >= STUCK_AFTER
 
-    def _close(self) -> None:
-        if not self._closed:
+    def _return(self, tokens: list[int]) -> None:
+        self._conversation.outbox.returned += [Return(token, charged=False) for token in tokens]
+        self._permits.give_back(len(tokens))
+        self._close_when_out()
+
+    def _close_when_out(self) -> None:
+        """Let the threads end after what is in the buffer, when there will be no more for them."""
+        if self._permits.out and self.mandate is Mandate.RESERVE:
             self._holdings.finish(self._threads)
-            self._closed = True
 
     def _buffered(self) -> int:
         return max(0, len(self._holdings) - self.slots)
@@ -217,63 +193,52 @@ class Fetcher:
         """How many jobs to reserve."""
         if self.mandate is not Mandate.RESERVE or self._aftermath.full:
             return 0
-        return self._prefetch.want(unfinished=len(self._holdings), slots=self.slots, permits=self._permits)
+        return self._prefetch.want(
+            unfinished=len(self._holdings), slots=self.slots, permits=self._permits.left
+        )
 
     def _due(self, want: int) -> bool:
         """Whether to talk to Redis now: jobs are wanted and may be there, or outcomes have waited long enough."""
         now = self._clock()
-        if now < self._retry_at:
+        if now < self._conversation.retry_at:
             return False
-        if self._unsure or (want and (not self._empty or self._rung or now >= self._poll_at())):
+        if self._conversation.unsure or (want and self._lookout.due(now, bell_works=self._bell.works)):
             return True
-        if not self._outbox:
+        if not self._conversation.outbox:
             return False
         return not self._buffered() or self._oldest is None or now >= self._oldest + ACK_AFTER
 
     def _exchange(self, want: int) -> None:
-        failed = [failure.record for failure in self._outbox.failed]
         try:
-            exchanged = self._inflight.exchange(self._outbox, self._aim(want))
-        except Fenced:
-            failed = []
-            raise
+            aim = self._aim(want)
         except StoreError as error:
-            # A batch whose reply was lost comes with the next exchange, whatever that asks for.
-            self._unsure = True
-            self.health.bad(error)
-            self._retry_at = self._clock() + self._backoff.delay(refused=isinstance(error, StoreRefused))
+            self._conversation.failed(error)
             return
-        finally:
-            if failed and not self._outbox.failed:  # Redis has confirmed them, maybe nothing else
-                self._aftermath.put(failed)
-        self._unsure = False
-        self._oldest = None
-        self._account(exchanged, want)
+        exchanged = self._conversation.exchange(aim)
+        if exchanged is not None:
+            self._oldest = None
+            self._account(exchanged, want)
 
     def _aim(self, want: int) -> Want | None:
         """The want with the queues of this moment; None when there are none."""
         if not want:
             return None
         held = self._holdings.by_queue
-        self._left_out = self._interval == 0 and self._sources.left_out(held)
-        queues = self._sources.next(held, fresh=self._rung and self._empty)
+        self._left_out = self._burst and self._sources.left_out(held)
+        queues = self._sources.next(held, fresh=self._lookout.rung and self._lookout.empty)
         return Want(want, queues) if queues else None
 
     def _account(self, exchanged: Exchanged, wanted: int) -> None:
-        self.health.good()
-        self._backoff.reset()
-        self._prefetch.measure(exchanged.processed, self._clock())
+        self._prefetch.measure(exchanged.processed, self._clock(), slots=self.slots)
         self.processed += exchanged.processed
         self.failed += exchanged.failed
         self._sources.complain(exchanged.skipped)
         batch = exchanged.batch
         if batch:
-            self._moved_at = self._clock()
             self.reserved += len(batch)
-            if self._permits is not None:
-                self._permits -= len(batch)
+            self._permits.take(len(batch))
             if self.mandate is Mandate.RESERVE:
-                self._holdings.take_in(batch)
+                self._holdings.take_in(batch, self._clock())
             else:  # the order came while Redis answered: these must not begin here
                 self._return([token for token, _, _ in batch])
         self._look_ahead()
@@ -282,65 +247,45 @@ class Fetcher:
 
     def _look_ahead(self) -> None:
         """See the end of the permits coming: a successor is made ready meanwhile."""
-        if self._permits is None:
-            return
-        if self._permits == 0:
-            self._close()
-        if not self.near_end and self._permits <= self._prefetch.pace * SUCCESSOR_AHEAD:
+        self._close_when_out()
+        if not self.near_end and self._permits.near_end(self._prefetch.pace):
             self.near_end = True
             self._news()
 
     def _schedule(self, got: int, wanted: int) -> None:
         """When to look next: at once while there is a backlog, which also wakes the next idle fetcher."""
-        rung, self._rung = self._rung, False
-        if got or rung:
+        if got or self._lookout.rung:
             self._bell.answer(found=got > 0)
-        self._empty = got < wanted
         self._sources.looked(self._holdings.by_queue)
-        self._looked_at = self._clock()
-        slower = max(self._poll_first, min(POLL_MOST, self._poll_every * 2))
         # Of capped queues the bell may have woken a worker that has no quota left.
-        waits = self._bell.works and not got and not self._sources.capped
-        self._poll_every = slower if waits else self._poll_first
-        if not self._empty:
+        patient = self._bell.works and not self._sources.capped
+        self._lookout.looked(got=got, wanted=wanted, patient=patient, now=self._clock())
+        if not self._lookout.empty:
             self._ring_others()
 
     def _ring_others(self) -> None:
         if self._bell.idle() > self._sleeper.listening and not self._bell.pending:
             self._bell.ring()
 
-    def _poll_at(self) -> float:
-        """When to look at empty queues again; sooner when the bell has failed since the last look."""
-        return self._looked_at + (self._poll_every if self._bell.works else self._poll_first)
-
     def _sleep(self, want: int) -> None:
         """Sleep until something can be done. Armed before the last look at the outcomes, so none is missed."""
         self._wake.armed = not self._buffered()
-        listen = want > 0 and self._empty
-        if self._rung and not want:
-            self._rung = False
+        if self._lookout.rung and not want:
+            self._lookout.rung = False
             self._ring_others()  # this worker was told to start no more just after it was woken
         timeout = 0.0 if self._holdings.outcomes and self._wake.armed else self._timeout(want)
-        self._rung = self._sleeper.sleep(timeout, listen=listen) or self._rung
+        if self._sleeper.sleep(timeout, listen=want > 0 and self._lookout.empty):
+            self._lookout.rung = True
 
     def _timeout(self, want: int) -> float:
         now = self._clock()
-        if now < self._retry_at:
-            return self._retry_at - now
+        if now < self._conversation.retry_at:
+            return self._conversation.retry_at - now
         if self._buffered():
             return ACK_AFTER
         if not want:
             return FOREVER
-        return max(0.0, self._poll_at() - now)
-
-    def _persist(self, action: Callable[[], object]) -> bool:
-        return persist(
-            action,
-            leaving=self._leaving,
-            health=self.health,
-            backoff=self._backoff,
-            sleeper=self._sleeper,
-        )
+        return max(0.0, self._lookout.next_at(bell_works=self._bell.works) - now)
 
     def _leaving(self) -> bool:
         return self.mandate in (Mandate.LEAVE, Mandate.ABANDON)

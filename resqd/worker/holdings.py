@@ -24,6 +24,9 @@ class Holdings:
         self._queues: dict[int, str] = {}  # of capped queues only
         self.by_queue: Counter[str] = Counter()
         """How many jobs of each capped queue are held."""
+        self._closed = False  # LAST marks are in the buffer
+        self._arrivals: deque[tuple[int, float]] = deque()  # jobs taken in so far, and when
+        self._taken_in = 0
 
     def __len__(self) -> int:
         """How many jobs have no outcome yet."""
@@ -33,8 +36,10 @@ class Holdings:
         """Whether a job has no outcome yet. Any thread may ask."""
         return token in self._unfinished
 
-    def take_in(self, batch: list[Reservation]) -> None:
+    def take_in(self, batch: list[Reservation], now: float) -> None:
         """Hand a batch to the threads, with a mark at its half: there the fetcher should think of the next."""
+        self._taken_in += len(batch)
+        self._arrivals.append((self._taken_in, now))
         self._unfinished.update([token for token, _, _ in batch])
         if self._capped:
             capped = {token: queue for token, queue, _ in batch if queue in self._capped}
@@ -49,10 +54,19 @@ class Holdings:
         for reservation in batch[half:]:
             put(reservation)
 
+    def waiting_since(self, buffered: int) -> float | None:
+        """When the oldest of the last `buffered` jobs, those that no thread has begun, was taken in."""
+        begun = self._taken_in - buffered
+        while self._arrivals and self._arrivals[0][0] <= begun:
+            self._arrivals.popleft()
+        return self._arrivals[0][1] if self._arrivals else None
+
     def finish(self, threads: int) -> None:
-        """Let the threads end when they have run what is in the buffer."""
-        for _ in range(threads):
-            self.buffer.put(LAST)
+        """Let the threads end when they have run what is in the buffer. Once said, it stands until a take-back."""
+        if not self._closed:
+            self._closed = True
+            for _ in range(threads):
+                self.buffer.put(LAST)
 
     def recall(self) -> None:
         """Take what no thread has begun out of the buffer, LAST marks included; called by the control thread.
@@ -69,6 +83,8 @@ class Holdings:
         tokens = []
         while self._recalled:
             tokens.append(self._recalled.popleft())
+        self._closed = False  # the LAST marks were taken out as well
+        self._arrivals.clear()
         tokens.sort()  # two threads may have emptied the buffer by turns
         self._forget(tokens)
         return tokens

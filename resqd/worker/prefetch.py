@@ -22,12 +22,21 @@ class Prefetch:
 
     measured_at: float
     pace: float = 0.0
+    _completed: int = 0
 
-    def measure(self, completed: int, now: float) -> None:
-        """Note that `completed` jobs ended since the last call; `pace` (jobs/s) follows, half old and half new."""
+    def measure(self, completed: int, now: float, *, slots: int) -> None:
+        """Note that `completed` jobs ended since the last call; `pace` (jobs/s) follows, half old and half new.
+
+        Jobs that began together end together: the ends of eight long ones within a moment are no
+        pace. So what is judged is two jobs a slot, which no thread can end at once, or HORIZON.
+        """
+        self._completed += completed
         elapsed = now - self.measured_at
-        if completed and elapsed > 0:
-            self.pace = (self.pace + completed / elapsed) / 2
+        if elapsed < HORIZON and (self._completed < 2 * slots or elapsed <= 0):
+            return
+        if self._completed:
+            self.pace = (self.pace + self._completed / elapsed) / 2
+        self._completed = 0
         self.measured_at = now
 
     def stuck(self) -> None:
