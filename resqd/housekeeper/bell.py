@@ -124,7 +124,7 @@ class Ringer:
         elif act is Act.RING:
             self._bell.ring()
             time.sleep(QUIET)
-        elif act is Act.CHECK:
+        elif act is Act.COUNT:
             vigil.daemons = max(1, self._doorbell.daemons())
 
     def _works(self) -> None:

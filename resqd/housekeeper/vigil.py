@@ -12,8 +12,8 @@ LINGER = 0.010
 """Seconds to go on listening while nobody is idle, since a short job's thread soon is again."""
 PATIENCE = 0.010
 """Seconds after which a ring that nobody took is repeated: whom the kernel woke may wait for its GIL."""
-CHECK_EVERY = 5.0
-"""Seconds between two proofs that the connection lives."""
+COUNT_EVERY = 30.0
+"""Seconds between two counts of the registered daemons."""
 
 
 class Act(Enum):
@@ -22,7 +22,7 @@ class Act(Enum):
     ARM = auto()
     DISARM = auto()
     RING = auto()
-    CHECK = auto()
+    COUNT = auto()
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +50,7 @@ class Vigil:
         self._random = random
         self._holdoff = holdoff
         self._off_until = now
-        self._check_at = now
+        self._count_at = now
         self._idle_at = now
         self._found = 0
         self._excused = False
@@ -66,13 +66,13 @@ class Vigil:
         if not self.armed:
             return self._arm(now) if seen.idle and now >= self._off_until else []
         acts = self._listen(now, seen)
-        return [*acts, *self._check(now)] if self.armed else acts
+        return [*acts, *self._count(now)] if self.armed else acts
 
     def next_at(self, *, idle: int) -> float | None:
         """When to step though nothing happens; None: not before something does."""
         if not self.armed:
             return self._off_until if idle else None
-        return self._check_at if self._repeat_at is None else min(self._check_at, self._repeat_at)
+        return self._count_at if self._repeat_at is None else min(self._count_at, self._repeat_at)
 
     def _useless(self, seen: Seen) -> bool:
         """Whether a vain ring calls for a holdoff.
@@ -118,13 +118,13 @@ class Vigil:
         self._excused = True
         self._idle_at = now
         # What was pushed between the fetcher's last look and this moment has rung nobody.
-        return [Act.ARM, *self._ring(now), *self._check(now)]
+        return [Act.ARM, *self._ring(now), *self._count(now)]
 
-    def _check(self, now: float) -> list[Act]:
-        if now < self._check_at:
+    def _count(self, now: float) -> list[Act]:
+        if now < self._count_at:
             return []
-        self._check_at = now + CHECK_EVERY
-        return [Act.CHECK]
+        self._count_at = now + COUNT_EVERY
+        return [Act.COUNT]
 
     def _disarm(self) -> list[Act]:
         self.armed = self._missed = False

@@ -26,7 +26,7 @@ SETTLE_MOST = 5.0
 """Seconds that a leaving daemon waits until dead workers' jobs are back; after it, the next start recovers them."""
 FORK_AGAIN = 0.5
 """Seconds until the next try after the system had no process, memory or descriptor left for a child."""
-ALIVE_EVERY = 5.0
+ALIVE_EVERY = 10.0
 """Seconds between two accounts of the living to the housekeeper while nobody has died."""
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 import ssl
 from collections import deque
 from collections.abc import Sequence
@@ -17,12 +18,17 @@ from resqd.store.replies import ServerError, judge
 from resqd.store.scripts import Argument, pack_command
 
 if TYPE_CHECKING:
-    import socket
-
     from resqd.store.connection import ConnectionConfig, Reply
 
 ANSWER_SECONDS = 5.0
 """How long a reply may take before the connection counts as dead."""
+_KEEPALIVE = (
+    ((socket.SOL_SOCKET, socket.SO_KEEPALIVE), 1),
+    ((socket.IPPROTO_TCP, socket.TCP_KEEPIDLE), 4),
+    ((socket.IPPROTO_TCP, socket.TCP_KEEPINTVL), 1),
+    ((socket.IPPROTO_TCP, socket.TCP_KEEPCNT), 4),
+)
+"""A listener only waits, so the kernel asks whether the peer is there: silence is noticed in 8 seconds."""
 _PREFIXES = 32
 """Redis compares each key that is written with every prefix, so a long list of queues is heard as one."""
 _NOTHING = object()
@@ -84,6 +90,9 @@ class Doorbell:
         # redis-py hands its socket out in no other way, and reads pushes only where one asks for a reply.
         self._socket = self._connection._sock  # noqa: SLF001 - see above
         self._channel.settimeout(ANSWER_SECONDS)
+        if self._channel.family != socket.AF_UNIX:
+            for option, value in _KEEPALIVE:
+                self._channel.setsockopt(*option, value)
         self._ask("HELLO", 3)
 
     def fileno(self) -> int:
@@ -99,7 +108,7 @@ class Doorbell:
         self._ask("CLIENT", "TRACKING", "OFF")
 
     def daemons(self) -> int:
-        """How many daemons are registered; also proof that the connection lives."""
+        """How many daemons are registered."""
         return int(self._ask("HLEN", self._daemons))
 
     def receive(self) -> None:

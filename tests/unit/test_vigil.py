@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from resqd.housekeeper.vigil import CHECK_EVERY, HOLDOFF, LINGER, PATIENCE, Act, Seen, Vigil
+from resqd.housekeeper.vigil import COUNT_EVERY, HOLDOFF, LINGER, PATIENCE, Act, Seen, Vigil
 
 
 def seen(
@@ -29,7 +29,7 @@ def test_nobody_idle_costs_nothing() -> None:
 def test_arming_is_followed_by_a_ring() -> None:
     """What was pushed between a fetcher's last look and the arming is found by the ring after it."""
     vigil = Vigil(random=lambda: 0.5, now=0.0)
-    assert vigil.step(0.0, seen()) == [Act.ARM, Act.RING, Act.CHECK]
+    assert vigil.step(0.0, seen()) == [Act.ARM, Act.RING, Act.COUNT]
 
 
 def test_each_push_rings_once() -> None:
@@ -61,11 +61,11 @@ def test_a_ring_of_another_is_watched_as_well() -> None:
 
 
 def test_a_taken_ring_is_not_repeated() -> None:
-    """Once it was taken nothing is due but the next check of the connection."""
+    """Once it was taken nothing is due but the next count of the daemons."""
     vigil = armed()
     vigil.step(1.0, seen(pushed=True))
     assert vigil.step(1.0 + PATIENCE, seen()) == []
-    assert vigil.next_at(idle=1) == CHECK_EVERY
+    assert vigil.next_at(idle=1) == COUNT_EVERY
 
 
 def test_a_vain_ring_holds_off_in_proportion_to_the_fleet() -> None:
@@ -114,10 +114,10 @@ def test_a_push_that_found_nobody_idle_rings_the_next_who_is() -> None:
     assert vigil.step(LINGER / 2, seen(vain=True)) == []
 
 
-def test_the_connection_is_checked() -> None:
-    """Every CHECK_EVERY seconds of listening, idle or not, and not once for each arming."""
+def test_the_daemons_are_counted() -> None:
+    """Every COUNT_EVERY seconds of listening, idle or not, and not once for each arming."""
     vigil = armed()
     assert vigil.next_at(idle=1) == PATIENCE
     assert vigil.step(PATIENCE, seen()) == []
-    assert vigil.next_at(idle=1) == CHECK_EVERY
-    assert vigil.step(CHECK_EVERY, seen(idle=0)) == [Act.CHECK]
+    assert vigil.next_at(idle=1) == COUNT_EVERY
+    assert vigil.step(COUNT_EVERY, seen(idle=0)) == [Act.COUNT]
