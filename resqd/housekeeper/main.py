@@ -176,7 +176,7 @@ def run(birth: Birth, *, settings: Settings, app: App, connection: ConnectionCon
         clock=monotonic,
     )
     registry = Registry(link=link, keys=keys, life=own_life, worker_id=worker_id)
-    publisher = Publisher(registry=registry, say=say, clock=monotonic)
+    publisher = Publisher(registry=registry, say=say, patience=settings.prune_interval, clock=monotonic)
     pruner = Pruner(registry=registry, worker_id=worker_id, patience=settings.prune_interval, clock=monotonic)
 
     def farewell() -> None:

@@ -15,18 +15,22 @@ _log = logging.getLogger(__name__)
 
 PUBLISH_EVERY = 1.0
 """Seconds between two looks at what changed; nothing is sent to Redis when nothing did."""
-REGISTER_EVERY = 30.0
-"""Seconds after which everything is registered again although the registry seems to know us."""
+REGISTER_MOST = 10.0
+"""Seconds after which everything is registered again, the heartbeat's time too, which others' pruning reads."""
 
 
 class Publisher:
-    """`take` is called by the control thread, all else by the keeper's; only the deque lies between them."""
+    """`take` is called by the control thread, all else by the keeper's; only the deque lies between them.
+
+    `patience` is how many seconds of silence others allow before they prune a daemon of resqd's.
+    """
 
     def __init__(
         self,
         *,
         registry: Registry,
         say: Callable[[Message], None],
+        patience: float,
         clock: Clock,
         wall: Callable[[], float] = time.time,
     ) -> None:
@@ -34,6 +38,7 @@ class Publisher:
         self._say = say
         self._clock = clock
         self._wall = wall
+        self._register_every = min(REGISTER_MOST, patience / 3)
         self._news: deque[Busy] = deque()
         self._jobs: dict[Place, RunningJob] = {}
         self._shown: dict[Place, RunningJob] = {}
@@ -53,7 +58,7 @@ class Publisher:
             self._refresh_at = now
         self._registered = True
         if now >= self._register_at:
-            self._register_at = now + REGISTER_EVERY
+            self._register_at = now + self._register_every
 
     def publish(self) -> None:
         """Pass on what pages ask to kill, judged by what they were shown; then show what runs now."""

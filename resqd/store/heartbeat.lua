@@ -1,9 +1,12 @@
 -- KEYS: daemons, heartbeats, workers, ours, started. ARGV: life of the daemon, worker id, '1' to register in any case.
--- HDEL comes first: a script that begins by freeing passes at maxmemory. What it and SADD tell also shows that
--- somebody took us off the registry (a Resque of old leaves the heartbeat), so all else is sent only then; idle
--- daemons should cost Redis little.
+-- Idle daemons should cost Redis little: most heartbeats only count, and look whether somebody took us off the
+-- registry (any Resque does that to the set of workers, a new one to the heartbeat as well).
+-- HDEL comes first, even of nothing: a script that begins by freeing passes at maxmemory.
 -- Returns the life's counter, one higher than before, and whether the registry knew us.
-local known = redis.call('HDEL', KEYS[2], ARGV[2])
+redis.call('HDEL', KEYS[1], '!none')
+local count = redis.call('HINCRBY', KEYS[1], ARGV[1], 1)
+local known = redis.call('SISMEMBER', KEYS[3], ARGV[2])
+if known == 1 and ARGV[3] ~= '1' then return { count, known } end
 local now = redis.call('TIME')[1]
 local days, rest = math.floor(now / 86400), now % 86400
 local z = days + 719468
@@ -18,10 +21,7 @@ local year = yoe + era * 400 + (month <= 2 and 1 or 0)
 local date = string.format('%04d-%02d-%02d', year, month, day)
 local clock = string.format('%02d:%02d:%02d', math.floor(rest / 3600), math.floor(rest / 60) % 60, rest % 60)
 redis.call('HSET', KEYS[2], ARGV[2], date .. 'T' .. clock .. 'Z')
-local count = redis.call('HINCRBY', KEYS[1], ARGV[1], 1)
-if redis.call('SADD', KEYS[3], ARGV[2]) == 1 then known = 0 end
-if known == 0 or ARGV[3] == '1' then
-  redis.call('SADD', KEYS[4], ARGV[2])
-  redis.call('SET', KEYS[5], date .. ' ' .. clock .. ' +0000', 'NX')
-end
+redis.call('SADD', KEYS[3], ARGV[2])
+redis.call('SADD', KEYS[4], ARGV[2])
+redis.call('SET', KEYS[5], date .. ' ' .. clock .. ' +0000', 'NX')
 return { count, known }

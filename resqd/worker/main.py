@@ -220,6 +220,8 @@ class Control:
         intent = after(self._intent, command)
         if intent is not self._intent:
             self._intent = intent
+            if intent is Intent.PAUSED:
+                self._mandate()  # first, so that nothing begins once the hooks have
             self._pauses.note(paused=intent is Intent.PAUSED)
             self._mandate()
             self._channel.send(State(intent.value))
