@@ -24,7 +24,8 @@ def died_at_boot(child: Child, end: Exit, *, lived: float) -> bool:
         return False  # it was ready, though it may have died before it could say so
     if not child.booted:
         return True
-    return lived < YOUNG and not child.stats.processed and not in_order(child, end)
+    unwanted = child.killed_for is None and not in_order(child, end)
+    return lived < YOUNG and not child.stats.processed and unwanted
 
 
 def death(child: Child, end: Exit) -> Death | None:

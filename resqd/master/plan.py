@@ -6,6 +6,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 
 from resqd.master.child import Child
+from resqd.master.obituary import GOOD_BYES
 from resqd.master.quotas import Holder, deal, free, limits
 from resqd.settings import QueueSpec
 from resqd.wire.birth import Kind
@@ -120,7 +121,11 @@ def fills(child: Child) -> bool:
     One that drains by its own signal does not; one that drains because the daemon did, or the scale was
     lower, does as soon as neither is true any more.
     """
-    if child.near_end or child.exiting is not None or child.retiring:
+    if child.exiting is not None:
+        return (
+            child.exiting not in GOOD_BYES
+        )  # after an error its death decides when the place is filled again
+    if child.near_end or child.retiring:
         return False
     return child.taking or child.told == child.state == Intent.DRAINING.value
 

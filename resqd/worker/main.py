@@ -293,7 +293,7 @@ def _drain(descriptor: int) -> None:
 def run(birth: Birth, *, settings: Settings, app: App, blueprint: Blueprint) -> int:
     """Be a worker: called in the forked child, returns its exit status."""
     sys.setswitchinterval(SWITCH_INTERVAL)
-    app.hooks.run("after_fork")
+    app.hooks.insist("after_fork")
     crew = blueprint.crew(birth)
     pauses = PauseHooks(run=app.hooks.run, done=crew.ring)
     control = Control(birth=birth, settings=settings, crew=crew, pauses=pauses, clock=monotonic)
