@@ -20,12 +20,16 @@ _ROOT = Path(__file__).parents[2]
 class Daemon:
     """`resqd start` with an environment of its own, its output in a file, all that it forked accounted for.
 
-    `flags` are those of the command line; `environ` is laid over the test's environment.
+    `flags` are those of the command line; `environ` is laid over the test's environment. `stdout` is a
+    descriptor that takes the place of the file.
     """
 
-    def __init__(self, *flags: str, folder: Path, environ: dict[str, str] | None = None) -> None:
+    def __init__(
+        self, *flags: str, folder: Path, environ: dict[str, str] | None = None, stdout: int | None = None
+    ) -> None:
         self._flags = flags
         self._environ = environ or {}
+        self._stdout = stdout
         self._process: subprocess.Popen[bytes] | None = None
         self._seen: dict[int, psutil.Process] = {}
         self.log = folder / "daemon.log"
@@ -49,7 +53,7 @@ class Daemon:
             self._process = subprocess.Popen(
                 [sys.executable, "-m", "resqd", "start", *self._flags],
                 stdin=subprocess.DEVNULL,
-                stdout=log,
+                stdout=log if self._stdout is None else self._stdout,
                 stderr=subprocess.STDOUT,
                 env=environ,
                 start_new_session=True,

@@ -22,8 +22,17 @@ class Station(Daemon):
     """The daemon, with a client of its control socket and the journal that its jobs keep."""
 
     def __init__(
-        self, *flags: str, folder: Path, url: str, workers: int = 2, threads: int = 2, **environ: str
+        self,
+        *flags: str,
+        folder: Path,
+        url: str,
+        workers: int = 2,
+        threads: int = 2,
+        stdout: int | None = None,
+        wait: bool = True,
+        **environ: str,
     ) -> None:
+        self._wait = wait
         self.code = folder / "steered.py"
         self.code.write_text(JOBS.read_text())
         self.journal = folder / "journal"
@@ -33,12 +42,16 @@ class Station(Daemon):
             "KILL_GRACE": str(GRACE),
             "HEARTBEAT_INTERVAL": "0.5",
             "JOURNAL": str(self.journal),
+            "STEERED_FOLDER": str(folder),
             "PYTHONPATH": os.pathsep.join([str(_ROOT), str(folder)]),
             "PYTHONDONTWRITEBYTECODE": "1",  # the tests change the code within a second, which its cache would not see
         }
         shape = ["--workers", str(workers), "--threads", str(threads), "--jobs-per-fork", "0"]
         super().__init__(
-            "--app", "steered:app", "--queues", "q", *shape, *flags, folder=folder, environ=given | environ
+            *("--app", "steered:app", "--queues", "q", *shape, *flags),
+            folder=folder,
+            environ=given | environ,
+            stdout=stdout,
         )
         self.client = Client([Path(os.environ["XDG_RUNTIME_DIR"]) / "resqd" / "resqd.sock"])
         self.redis = redis.Redis.from_url(url)
@@ -46,7 +59,7 @@ class Station(Daemon):
     def __enter__(self) -> Self:
         super().__enter__()
         try:
-            wait_for(self.all_booted, 20, what="all workers are up")
+            wait_for(self.all_booted if self._wait else self.answers, 20, what="the daemon is up")
         except BaseException:
             self.__exit__(None, None, None)
             raise
@@ -66,15 +79,24 @@ class Station(Daemon):
         found: list[dict[str, Any]] = self.status()["workers"]
         return found
 
+    def answers(self) -> bool:
+        """Whether it answers."""
+        try:
+            return bool(self.call("ping")["ok"])
+        except NoDaemonError:
+            return False
+
     def all_booted(self) -> bool:
-        """Whether it answers, and every child is up."""
+        """Whether it answers, every child is up, and none is on its way out."""
         try:
             status = self.status()
         except NoDaemonError:
             return False
         housekeeper = status["housekeeper"]
-        up = [worker for worker in status["workers"] if worker["booted"]]
-        return bool(len(up) == status["settings"]["worker_count"] and housekeeper["redis"] == "ok")
+        workers = status["workers"]
+        up = [one for one in workers if one["booted"] and one["state"] in ("running", "paused")]
+        all_up = len(up) == len(workers) == status["settings"]["worker_count"]
+        return bool(all_up and housekeeper["redis"] == "ok")
 
     def pids(self) -> list[int]:
         """The workers' processes, by index."""

@@ -3,13 +3,33 @@
 import os
 import re
 import socket
+import sys
 import time
 from collections.abc import Callable
+from pathlib import Path
 
 import resqd
 
 app = resqd.App()
 VERSION = "old"
+
+
+@app.hooks.after_fork
+def boot() -> None:
+    """Fails, or takes its time, while the test's folder holds a file that says so."""
+    folder = Path(os.environ["STEERED_FOLDER"])
+    if (folder / "no_boot").exists():
+        raise RuntimeError("no boot today")
+    while (folder / "slow_boot").exists():
+        time.sleep(0.01)
+
+
+if "STRANGER" in os.environ:
+    stranger = os.fork()
+    if stranger == 0:
+        os._exit(3)
+    sys.stdout.write(f"stranger {stranger}\n")
+    sys.stdout.flush()
 
 
 def note(what: str, tag: str) -> None:

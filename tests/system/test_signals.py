@@ -178,7 +178,9 @@ def test_a_stop_stands_whatever_else_comes(
         assert station.wait() == 0
         station.expect_gone()
         assert time.monotonic() - began < BOUND
-        assert station.failures() == {"in-C": "DirtyExit", "in-Python": "DirtyExit"}
+        # A second TERM kills at once, maybe before an interrupted job is recorded: then it is back in its queue.
+        assert sorted([*station.failures(), *station.queued()]) == ["in-C", "in-Python"]
+        assert storm.count(TERM) > 1 or station.queued() == []
 
 
 def test_a_second_term_kills_at_once(tmp_path: Path, redis_url: str) -> None:
