@@ -11,6 +11,7 @@ from resqd.master.child import Child
 from resqd.master.helm import Helm
 from resqd.master.kills import Kills
 from resqd.master.ledger import Ledger
+from resqd.master.outage import Outage
 from resqd.master.plan import Fleet
 from resqd.master.watch import Limits, leave_by
 from resqd.wire import messages
@@ -59,6 +60,7 @@ class Inbox:
         self._fleet = fleet
         self._ledger = ledger
         self._tallies = Tallies()
+        self._outage = Outage(clock=clock)
         self._kills = kills
         self._helm = helm
         self._answers = answers
@@ -107,6 +109,7 @@ class Inbox:
         child.stats_at = now
         self._relay(child, stats, now)
         child.stats = stats
+        self._outage.note(child.fork, stats.redis)
         self._ledger.report(child.fork, stats)
 
     def _relay(self, child: Child, stats: messages.Stats, now: float) -> None:
@@ -126,6 +129,7 @@ class Inbox:
 
     def buried(self, child: Child) -> None:
         """A child is dead: nothing that it ran is to be shown any more. A new housekeeper is told everything."""
+        self._outage.forget(child.fork)
         if child.working and child.relayed:
             self._pass_on(child, (), self._clock())
         elif not child.working:
@@ -156,7 +160,8 @@ class Inbox:
     def _on_stacks(self, child: Child, message: messages.Stacks) -> None:
         self._answers.stacks(child, message)
 
-    def _on_upkeep(self, _child: Child, message: messages.Upkeep) -> None:
+    def _on_upkeep(self, child: Child, message: messages.Upkeep) -> None:
+        self._outage.note(child.fork, message.redis)
         self._fleet.suspects = message.suspects
         if message.redis != self.redis:
             self.redis, self.redis_since = message.redis, message.since

@@ -75,7 +75,7 @@ class ConnectionConfig:
 
     @classmethod
     def from_url(
-        cls, url: str, *, socket_timeout: float = 10.0, connect_timeout: float = 5.0
+        cls, url: str, *, socket_timeout: float = 7.0, connect_timeout: float = 5.0
     ) -> ConnectionConfig:
         """Reads a `redis://`, `rediss://` or `unix://` URL; timeouts are in seconds.
 

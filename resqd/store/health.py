@@ -1,4 +1,4 @@
-"""How Redis is, as one owner sees it: said once when it goes wrong, once when it is over."""
+"""How Redis is, as one owner sees it: the master tells it in the log, once for all."""
 
 from __future__ import annotations
 
@@ -23,15 +23,15 @@ class Health:
     def good(self) -> None:
         """Note an answer."""
         if self.text != OK:
-            _log.info("redis at %s is back after %.1f s", self._where, self._clock() - self.since)
+            _log.debug("redis at %s is back after %.1f s", self._where, self._clock() - self.since)
             self._turn(OK)
 
     def bad(self, error: StoreError) -> None:
-        """Note a failure; it is logged when it differs from the last one."""
+        """Note a failure; it is noted when it differs from the last one."""
         text = " ".join(str(error).split()).rstrip(".")
         if self.text != text:
             place = "" if self._where in text else f"redis at {self._where}: "
-            _log.warning("%s%s; trying again", place, text)
+            _log.debug("%s%s; trying again", place, text)
             self._turn(text)
 
     def _turn(self, text: str) -> None:

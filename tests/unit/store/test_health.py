@@ -11,7 +11,7 @@ from resqd.store.health import OK, Health
 def test_trouble_is_one_line_that_names_the_place_once(caplog: pytest.LogCaptureFixture) -> None:
     """The place is added where the error does not say it; line ends never reach the log or the status."""
     health = Health(where="redis://h:1/0", clock=lambda: 0.0)
-    with caplog.at_level(logging.WARNING, logger="resqd"):
+    with caplog.at_level(logging.DEBUG, logger="resqd"):
         health.bad(StoreUnavailable("cannot reach Redis at redis://h:1/0: refused."))
         health.bad(StoreUnavailable("cannot reach Redis at redis://h:1/0: refused."))
         health.bad(StoreUnavailable("not now\nor then"))
