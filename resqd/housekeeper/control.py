@@ -1,0 +1,97 @@
+"""The housekeeper's control thread: reads the channel, passes orders to the other threads, and their words up."""
+
+from __future__ import annotations
+
+import selectors
+
+from resqd.errors import ChannelClosed, ProtocolError
+from resqd.housekeeper.keeper import Keeper
+from resqd.housekeeper.metrics import Metrics
+from resqd.housekeeper.pause_files import PauseFiles
+from resqd.housekeeper.publisher import Publisher
+from resqd.housekeeper.voice import Voice
+from resqd.threads import NamedThread
+from resqd.wire.channel import Channel
+from resqd.wire.messages import Alive, Booted, Busy, Drain, Identify, Ping, Pong, Stop
+
+REPLACED = "replaced"
+"""The reason of a housekeeper that leaves its place to another, as at a reload: the daemon stays registered."""
+FAREWELL = 2.0
+"""Seconds that the good-bye to Redis may take when the daemon ends or the master is gone."""
+LAST_METRICS = 0.5
+"""Seconds that the last metrics may take; statsd's host may be slow to find."""
+
+
+class Control:
+    """The housekeeper's main thread. It answers the master while Redis hangs."""
+
+    def __init__(
+        self,
+        *,
+        channel: Channel,
+        keeper: Keeper,
+        publisher: Publisher,
+        metrics: Metrics | None,
+        pause_files: PauseFiles,
+        voice: Voice,
+    ) -> None:
+        self._channel = channel
+        self._keeper = keeper
+        self._publisher = publisher
+        self._metrics = metrics
+        self._pause_files = pause_files
+        self._voice = voice
+        self._selector = selectors.DefaultSelector()
+
+    def run(self) -> str:
+        """Run until told to leave or the master is gone; the reason."""
+        thread = NamedThread(name="keeper", target=self._keeper.run)
+        thread.start()
+        NamedThread(name="pause files", target=self._pause_files.run).start()
+        sender = self._start_metrics()
+        self._selector.register(self._channel, selectors.EVENT_READ, self._hear)
+        self._selector.register(self._voice.descriptor, selectors.EVENT_READ, self._speak)
+        self._channel.send(Booted())
+        reason = ""
+        while not reason:
+            for key, _ in self._selector.select():
+                reason = key.data() or reason
+        self._keeper.leave(final=reason != REPLACED)
+        thread.join(FAREWELL)
+        if self._metrics is not None and sender is not None:
+            self._metrics.leave()
+            sender.join(LAST_METRICS)
+        self._speak()
+        return reason
+
+    def _start_metrics(self) -> NamedThread | None:
+        if self._metrics is None:
+            return None
+        sender = NamedThread(name="statsd", target=self._metrics.run)
+        sender.start()
+        return sender
+
+    def _hear(self) -> str:
+        try:
+            messages = self._channel.receive()
+        except (ChannelClosed, ProtocolError):
+            return "orphaned"
+        for message in messages:
+            if isinstance(message, Alive | Identify):
+                self._keeper.orders.put(message)
+            elif isinstance(message, Ping):
+                self._channel.send(Pong())
+            elif isinstance(message, Busy):
+                self._publisher.take(message)
+                if self._metrics is not None:
+                    self._metrics.take(message)
+            elif isinstance(message, Drain):
+                return REPLACED
+            elif isinstance(message, Stop):
+                return "stopped"
+        return ""
+
+    def _speak(self) -> str:
+        for message in self._voice.take():
+            self._channel.send(message)
+        return ""
