@@ -37,7 +37,7 @@ class Decoder:
         self._unpacker = msgpack.Unpacker(
             max_buffer_size=limit, strict_map_key=True, unicode_errors="surrogateescape"
         )
-        self._fed = 0
+        self._fed = self._read = 0
         self.rest = b""
         """The beginning of a message whose end has not come; another decoder can be fed it first."""
 
@@ -45,13 +45,18 @@ class Decoder:
         """The messages that are complete with these bytes."""
         try:
             self._unpacker.feed(data)
-            found = [_message(frame) for frame in self._unpacker]
+            found = []
+            for frame in self._unpacker:
+                found.append(_message(frame))
+                self._read = (
+                    self._unpacker.tell()
+                )  # where this frame ends; a part of the next one moves it on
         except ProtocolError:
             raise
         except (msgpack.UnpackException, msgpack.BufferFull, ValueError, TypeError) as error:
             raise ProtocolError(f"not a message: {error!r}") from error
         self._fed += len(data)
-        left = self._fed - self._unpacker.tell()
+        left = self._fed - self._read
         self.rest = (self.rest + data)[-left:] if left else b""
         return found
 
