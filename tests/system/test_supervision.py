@@ -90,6 +90,25 @@ def test_a_fleet_that_dies_at_once_comes_back(tmp_path: Path, redis_url: str) ->
         assert psutil.STATUS_ZOMBIE not in states
 
 
+def test_running_out_of_descriptors_is_waited_out(tmp_path: Path, redis_url: str) -> None:
+    """The master has none left for a new child: it does not spin, the others go on, and it recovers within 1 s."""
+    with Station(folder=tmp_path, url=redis_url) as station:
+        first, second = station.pids()
+        master = psutil.Process(station.pid)
+        limits = master.rlimit(psutil.RLIMIT_NOFILE)
+        master.rlimit(psutil.RLIMIT_NOFILE, (len(descriptors(station.pid)) - 3, limits[1]))
+        os.kill(first, KILL)
+        station.wait_for_line("cannot fork a worker: Too many open files; trying again")
+        used, began = sum(master.cpu_times()[:2]), time.monotonic()
+        station.push("quick", "meanwhile")
+        station.wait_ended("meanwhile")
+        time.sleep(1)
+        assert (sum(master.cpu_times()[:2]) - used) / (time.monotonic() - began) < 0.05
+        master.rlimit(psutil.RLIMIT_NOFILE, limits)
+        wait_for(lambda: len(station.pids()) == 2 and station.all_booted(), 2)
+        assert second in station.pids()
+
+
 def test_children_of_the_application_are_left_to_it(tmp_path: Path, redis_url: str) -> None:
     """A process that the application started in the master is not reaped: its starter gets its exit status."""
     with Station(folder=tmp_path, url=redis_url, workers=1, STRANGER="1") as station:

@@ -1,0 +1,69 @@
+"""What a reload carries over: every fact, and every byte that was on its way."""
+
+import os
+import socket
+
+from resqd.master.handover import Handover, adopt, describe, load, save
+from resqd.wire.channel import Channel
+from resqd.wire.messages import Death, Exiting, Message, Pong
+from resqd.wire.page import Page
+from tests.support.family import child
+
+
+def test_the_handover_is_read_as_it_was_written() -> None:
+    """Through the memfd that survives the exec."""
+    written = Handover(
+        epoch="e",
+        forks=7,
+        started=1.5,
+        commanded="paused",
+        last_exits={0: "worker 0 (pid 5) ended: recycled"},
+        redis=("ok", 2.5),
+        suspects=3,
+        worker_count=4,
+        past=(10, 2),
+        lock=3,
+        listener=4,
+        bell=(5, 6, 7),
+        held=(8,),
+        deaths=(Death(1, 2, (3,), (), True, False, "was killed by SIGKILL"),),
+        children=(),
+    )
+    assert load(save(written)) == written
+
+
+def test_messages_under_way_outlive_the_exec() -> None:
+    """Half of a message received, half of one unsent: the next program's channel goes on in the middle."""
+    ours, theirs = socket.socketpair()
+    peer = Channel(theirs)
+    frames = bytearray()
+    parrot, ear = socket.socketpair()
+    Channel(parrot).send(Exiting("recycled"))
+    frames += ear.recv(1000)
+    parrot.close()
+    ear.close()
+    theirs.send(frames[:4])
+    before = child(1, channel=Channel(ours), page=Page(2), told="draining", retiring=True, leave_by=9.0)
+    before.page.cells[1] = 77
+    assert before.receive() == []
+    sent = 0
+    while not before.channel.pending:
+        before.channel.send(Pong())
+        sent += 1
+    facts = describe(before)
+    channel, page = os.dup(facts["channel"]), os.dup(facts["page"])
+    before.channel.close()
+    before.page.close()
+    after = adopt({**facts, "channel": channel, "page": page}, 5.0)
+    assert (after.outdated, after.retiring, after.told, after.leave_by) == (True, True, "draining", 9.0)
+    assert after.page.running() == (77,)
+    theirs.send(frames[4:])
+    assert after.receive() == [Exiting("recycled")]
+    heard: list[Message] = []
+    while len(heard) < sent:
+        heard += peer.receive()
+        after.channel.flush()
+    assert heard == [Pong()] * sent
+    after.channel.close()
+    after.page.close()
+    peer.close()

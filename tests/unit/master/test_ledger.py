@@ -1,0 +1,32 @@
+"""The books: totals over the living and the dead, and the pace."""
+
+from dataclasses import replace
+
+from resqd.master.child import NO_STATS
+from resqd.master.ledger import WINDOW, Ledger
+
+
+def test_totals_outlive_the_forks() -> None:
+    """A report that is late or comes twice changes nothing; a dead fork's last one stays."""
+    ledger = Ledger(past=(100, 10))
+    for processed in (5, 9, 9, 7):
+        ledger.report(1, replace(NO_STATS, processed=processed, failed=processed // 5))
+    ledger.report(2, replace(NO_STATS, processed=3))
+    assert (ledger.processed, ledger.failed) == (112, 11)
+    ledger.buried(1)
+    ledger.buried(3)
+    assert (ledger.processed, ledger.failed) == (112, 11)
+    assert ledger.past == (109, 11)
+
+
+def test_the_pace_is_that_of_the_last_seconds() -> None:
+    """Over a window, so that an old burst is forgotten."""
+    ledger = Ledger()
+    assert ledger.per_second(0.0) == 0.0
+    ledger.sample(0.0)
+    ledger.report(1, replace(NO_STATS, processed=1000))
+    ledger.sample(1.0)
+    assert ledger.per_second(1.0) == 1000.0
+    for tenth in range(10, 300):
+        ledger.sample(tenth / 10)
+    assert ledger.per_second(WINDOW * 3) == 0.0

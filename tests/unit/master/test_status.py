@@ -1,0 +1,62 @@
+"""The daemon's account, for `status --json` and for ps."""
+
+from dataclasses import replace
+
+from resqd.master.child import NO_STATS
+from resqd.master.status import empty_place, housekeeper_status, worker_status
+from resqd.master.title import title
+from resqd.wire.intent import Intent
+from resqd.wire.messages import Running
+from tests.support.family import child, fleet, housekeeper
+
+JOB = Running(1, 7, "f00d", "Archive", "mail", 90.0, b"")
+
+
+def test_a_worker_and_an_empty_place_have_the_same_keys() -> None:
+    """Whoever reads one reads the other; an empty place has no process, and says why and until when."""
+    busy = child(1, runs=(0, 7), stats=replace(NO_STATS, running=(JOB,), processed=5, rss_bytes=9))
+    shown = worker_status(busy, jobs_per_fork=100, last_exit="x", now=100.0)
+    assert shown["threads"] == [
+        {"index": 0, "job": None},
+        {"index": 1, "job": {"id": "f00d", "class": "Archive", "queue": "mail", "running_s": 10.0}},
+    ]
+    expected = {
+        "index",
+        "pid",
+        "state",
+        "booted",
+        "jobs_done",
+        "jobs_per_fork",
+        "rss_bytes",
+        "cpu_percent",
+        "threads",
+    }
+    assert expected | {"last_exit"} <= set(shown)
+    empty = empty_place(3, jobs_per_fork=100, last_exit="it crashed", retry_in=2.0)
+    assert set(empty) - set(shown) == {"retry_in_s"}
+    assert set(shown) - set(empty) == {"uptime_s", "redis", "hung"}
+    assert (empty["pid"], empty["last_exit"], empty["retry_in_s"]) == (None, "it crashed", 2.0)
+
+
+def test_the_housekeeper_says_how_redis_is() -> None:
+    """And for how long."""
+    there = housekeeper_status(housekeeper(), redis="refused", since=90.0, now=100.0)
+    assert there == {"pid": 1099, "state": "running", "redis": "refused", "since": 10.0}
+    assert housekeeper_status(None, redis="ok", since=0.0, now=1.0)["state"] == "missing"
+
+
+def test_a_silent_workers_job_is_named_by_others() -> None:
+    """What the housekeeper finds for a token stands on its thread, since the worker spoke last."""
+    mute = child(1, runs=(0, 7), heard=80.0)
+    assert mute.unnamed() == (7,)
+    mute.name([replace(JOB, thread=0, since=0.0), replace(JOB, token=8)])
+    assert mute.unnamed() == ()
+    assert mute.stats.running == (replace(JOB, since=80.0),)
+
+
+def test_the_masters_title() -> None:
+    """Not to be taken for a stock Resque's, which looks for its own name at the start."""
+    shown = title(
+        prefix="a-", fleet=fleet(child(1, runs=(7, 8)), intent=Intent.PAUSED, workers=4), per_second=3204.4
+    )
+    assert shown == "a-resqd-1.0 (resque-1.0): master [resqd] 4 workers, 2 running, 3204/s, paused"

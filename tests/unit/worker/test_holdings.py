@@ -1,0 +1,65 @@
+"""What a worker holds: handed out, taken back, settled; every job once."""
+
+from collections import deque
+
+from resqd.store.inflight import Failure
+from resqd.worker.executor import Failed, Mark
+from resqd.worker.holdings import Holdings
+
+BATCH = [(token, "q", b"{}") for token in range(1, 6)]
+
+
+def begin(holdings: Holdings, count: int) -> list[int]:
+    """What threads take, marks left out."""
+    taken: list[int] = []
+    while len(taken) < count:
+        item = holdings.buffer.get_nowait()
+        if not isinstance(item, Mark):
+            taken.append(item[0])
+    return taken
+
+
+def test_what_has_not_begun_is_taken_back_in_order() -> None:
+    """Also where the control thread took it out of the buffer first, as it does at a stop."""
+    holdings = Holdings(capped=())
+    holdings.take_in(BATCH, 0.0)
+    holdings.finish(2)
+    assert begin(holdings, 2) == [1, 2]
+    holdings.recall()
+    marked, emptied = holdings.recalled, holdings.buffer.empty()
+    assert marked
+    assert emptied
+    holdings.take_in([(9, "q", b"{}"), (10, "q", b"{}")], 0.0)
+    assert holdings.take_back() == [3, 4, 5, 9, 10]
+    assert not holdings.recalled
+    assert len(holdings) == 2
+
+
+def test_an_outcome_counts_once() -> None:
+    """A token that comes twice, or was given up before, is not told again."""
+    holdings = Holdings(capped=())
+    holdings.take_in(BATCH, 0.0)
+    failure = Failed(2, None, Failure(2, b"{}"), 0.0, 0.0)
+    holdings.outcomes.extend([1, 1, failure, failure])
+    done, _, failed = holdings.settle()
+    assert done == [1]
+    assert [one.token for one in failed][:1] == [2]
+    holdings.outcomes.extend([1, failure])
+    assert holdings.settle() == ([], [], [])
+    assert holdings.abandon() == [3, 4, 5]
+    holdings.outcomes.append(3)
+    assert holdings.settle() == ([], [], [])
+    assert holdings.outcomes == deque()
+
+
+def test_caps_count_what_is_held() -> None:
+    """Of capped queues only, until it is settled or taken back."""
+    holdings = Holdings(capped={"few"})
+    holdings.take_in([(1, "few", b"{}"), (2, "many", b"{}"), (3, "few", b"{}")], 0.0)
+    assert holdings.by_queue["few"] == 2
+    begin(holdings, 1)
+    holdings.outcomes.append(1)
+    holdings.settle()
+    assert holdings.by_queue["few"] == 1
+    holdings.take_back()
+    assert holdings.by_queue["few"] == 0
