@@ -36,9 +36,8 @@ class Sleeper:
         return [self._poll.fileno(), self._bell.rung, self._bell.wanted]
 
     def close(self) -> None:
-        """Stop listening for good."""
+        """Stop listening for good. The descriptors stay open: closed, they would look like a job's doing."""
         self._listen(listen=False)
-        self._poll.close()
 
     def _listen(self, *, listen: bool) -> None:
         if listen:
