@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 import signal
 from dataclasses import dataclass
+from functools import partial
 
 from setproctitle import setproctitle
 
@@ -13,6 +14,7 @@ from resqd.app import App
 from resqd.clock import monotonic
 from resqd.failing import Aftermath, FailureRules
 from resqd.housekeeper.bell import Ringer
+from resqd.housekeeper.checkup import ONCE, check_up
 from resqd.housekeeper.control import FAREWELL, Control
 from resqd.housekeeper.culprits import Culprits
 from resqd.housekeeper.hosts import Hosts
@@ -94,7 +96,10 @@ class _House:
             recovery.forget(own_life)
 
         keeper = Keeper(
-            duties=self._duties(recovery, own_life, registry, publisher, metrics),
+            duties=[
+                Duty(ONCE, partial(check_up, link, settings)),
+                *self._duties(recovery, own_life, registry, publisher, metrics),
+            ],
             recover=self._recoverer(recovery, culprits, aftermath).run,
             identify=Identifier(recovery=recovery, daemon=settings.daemon, epoch=self.birth.epoch),
             suspects=lambda: recovery.suspects_waiting(settings.daemon),

@@ -30,7 +30,7 @@ class Outcome:
     starts: int
     duplicates: int
     unexplained: list[int]
-    """Jobs that were started again though no process that had started them was killed."""
+    """Jobs that were started by more than one process that nothing had happened to."""
     slowest_recovery_s: float
     """From a worker's SIGKILL to its jobs being back, where neither Redis nor the daemon was killed meanwhile."""
 
@@ -91,7 +91,7 @@ class Books:
         )
 
     def _unexplained(self, record: Record) -> list[int]:
-        """A job may be started again only when the process that had started it before came to a bad end."""
+        """All starts of a job but one must be in processes that came to a bad end, or that lost their host's life."""
         pids: dict[int, list[int]] = defaultdict(list)
         doomed = set(self.doomed)
         for word, number, pid in record.lines():
@@ -99,7 +99,7 @@ class Books:
                 pids[number].append(pid)
             elif word == "dies":
                 doomed.add(pid)
-        return sorted(number for number, those in pids.items() if not set(those[:-1]) <= doomed)
+        return sorted(number for number, those in pids.items() if sum(pid not in doomed for pid in those) > 1)
 
     def _slowest(self, logs: Iterable[Path]) -> float:
         recovered: dict[int, list[float]] = defaultdict(list)
