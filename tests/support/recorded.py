@@ -2,6 +2,7 @@
 
 import os
 import signal
+import sys
 import time
 from collections import Counter
 from pathlib import Path
@@ -62,6 +63,51 @@ def wait(number: int, path: str) -> None:
     while not Path(path).exists():
         time.sleep(0.01)
     _note("end", number)
+
+
+@app.job(queue="work", name="Size")
+def size(number: int, text: str) -> None:
+    """Takes a big argument."""
+    _note("start", number)
+    if text:
+        _note("end", number)
+
+
+@app.job(queue="work", name="Say")
+def say(text: str) -> None:
+    """Fails with what it was given."""
+    raise ValueError(text)
+
+
+class _Unprintable(Exception):  # noqa: N818 - what matters is that it has no words
+    def __str__(self) -> str:
+        raise RuntimeError("no words")
+
+    __repr__ = __str__
+
+
+@app.job(queue="work", name="Unprintable")
+def unprintable() -> None:
+    """Raises what cannot be printed."""
+    raise _Unprintable
+
+
+@app.job(queue="work", name="Exits")
+def exits() -> None:
+    """Calls sys.exit."""
+    sys.exit(3)
+
+
+@app.job(queue="work", name="Interrupts")
+def interrupts() -> None:
+    """Raises what Ctrl-C raises."""
+    raise KeyboardInterrupt
+
+
+@app.job(queue="work", name="Base")
+def base() -> None:
+    """Raises what no `except Exception` sees."""
+    raise BaseException("bare")  # noqa: TRY002 - that is the point
 
 
 class Record:
