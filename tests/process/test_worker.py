@@ -1,0 +1,158 @@
+"""One worker process, told what to do and heard over its channel, without a master."""
+
+import json
+import os
+import signal
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from resqd.app import App
+from resqd.wire.messages import (
+    Booted,
+    Drain,
+    DumpStacks,
+    Exiting,
+    Kill,
+    Killing,
+    Pause,
+    Ping,
+    Pong,
+    Resume,
+    Slots,
+    Stacks,
+    State,
+    Stats,
+    Stop,
+)
+from tests.support.lone_worker import LoneWorker, touch
+from tests.support.waiting import wait_for
+
+MakeWorker = Callable[..., LoneWorker]
+
+
+@pytest.fixture
+def make(tmp_path: Path, redis_url: str) -> MakeWorker:
+    app = App()
+
+    @app.job(queue="q", name="quick")
+    def quick(name: str) -> None:
+        touch(str(tmp_path), name)
+
+    @app.job(queue="q", name="endless")
+    def endless() -> None:
+        touch(str(tmp_path), "begun")
+        while True:
+            time.sleep(0.01)
+
+    return lambda **variables: LoneWorker(app, url=redis_url, **variables)
+
+
+def failed(worker: LoneWorker) -> list[str]:
+    records = worker.client.lrange("resque:failed", 0, -1)
+    return [json.loads(record)["exception"] for record in records]
+
+
+def test_it_boots_works_answers_and_drains(make: MakeWorker, tmp_path: Path) -> None:
+    """Booted first; a Pong for a Ping; its stacks; counts from its birth; a good-bye and status 0 at the end."""
+    with make() as worker:
+        worker.hear(Booted)
+        worker.push("quick", "one")
+        wait_for((tmp_path / "one").exists)
+        worker.hear(Stats, lambda stats: stats.processed == 1)
+        worker.tell(Ping())
+        worker.hear(Pong)
+        worker.tell(DumpStacks(5))
+        stacks = worker.hear(Stacks)
+        assert stacks.request == 5
+        assert "thread fetcher" in stacks.text
+        worker.tell(Drain())
+        worker.hear(State, lambda state: state.name == "draining")
+        assert worker.end() == 0
+        assert worker.heard[-1] == Exiting("left")
+        assert worker.client.keys("resque:resqd:inflight*") == []
+
+
+def test_born_paused_it_takes_nothing_until_resumed(make: MakeWorker, tmp_path: Path) -> None:
+    """And a pause by the channel is reported as a state."""
+    with make(state="paused") as worker:
+        worker.push("quick", "one")
+        worker.hear(Booted)
+        worker.tell(Pause())
+        worker.tell(Ping())
+        worker.hear(Pong)
+        assert worker.client.llen("resque:queue:q") == 1
+        worker.tell(Resume())
+        wait_for((tmp_path / "one").exists)
+        worker.tell(Pause())
+        worker.hear(State, lambda state: state.name == "paused")
+
+
+def test_a_kill_is_answered_with_the_token(make: MakeWorker, tmp_path: Path) -> None:
+    """0 for a job that does not run here; the job that does is interrupted and recorded."""
+    with make() as worker:
+        worker.push("endless")
+        wait_for((tmp_path / "begun").exists)
+        worker.tell(Kill("nobody"))
+        assert worker.hear(Killing).token == 0
+        (token,) = worker.child.page.running()
+        worker.tell(Kill("endless"))
+        assert worker.hear(Killing, lambda answer: answer.job_id == "endless").token == token
+        wait_for(lambda: failed(worker) == ["DirtyExit"])
+        wait_for(lambda: worker.child.page.running() == ())
+
+
+def test_a_stop_kills_what_runs_and_gives_back_the_rest(make: MakeWorker, tmp_path: Path) -> None:
+    """Told by the channel or by TERM, which is the same."""
+    for way in ("channel", "signal"):
+        with make(slots=1) as worker:
+            worker.client.delete("resque:failed")
+            (tmp_path / "begun").unlink(missing_ok=True)
+            worker.push("endless")
+            wait_for((tmp_path / "begun").exists)
+            worker.push("quick", way)
+            worker.tell(Stop()) if way == "channel" else os.kill(worker.child.pid, signal.SIGTERM)
+            assert worker.end() == 0
+            assert failed(worker) == ["DirtyExit"]
+            assert worker.client.llen("resque:queue:q") == 1
+            assert not (tmp_path / way).exists()
+            worker.client.delete("resque:queue:q")
+
+
+def test_slots_bound_how_much_runs(make: MakeWorker, tmp_path: Path) -> None:
+    """Without slots it waits, though jobs are there; with one, one runs."""
+    with make(slots=0) as worker:
+        worker.push("endless")
+        worker.push("endless")
+        worker.hear(Booted)
+        worker.tell(Ping())
+        worker.hear(Pong)
+        assert worker.client.llen("resque:queue:q") == 2
+        worker.tell(Slots(1, {}, 1))
+        wait_for((tmp_path / "begun").exists)
+        assert len(worker.child.page.running()) == 1
+        assert worker.client.llen("resque:queue:q") == 1
+
+
+def test_without_a_master_it_returns_everything(make: MakeWorker, tmp_path: Path) -> None:
+    """At the end of its channel: what runs goes back uncharged after KILL_GRACE, and the process is gone."""
+    with make() as worker:
+        worker.push("endless")
+        wait_for((tmp_path / "begun").exists)
+        payload = worker.client.lindex("resque:queue:q", 0)
+        assert payload is None
+        worker.hang_up()
+        assert worker.wait() == 0
+        assert worker.client.llen("resque:queue:q") == 1
+        assert failed(worker) == []
+
+
+def test_a_stalled_master_blocks_nothing(make: MakeWorker, tmp_path: Path) -> None:
+    """Nobody reads what it says: jobs go on, and what matters is heard in the end."""
+    with make() as worker:
+        for number in range(300):
+            worker.push("quick", f"job{number}")
+        wait_for(lambda: (tmp_path / "job299").exists() and worker.client.llen("resque:queue:q") == 0, 20)
+        worker.hear(Stats, lambda stats: stats.processed == 300)
