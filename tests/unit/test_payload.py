@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -136,6 +137,33 @@ def test_encode_and_decode_are_inverse(name: str, args: list[object]) -> None:
     raw = encode(name, args, id=new_id(), enqueued_at=1.5)
     assert decode(raw)[:2] == (name, args)
     assert json.loads(raw)["args"] == args
+
+
+RUBYS_FORMS = st.sampled_from(
+    [
+        {"separators": (",", ":"), "ensure_ascii": False},  # JSON.generate
+        {"separators": (",", ":"), "ensure_ascii": True},  # JSON.generate with ascii_only
+        {"indent": 2, "ensure_ascii": False},  # JSON.pretty_generate
+    ]
+)
+
+
+@given(st.text(), st.lists(JSON_VALUES, max_size=4), RUBYS_FORMS)
+def test_what_ruby_writes_is_read_whatever_its_form(
+    name: str, args: list[object], form: dict[str, Any]
+) -> None:
+    """Any value, as Ruby's generator writes it, compact, in ASCII or pretty: class and args come back equal."""
+    raw = json.dumps({"class": name, "args": args}, **form).encode()
+    assert decode(raw)[:2] == (name, args)
+
+
+@given(st.floats(allow_nan=False, allow_infinity=False))
+def test_rubys_floats_keep_every_bit(number: float) -> None:
+    """Ruby writes 1.0e+20 where Python writes 1e+20."""
+    mantissa, e, exponent = repr(number).partition("e")
+    text = f"{mantissa if '.' in mantissa else mantissa + '.0'}{e}{exponent}"
+    [found] = decode(b'{"class":"A","args":[%b]}' % text.encode()).args
+    assert (repr(found), type(found)) == (repr(number), float)
 
 
 def test_deliveries_are_read_from_the_prefix_only() -> None:

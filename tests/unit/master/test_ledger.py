@@ -2,6 +2,9 @@
 
 from dataclasses import replace
 
+from hypothesis import given
+from hypothesis import strategies as st
+
 from resqd.master.child import NO_STATS
 from resqd.master.ledger import WINDOW, Ledger
 
@@ -30,3 +33,20 @@ def test_the_pace_is_that_of_the_last_seconds() -> None:
     for tenth in range(10, 300):
         ledger.sample(tenth / 10)
     assert ledger.per_second(WINDOW * 3) == 0.0
+
+
+@given(st.lists(st.tuples(st.integers(1, 4), st.integers(0, 50), st.integers(0, 9)), max_size=40))
+def test_no_order_of_reports_counts_anything_twice(reports: list[tuple[int, int, int]]) -> None:
+    """The totals are the highest that each fork ever said, whoever was buried when."""
+    ledger = Ledger()
+    best: dict[int, tuple[int, int]] = {}
+    for fork, processed, failed in reports:
+        ledger.report(fork, replace(NO_STATS, processed=processed, failed=failed))
+        before = best.get(fork, (0, 0))
+        best[fork] = max(before[0], processed), max(before[1], failed)
+        assert ledger.processed == sum(most for most, _ in best.values())
+        assert ledger.failed == sum(most for _, most in best.values())
+    for fork in best:
+        ledger.buried(fork)
+    assert (ledger.processed, ledger.failed) == ledger.past
+    assert ledger.past == (sum(most for most, _ in best.values()), sum(most for _, most in best.values()))
