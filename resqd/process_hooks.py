@@ -37,11 +37,6 @@ class ProcessHooks:
             except Exception:
                 log.exception("the %s hook %s failed", name, getattr(hook, "__qualname__", hook))
 
-    def insist(self, name: str) -> None:
-        """Call the hooks of one kind; the first error goes on to the caller, and the rest is not called."""
-        for hook in self._by_name[name]:
-            hook()
-
     def add(self, name: str, hook: C) -> C:
         """Append a hook of one kind."""
         self._by_name[name].append(hook)
@@ -56,7 +51,7 @@ class ProcessHooks:
         return self.add("before_fork", hook)
 
     def after_fork(self, hook: C) -> C:
-        """Call `hook()` in each worker after the fork, before its first job. One that fails ends the worker's boot."""
+        """Call `hook()` in each worker after the fork, before its first job. sys.exit in it ends the boot."""
         return self.add("after_fork", hook)
 
     def after_jobs_run(self, hook: C) -> C:

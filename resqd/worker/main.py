@@ -29,7 +29,7 @@ CRASHED = 70
 def run(birth: Birth, *, settings: Settings, app: App, blueprint: Blueprint) -> int:
     """Be a worker: called in the forked child, returns its exit status."""
     sys.setswitchinterval(SWITCH_INTERVAL)
-    app.hooks.insist("after_fork")
+    app.hooks.run("after_fork")
     crew = blueprint.crew(birth)
     pauses = PauseHooks(run=app.hooks.run, done=crew.ring)
     control = Control(birth=birth, settings=settings, crew=crew, pauses=pauses, clock=monotonic)

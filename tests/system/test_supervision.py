@@ -38,7 +38,7 @@ def test_boot_failures_are_retried_with_growing_pauses(tmp_path: Path, redis_url
         station.wait_for_line("died at boot; next try in 2 s", 20)
         (waiting,) = station.workers()
         assert (waiting["pid"], waiting["state"], waiting["booted"]) == (None, "waiting", False)
-        assert "RuntimeError: no boot today" in waiting["last_exit"]
+        assert "SystemExit: no boot today" in waiting["last_exit"]
         assert 0 < waiting["retry_in_s"] <= 2
         assert station.queued() == ["patient"]
         (tmp_path / "no_boot").unlink()
@@ -69,7 +69,11 @@ def test_a_stopped_worker_is_ended_and_a_busy_one_only_shown(tmp_path: Path, red
         station.wait_for_line(rf"killing worker . \(pid {stopped}\): it was stopped for", 15)
         station.wait_ended("caught")
         assert station.failures() == {}
-        busy = next(one for one in station.workers() if one["pid"] == station.worker_of("busy"))
+        holder = station.worker_of("busy")
+        busy = wait_for(
+            lambda: next((one for one in station.workers() if one["pid"] == holder and one["hung"]), None),
+            what="the busy one is shown",
+        )
         assert busy["hung"].startswith("silent for")
         assert busy["threads"][0]["job"]["id"] == "busy"
         texts = {one["pid"]: one["text"] for one in station.call("stacks")["stacks"]}
