@@ -176,6 +176,8 @@ def watch(console: Console, process: subprocess.Popen[bytes], client: redis.Redi
                 )
             )
             time.sleep(0.05)
+    if not console.is_terminal:
+        console.line()  # the one frame that is shown there ends without it
 
 
 def counted(client: redis.Redis, paths: list[str], seconds: float) -> Outcome:
