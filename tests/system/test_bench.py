@@ -18,7 +18,7 @@ from tests.bench.table import MEASURES, Measure
 
 _ROOT = Path(__file__).parents[2]
 _TINY = Scale(
-    name="tiny", budget=0.1, runs=3, jobs=0.2, drain=3, hold=0.1, depths=(100_000, 200_000), pushes=5, settle=0.1,
+    name="tiny", budget=0.1, runs=3, jobs=0.1, drain=3, hold=0.1, depths=(50_000, 100_000), pushes=5, settle=0.1,
     idle=0.3, every_point=False,
 )  # fmt: skip
 

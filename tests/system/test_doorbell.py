@@ -267,7 +267,7 @@ def test_an_idle_daemon_asks_little(
     wait_for(lambda: armed(redis_client), what="the doorbell is armed")
     wait_until_asleep(redis_client)
     redis_client.config_resetstat()
-    seconds = 20.0
+    seconds = 10.0
     time.sleep(seconds)  # the length of the measurement itself
     stats = cast("dict[str, dict[str, int]]", redis_client.info("commandstats"))
     calls = {name: facts["calls"] for name, facts in stats.items() if "config" not in name}
