@@ -72,6 +72,7 @@ def build(given: Ingredients) -> Master:
     limits = watch.Limits(
         boot=settings.boot_timeout,
         hang=settings.hang_timeout,
+        heart=max(watch.HEART_LEAST, settings.prune_interval / 2),
         hang_busy=settings.hang_busy_timeout,
         drain=settings.drain_timeout,
         kill_grace=settings.kill_grace,

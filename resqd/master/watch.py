@@ -17,6 +17,8 @@ STALL = 3 * LOOK_EVERY
 """Seconds between two looks after which it was the master that stood still: nobody's silence counts."""
 DEAF_FOR = 2.0
 """Seconds that a child may live after the end of its channel."""
+HEART_LEAST = PING_AFTER + 3.0
+"""The least such limit for the housekeeper: it has little to say, so it is pinged first and may take some seconds."""
 FAREWELL = 5.0
 """Seconds that the housekeeper may take to leave."""
 STOP_MARGIN = 1.5
@@ -25,10 +27,14 @@ STOP_MARGIN = 1.5
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """The settings that bound a child's silence and its leave, in seconds; `hang_busy` 0 means never."""
+    """The settings that bound a child's silence and its leave, in seconds; `hang_busy` 0 means never.
+
+    `heart` bounds the housekeeper's hang: it must be replaced before other hosts take this daemon for dead.
+    """
 
     boot: float
     hang: float
+    heart: float
     hang_busy: float
     drain: float
     kill_grace: float
@@ -126,7 +132,7 @@ def judge(child: Child, look: Look, limits: Limits, now: float) -> Verdict:
     still_for = now - child.silent_cpu_since
     silent_for = now - child.heard
     child.hung = f"{'stopped' if look.stopped else 'silent'} for {silent_for:.0f} s"
-    if still_for >= limits.hang:
+    if still_for >= (limits.hang if child.working else min(limits.hang, limits.heart)):
         why = f"was {'stopped' if look.stopped else 'silent and idle'} for {still_for:.0f} s"
         return Kill(child, why, blamed=not look.stopped)
     if 0 < limits.hang_busy <= silent_for:

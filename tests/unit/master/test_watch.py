@@ -7,7 +7,7 @@ import pytest
 from resqd.master.watch import Kill, Limits, Look, Ping, Stop, forgive, judge, leave_by, overdue, silent
 from tests.support.family import child, housekeeper
 
-LIMITS = Limits(boot=30.0, hang=60.0, hang_busy=0.0, drain=50.0, kill_grace=5.0)
+LIMITS = Limits(boot=30.0, hang=60.0, heart=15.0, hang_busy=0.0, drain=50.0, kill_grace=5.0)
 
 
 @pytest.mark.parametrize(
@@ -52,13 +52,20 @@ def test_silence_with_cpu_time_standing_still_is_a_hang() -> None:
         assert verdict.blamed is not stopped
 
 
+def test_hung_housekeeper_is_replaced_before_other_hosts_act() -> None:
+    """It holds the daemon's heartbeat, so its limit is short of PRUNE_INTERVAL, and HANG_TIMEOUT where that is less."""
+    quiet = housekeeper(heard=0.0)
+    assert judge(quiet, Look(3.0, stopped=True), LIMITS, 14.0) == Ping(quiet)
+    assert isinstance(judge(quiet, Look(3.0, stopped=True), LIMITS, 15.0), Kill)
+
+
 def test_silence_with_growing_cpu_time_is_a_long_call() -> None:
     """Shown, however long; killed only where there is a limit for it."""
     busy = child(1)
     for second in range(5, 500, 5):
         assert judge(busy, Look(float(second), False), LIMITS, float(second)) == Ping(busy)
     assert busy.hung == "silent for 495 s"
-    limited = Limits(boot=30.0, hang=60.0, hang_busy=300.0, drain=50.0, kill_grace=5.0)
+    limited = Limits(boot=30.0, hang=60.0, heart=15.0, hang_busy=300.0, drain=50.0, kill_grace=5.0)
     assert isinstance(judge(busy, Look(500.0, False), limited, 500.0), Kill)
 
 
