@@ -236,7 +236,7 @@ def test_the_next_housekeeper_rings_again(
     """After its respawn jobs start without polls, as before."""
     daemon = make_daemon(redis_url, **NO_POLL)
     old = wait_for(lambda: armed(redis_client), what="the doorbell is armed")[0]
-    daemon.titled("housekeeper")[0].kill()
+    wait_for(lambda: daemon.titled("housekeeper"), what="the housekeeper is titled")[0].kill()
     wait_for(lambda: any(one["id"] != old["id"] for one in armed(redis_client)), what="it is armed anew")
     redis_client.rpush("resque:queue:q", payload(tmp_path / "after"))
     expect_run(tmp_path / "after", "RPUSH after the respawn")

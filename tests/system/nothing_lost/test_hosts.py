@@ -145,7 +145,7 @@ def test_a_killed_and_stopped_housekeeper_costs_no_job(scene: Scene) -> None:
     for number in range(30):
         scene.store.push("Nap", number, 0.1)
     wait_for(lambda: len(scene.record.ends()) > 2)
-    [housekeeper] = one.titled("housekeeper")
+    [housekeeper] = wait_for(lambda: one.titled("housekeeper"), what="the housekeeper is titled")
     os.kill(housekeeper.pid, signal.SIGKILL)
     wait_for(lambda: len(scene.record.ends()) == 30, 15)
     wait_for(lambda: [found.pid for found in one.titled("housekeeper")] not in ([], [housekeeper.pid]))
