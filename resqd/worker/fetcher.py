@@ -194,7 +194,7 @@ class Fetcher:
         if self.mandate is not Mandate.RESERVE or self._aftermath.full:
             return 0
         return self._prefetch.want(
-            unfinished=len(self._holdings), slots=self.slots, permits=self._permits.left
+            unfinished=len(self._holdings), slots=self.slots, permits=self._permits.left, now=self._clock()
         )
 
     def _due(self, want: int) -> bool:

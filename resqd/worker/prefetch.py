@@ -8,8 +8,10 @@ HORIZON = 0.020
 """Seconds of work that may wait in a worker's buffer."""
 MOST = 2000
 """The most jobs that may wait in a worker's buffer."""
-STUCK_AFTER = 0.100
-"""Seconds after which jobs that wait behind busy threads go back to their queue."""
+REST = 0.050
+"""Seconds without a job after which the pace is forgotten."""
+STUCK_AFTER = 0.080
+"""Seconds after which jobs that wait behind busy threads go back to their queue; promised are 0.1."""
 
 
 @dataclass(slots=True)
@@ -23,6 +25,7 @@ class Prefetch:
     measured_at: float
     pace: float = 0.0
     _completed: int = 0
+    _worked_at: float = 0.0
 
     def measure(self, completed: int, now: float, *, slots: int) -> None:
         """Note that `completed` jobs ended since the last call; `pace` (jobs/s) follows, half old and half new.
@@ -31,6 +34,8 @@ class Prefetch:
         pace. So what is judged is two jobs a slot, which no thread can end at once, or HORIZON.
         """
         self._completed += completed
+        if completed:
+            self._worked_at = now
         elapsed = now - self.measured_at
         if elapsed < HORIZON and (self._completed < 2 * slots or elapsed <= 0):
             return
@@ -47,11 +52,14 @@ class Prefetch:
         """How many jobs the worker should hold: one for each slot, and the buffer."""
         return slots + min(MOST, int(self.pace * HORIZON))
 
-    def want(self, *, unfinished: int, slots: int, permits: int | None) -> int:
+    def want(self, *, unfinished: int, slots: int, permits: int | None, now: float) -> int:
         """How many jobs to reserve now; 0 while more than half of the target is still there.
 
-        `permits` is what is left of JOBS_PER_FORK, None when there is no limit.
+        `permits` is what is left of JOBS_PER_FORK, None when there is no limit. After a rest the next jobs may
+        be others: their pace is measured anew, or idle workers would by turns take all of a few long jobs.
         """
+        if not unfinished and now - self._worked_at >= REST:
+            self.pace = 0.0
         target = self.target(slots)
         idle = slots - unfinished
         if idle <= 0 and unfinished > (slots + target) // 2:

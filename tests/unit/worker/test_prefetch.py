@@ -9,20 +9,20 @@ from dataclasses import dataclass, field
 
 import pytest
 
-from resqd.worker.prefetch import HORIZON, MOST, STUCK_AFTER, Prefetch
+from resqd.worker.prefetch import HORIZON, MOST, REST, STUCK_AFTER, Prefetch
 
 
 def test_idle_threads_always_get_jobs() -> None:
     """Whatever the pace, each idle thread has a job reserved for it."""
-    assert Prefetch(0.0).want(unfinished=0, slots=8, permits=None) == 8
-    assert Prefetch(0.0).want(unfinished=7, slots=8, permits=None) == 1
-    assert Prefetch(0.0).want(unfinished=8, slots=8, permits=None) == 0
+    assert Prefetch(0.0).want(unfinished=0, slots=8, permits=None, now=0.0) == 8
+    assert Prefetch(0.0).want(unfinished=7, slots=8, permits=None, now=0.0) == 1
+    assert Prefetch(0.0).want(unfinished=8, slots=8, permits=None, now=0.0) == 0
 
 
 def test_permits_bound_every_reserve() -> None:
     """A worker never reserves beyond what is left of JOBS_PER_FORK."""
-    assert Prefetch(0.0, pace=1e6).want(unfinished=0, slots=8, permits=3) == 3
-    assert Prefetch(0.0, pace=1e6).want(unfinished=0, slots=8, permits=0) == 0
+    assert Prefetch(0.0, pace=1e6).want(unfinished=0, slots=8, permits=3, now=0.0) == 3
+    assert Prefetch(0.0, pace=1e6).want(unfinished=0, slots=8, permits=0, now=0.0) == 0
 
 
 def test_buffer_is_bounded() -> None:
@@ -33,8 +33,16 @@ def test_buffer_is_bounded() -> None:
 def test_nothing_is_wanted_while_half_of_the_target_is_there() -> None:
     """Reserves come in batches, not one job at a time."""
     prefetch = Prefetch(0.0, pace=1000 / HORIZON)
-    assert prefetch.want(unfinished=8 + 501, slots=8, permits=None) == 0
-    assert prefetch.want(unfinished=8 + 499, slots=8, permits=None) == 501
+    assert prefetch.want(unfinished=8 + 501, slots=8, permits=None, now=0.0) == 0
+    assert prefetch.want(unfinished=8 + 499, slots=8, permits=None, now=0.0) == 501
+
+
+def test_pace_is_forgotten_after_a_rest() -> None:
+    """A worker that had short jobs and rested takes one job for each thread, since the next ones may be long."""
+    prefetch = Prefetch(0.0)
+    prefetch.measure(1000, 0.020, slots=8)
+    assert prefetch.want(unfinished=0, slots=8, permits=None, now=0.020 + REST / 2) > 100
+    assert prefetch.want(unfinished=0, slots=8, permits=None, now=0.020 + REST) == 8
 
 
 def test_ends_within_a_moment_are_no_pace() -> None:
@@ -68,7 +76,7 @@ class Worker:
             self.returned += len(self.buffer)
             self.buffer.clear()
         unfinished = len(self.running) + len(self.buffer)
-        want = self.prefetch.want(unfinished=unfinished, slots=self.slots, permits=None)
+        want = self.prefetch.want(unfinished=unfinished, slots=self.slots, permits=None, now=self.now)
         self.buffer += [self.now] * want
 
     def begin(self) -> None:
