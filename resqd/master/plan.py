@@ -264,7 +264,8 @@ def _over(fleet: Fleet) -> bool:
         return False
     if fleet.leaving:
         return True
-    return fleet.burst and len(fleet.done) >= fleet.worker_count and not fleet.suspects
+    done = all(index in fleet.done for index in range(fleet.worker_count))
+    return fleet.burst and done and not fleet.suspects
 
 
 def _settling(fleet: Fleet, now: float) -> bool:

@@ -87,3 +87,9 @@ def test_the_end_comes_when_nobody_is_left_and_nothing_is_to_be_settled(state: F
         assert state.leaving or state.burst
         late = state.settle_by is not None and state.settle_by <= 10.0 and state.leaving
         assert not state.unsettled or late
+
+
+def test_place_scaled_away_does_not_count_for_one_that_still_works() -> None:
+    """A burst is over when each place of the scale is done, not when as many places as it has once were."""
+    left = Fleet("d", Intent.RUNNING, worker_count=1, thread_count=1, burst=True, done={1})
+    assert not any(isinstance(one, Finish) for one in plan(left, 10.0))
