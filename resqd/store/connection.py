@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import select
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -51,6 +52,8 @@ _LEAN: dict[str, Any] = {
 
 class _Connection(Protocol):
     """What we use of redis-py's connections."""
+
+    _sock: Any
 
     def connect(self) -> object: ...
     def disconnect(self) -> object: ...
@@ -157,6 +160,14 @@ class Link:
         if isinstance(reply, ServerError):
             raise judge(reply)
         return reply
+
+    def stale(self) -> bool:
+        """Whether the server has ended the connection since its last use: it says something without being asked."""
+        if not self._ready:
+            return False
+        poll = select.poll()
+        poll.register(self._connection._sock, select.POLLIN)  # noqa: SLF001 - redis-py hands it out in no other way
+        return bool(poll.poll(0))
 
     def close(self) -> None:
         """Drops the connection; the next use connects again."""

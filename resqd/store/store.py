@@ -9,6 +9,7 @@ from resqd.store.connection import ConnectionConfig
 from resqd.store.failed import Failures
 from resqd.store.guard import store_errors
 from resqd.store.keys import Keys, to_bytes
+from resqd.store.links import Links
 from resqd.store.overview import Overview
 from resqd.store.queues import Queues
 from resqd.store.stats import Stats
@@ -23,10 +24,11 @@ if TYPE_CHECKING:
 class Store:
     """Queues and stats of one namespace. Threads may share it; a fork gives the child connections of its own."""
 
-    def __init__(self, client: Redis, keys: Keys) -> None:
+    def __init__(self, client: Redis, keys: Keys, links: Links) -> None:
         self._client = client
         self._keys = keys
-        self.queues = Queues(client, keys)
+        self._links = links
+        self.queues = Queues(client, keys, links)
         self.stats = Stats(client, keys)
         self.failures = Failures(client, keys)
         self.workers = WorkerManager(client, keys)
@@ -35,7 +37,8 @@ class Store:
     @classmethod
     def of(cls, *, url: str, namespace: str) -> Store:
         """The store at a URL; no socket is opened yet."""
-        return cls(ConnectionConfig.from_url(url).client(), Keys(namespace))
+        config = ConnectionConfig.from_url(url)
+        return cls(config.client(), Keys(namespace), Links(config))
 
     @store_errors
     def record_failure(self, record: bytes, queue: str, backend: FailureBackend) -> None:
@@ -73,6 +76,7 @@ class Store:
     def close(self) -> None:
         """Close the connections; the next use opens new ones."""
         self._client.close()
+        self._links.close()
 
 
 def _literal(prefix: bytes) -> bytes:

@@ -1,0 +1,40 @@
+"""Lean connections for callers on any thread: what one enqueue costs is mostly what its client costs."""
+
+from __future__ import annotations
+
+import os
+
+from resqd.store.connection import ConnectionConfig, Link, Reply
+from resqd.store.scripts import ScriptCall
+
+
+class Links:
+    """Lends a free link to each call, and opens one more where none is free. A fork gives the child its own."""
+
+    def __init__(self, config: ConnectionConfig) -> None:
+        self._config = config
+        self._free: list[Link] = []
+        self._pid = os.getpid()
+
+    def run_script(self, call: ScriptCall) -> Reply:
+        """The reply to a script. Errors: StoreError; then the call may have run, and is not repeated."""
+        link = self._take()
+        reply = link.run_script(call)
+        self._free.append(link)  # not after an error: that link is dropped with its unread replies
+        return reply
+
+    def close(self) -> None:
+        """Drop the free links; the next use opens new ones."""
+        while self._free:
+            self._free.pop().close()
+
+    def _take(self) -> Link:
+        if self._pid != os.getpid():
+            self._free, self._pid = [], os.getpid()
+        try:
+            link = self._free.pop()
+        except IndexError:
+            return self._config.open(admit=False)
+        if link.stale():
+            link.close()
+        return link
