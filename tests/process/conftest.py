@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import socket
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -12,12 +13,21 @@ from pathlib import Path
 import pytest
 
 import resqd
+from resqd.master.control import PATIENCE
 from tests.support import scripted_master
 
 ENVIRON = {**os.environ, "PYTHONPATH": str(Path(resqd.__file__).parents[1])}
 SCRIPT = Path(scripted_master.__file__)
 
 StartMaster = Callable[..., subprocess.Popen[str]]
+
+
+def connected(path: Path) -> socket.socket:
+    """A client's connection to the control socket."""
+    sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    sock.connect(str(path))  # blocking: with a timeout Python would not wait for room in the backlog
+    sock.settimeout(PATIENCE + 5)
+    return sock
 
 
 @contextmanager

@@ -9,7 +9,7 @@ from resqd.store.inflight import Want
 from resqd.store.keys import Keys
 from resqd.store.recovery import Recovery
 from tests.system.store.conftest import DAEMON, OwnerMaker, beat, incarnation
-from tests.system.store.test_inflight import MAIL, numbered, push, queued, reserve
+from tests.system.store.mail import MAIL, numbered, push, queued, reserve
 
 LIFE = incarnation(1).life
 SUSPECTS = Keys().suspects(DAEMON)

@@ -1,58 +1,13 @@
 """The owner's side of jobs in flight, against a real server."""
 
-from collections.abc import Callable
-from typing import cast
-
 import pytest
 import redis
-from redis.exceptions import ConnectionError as RedisConnectionError
 
-from resqd.errors import Fenced, StoreError, StoreUnavailable
-from resqd.store.connection import Link
-from resqd.store.inflight import Failure, Inflight, Outbox, Return, Want
+from resqd.store.inflight import Failure, Outbox, Return, Want
 from resqd.store.keys import Keys
 from resqd.store.recovery import Recovery
-from resqd.store.scripts import RESERVE, PackedKeys, ScriptCall
-from tests.support.waiting import wait_for
 from tests.system.store.conftest import DAEMON, OwnerMaker, incarnation
-
-MAIL = (("mail", 0),)
-MAIL_KEY = "resque:queue:mail"
-
-
-def push(client: redis.Redis, queue: str, *payloads: bytes) -> None:
-    client.rpush(f"resque:queue:{queue}", *payloads)
-
-
-def numbered(count: int) -> list[bytes]:
-    return [b'{"class":"Noop","args":[%d]}' % number for number in range(count)]
-
-
-def reserve(owner: Inflight, want: Want) -> list[tuple[int, str, bytes]]:
-    return owner.exchange(Outbox(), want).batch
-
-
-def payloads(batch: list[tuple[int, str, bytes]]) -> list[bytes]:
-    return [payload for _, _, payload in batch]
-
-
-def queued(client: redis.Redis, queue: str = "mail") -> list[bytes]:
-    return cast("list[bytes]", client.lrange(f"resque:queue:{queue}", 0, -1))
-
-
-def seq_of(client: redis.Redis, fork: int) -> bytes | None:
-    return cast("bytes | None", client.hget(Keys().inflight(DAEMON, f"e0.{fork}"), "!seq"))
-
-
-def lose_next_reply(link: Link, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The connection is closed between the next send and its reply."""
-
-    def cut() -> None:
-        monkeypatch.undo()
-        link.close()
-        raise RedisConnectionError("cut")
-
-    monkeypatch.setattr(link, "_read", cut)
+from tests.system.store.mail import MAIL, numbered, payloads, push, queued, reserve, seq_of
 
 
 def test_jobs_are_acknowledged_failed_returned_and_counted(
@@ -174,172 +129,6 @@ def test_an_empty_answer_does_not_consume_the_sequence_number(
     assert token == 1 << 16
 
 
-def test_a_lost_reply_brings_the_same_batch_again(
-    make_owner: OwnerMaker,
-    open_link: Callable[[], Link],
-    redis_client: redis.Redis,
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    """A connection cut between request and reply costs nothing: tokens, queues and payloads come as they were."""
-    push(redis_client, "mail", *numbered(700))
-    push(redis_client, "low", *numbered(900))
-    link = open_link()
-    owner = make_owner(over=link, fork=1)
-    lose_next_reply(link, monkeypatch)
-    want = Want(1500, (("mail", 0), ("low", 0)))
-    with pytest.raises(StoreUnavailable):
-        owner.exchange(Outbox(), want)
-    wait_for(lambda: seq_of(redis_client, 1) == b"1")
-    push(redis_client, "mail", b"newer")
-    batch = reserve(owner, want)
-    assert [token for token, _, _ in batch] == [1 << 16 | i for i in range(1500)]
-    assert [queue for _, queue, _ in batch] == ["mail"] * 700 + ["low"] * 800
-    assert payloads(batch) == numbered(700) + numbered(800)
-    assert payloads(reserve(owner, Want(1, MAIL))) == [b"newer"]
-
-
-def test_a_batch_whose_reply_was_lost_comes_even_when_none_is_wanted(
-    make_owner: OwnerMaker,
-    open_link: Callable[[], Link],
-    redis_client: redis.Redis,
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    """An owner that is paused after a lost reply still learns of the jobs that it holds, and takes no others."""
-    push(redis_client, "mail", *numbered(2))
-    link = open_link()
-    owner = make_owner(over=link, fork=1)
-    lose_next_reply(link, monkeypatch)
-    with pytest.raises(StoreUnavailable):
-        owner.exchange(Outbox(), Want(1, MAIL))
-    wait_for(lambda: seq_of(redis_client, 1) == b"1")
-    assert payloads(owner.exchange(Outbox()).batch) == numbered(1)
-    assert owner.exchange(Outbox()).batch == []
-    assert queued(redis_client) == numbered(2)[1:]
-
-
-def test_a_lost_reply_to_outcomes_is_repeated_without_harm(
-    make_owner: OwnerMaker,
-    open_link: Callable[[], Link],
-    redis_client: redis.Redis,
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    """The outbox stays whole when the connection breaks; sending it again counts every job once."""
-    push(redis_client, "mail", *numbered(3))
-    link = open_link()
-    owner = make_owner(over=link)
-    tokens = [token for token, _, _ in reserve(owner, Want(3, MAIL))]
-    outbox = Outbox(tokens[:1], [Failure(tokens[1], b"r", (Keys().failed,))], [Return(tokens[2])])
-    lose_next_reply(link, monkeypatch)
-    with pytest.raises(StoreUnavailable):
-        owner.exchange(outbox)
-    assert len(outbox.done) == len(outbox.failed) == len(outbox.returned) == 1
-    wait_for(lambda: queued(redis_client))
-    owner.exchange(outbox)
-    assert not outbox
-    assert redis_client.get("resque:stat:processed") == b"2"
-    assert redis_client.llen("resque:failed") == 1
-    assert queued(redis_client) == numbered(3)[2:]
-
-
-def late_copy(link: Link, fork: int, seq: int) -> None:
-    keys = PackedKeys.of(Keys().inflight(DAEMON, f"e0.{fork}"), MAIL_KEY)
-    link.run_script(ScriptCall(RESERVE, keys, (seq, 10, 1 << 20, len("resque:queue:"), "")))
-
-
-def test_a_late_copy_of_a_reserve_takes_nothing(
-    make_owner: OwnerMaker, link: Link, redis_client: redis.Redis
-) -> None:
-    """A copy of an older request is refused, one of the latest answers with what is held; jobs stay queued."""
-    push(redis_client, "mail", *numbered(5))
-    owner = make_owner(fork=1)
-    reserve(owner, Want(1, MAIL))
-    reserve(owner, Want(1, MAIL))
-    with pytest.raises(StoreError, match="STALE"):
-        late_copy(link, 1, 1)
-    late_copy(link, 1, 2)
-    assert queued(redis_client) == numbered(5)[2:]
-
-
-def test_every_request_of_a_fenced_owner_is_refused(
-    make_owner: OwnerMaker, recovery: Recovery, redis_client: redis.Redis
-) -> None:
-    """After recovery the old owner can neither take, acknowledge, fail nor return; its jobs are in their queue."""
-    push(redis_client, "mail", *numbered(2))
-    owner = make_owner(fork=1)
-    (first, _, _), _second = reserve(owner, Want(2, MAIL))
-    recovery.recover(incarnation(1), {})
-    parts = (
-        Outbox(done=[first]),
-        Outbox(failed=[Failure(first, b"r", (Keys().failed,))]),
-        Outbox(returned=[Return(first)]),
-    )
-    for outbox in parts:
-        with pytest.raises(Fenced):
-            owner.exchange(outbox)
-    with pytest.raises(Fenced):
-        reserve(owner, Want(1, MAIL))
-    assert queued(redis_client) == numbered(2)
-    assert not redis_client.exists("resque:failed", "resque:stat:processed")
-
-
-def test_a_key_of_a_wrong_type_is_skipped_and_named(
-    make_owner: OwnerMaker, redis_client: redis.Redis
-) -> None:
-    """One broken queue stops neither the queues before it nor those after it."""
-    redis_client.set("resque:queue:broken", "not a list")
-    push(redis_client, "a", b"a")
-    push(redis_client, "z", b"z")
-    owner = make_owner()
-    result = owner.exchange(Outbox(), Want(5, (("a", 0), ("broken", 0), ("z", 0))))
-    assert payloads(result.batch) == [b"a", b"z"]
-    assert result.skipped == ("broken",)
-    result = owner.exchange(Outbox(), Want(5, (("broken", 0),)))
-    assert (result.batch, result.skipped) == ([], ("broken",))
-
-
-def test_a_job_stays_in_flight_when_its_queue_or_failed_is_of_a_wrong_type(
-    make_owner: OwnerMaker, redis_client: redis.Redis
-) -> None:
-    """What no list takes is not dropped: it moves as soon as the key is a list again."""
-    push(redis_client, "mail", *numbered(2))
-    owner = make_owner()
-    first, second = (token for token, _, _ in reserve(owner, Want(2, MAIL)))
-    redis_client.set(MAIL_KEY, "not a list")
-    redis_client.set("resque:failed", "not a list")
-    outbox = Outbox(failed=[Failure(first, b"r", (Keys().failed,))], returned=[Return(second)])
-    with pytest.raises(StoreError, match="WRONGTYPE"):
-        owner.exchange(outbox)
-    assert (len(outbox.failed), len(outbox.returned)) == (1, 0)
-    redis_client.delete(MAIL_KEY, "resque:failed")
-    owner.exchange(outbox)
-    assert redis_client.lrange("resque:failed", 0, -1) == [b"r"]
-    assert owner.close() == 1
-    assert queued(redis_client) == numbered(2)[1:]
-
-
-def test_each_reply_is_judged_by_itself(make_owner: OwnerMaker, redis_client: redis.Redis) -> None:
-    """One part that is refused leaves the confirmed parts out of the outbox, and hands out the batch later."""
-    push(redis_client, "mail", *numbered(3))
-    owner = make_owner()
-    done, failed = (token for token, _, _ in reserve(owner, Want(2, MAIL)))
-    redis_client.set("resque:failed", "not a list")
-    outbox = Outbox([done], [Failure(failed, b"r", (Keys().failed,))])
-    with pytest.raises(StoreError, match="WRONGTYPE"):
-        owner.exchange(outbox, Want(1, MAIL))
-    assert (len(outbox.done), len(outbox.failed)) == (0, 1)
-    redis_client.delete("resque:failed")
-    assert payloads(owner.exchange(outbox, Want(1, MAIL)).batch) == numbered(3)[2:]
-
-
-def test_a_counter_of_a_wrong_type_costs_no_job(make_owner: OwnerMaker, redis_client: redis.Redis) -> None:
-    """Acknowledging works although a stat is not a number."""
-    push(redis_client, "mail", b"x")
-    redis_client.set("resque:stat:processed", "many")
-    owner = make_owner()
-    [(token, _, _)] = reserve(owner, Want(1, MAIL))
-    assert owner.exchange(Outbox([token])).processed == 1
-
-
 def test_a_batch_of_twenty_thousand_jobs_is_whole(make_owner: OwnerMaker, redis_client: redis.Redis) -> None:
     """No limit of Lua on arguments loses a job, on any way in or out."""
     push(redis_client, "mail", *numbered(20_000))
@@ -403,19 +192,6 @@ def test_any_name_of_a_queue_works(make_owner: OwnerMaker, redis_client: redis.R
     owner.exchange(Outbox(returned=[Return(token)]))
     assert redis_client.lrange(b"resque:queue:" + raw, 0, -1) == [b"\x00\xff7:{"]
     assert redis_client.smembers("resque:queues") == {raw}
-
-
-def test_scripts_that_the_server_forgot_are_loaded_again(
-    make_owner: OwnerMaker, redis_client: redis.Redis
-) -> None:
-    """After SCRIPT FLUSH, as after a restart, the same exchange succeeds."""
-    push(redis_client, "mail", *numbered(2))
-    owner = make_owner()
-    [(token, _, _)] = reserve(owner, Want(1, MAIL))
-    redis_client.script_flush()
-    result = owner.exchange(Outbox([token]), Want(1, MAIL))
-    assert result.processed == 1
-    assert payloads(result.batch) == numbered(2)[1:]
 
 
 def test_closing_twice_and_registering_twice_are_harmless(

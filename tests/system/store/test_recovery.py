@@ -14,7 +14,7 @@ from resqd.store.inflight import Outbox, Return, Want
 from resqd.store.keys import Keys
 from resqd.store.recovery import Charge, Convict, Recovered, Recovery, Suspect, Verdict
 from tests.system.store.conftest import DAEMON, OwnerMaker, beat, incarnation
-from tests.system.store.test_inflight import MAIL, MAIL_KEY, numbered, payloads, push, queued, reserve
+from tests.system.store.mail import MAIL, MAIL_KEY, numbered, payloads, push, queued, reserve
 
 SUSPECTS = Keys().suspects(DAEMON)
 

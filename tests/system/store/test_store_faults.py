@@ -19,7 +19,7 @@ from resqd.store.recovery import Charge, Convict, Recovered, Recovery, Suspect, 
 from tests.support.server import Server
 from tests.support.waiting import wait_for
 from tests.system.store.conftest import DAEMON, incarnation
-from tests.system.store.test_inflight import MAIL, MAIL_KEY, numbered, payloads, push, queued
+from tests.system.store.mail import MAIL, MAIL_KEY, numbered, payloads, push, queued
 
 KEYS = Keys()
 
