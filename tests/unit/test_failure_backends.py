@@ -1,0 +1,91 @@
+"""Where failures go and what is done about them: backtraces, backends, callbacks."""
+
+from __future__ import annotations
+
+import pytest
+
+from resqd.backtrace import backtrace_of
+from resqd.hooks import JobHooks
+from resqd.store.backends import (
+    FailurePolicy,
+    MultipleBackend,
+    Place,
+    Record,
+    RedisBackend,
+    RedisMultiQueueBackend,
+    backend_of,
+)
+from resqd.store.keys import Keys
+
+
+def failing(depth: int) -> None:
+    if depth == 0:
+        raise ValueError("inner")
+    failing(depth - 1)
+
+
+def test_backtraces_leave_out_our_frames() -> None:
+    """A failure inside of hooks shows the application's frames, innermost first, and its cause; long ones are cut."""
+
+    def outer(depth: int) -> None:
+        try:
+            failing(depth)
+        except ValueError as error:
+            raise KeyError("outer") from error
+
+    with pytest.raises(KeyError) as caught:
+        JobHooks().perform(outer, [2])
+    lines = backtrace_of(caught.value)
+    assert lines[0].startswith(__file__)
+    assert lines[0].endswith(":in `outer'")
+    assert any(line == "caused by ValueError: inner" for line in lines)
+    assert not any("/resqd/hooks.py" in line for line in lines)
+    with pytest.raises(KeyError) as caught:
+        outer(500)
+    assert any("more" in line for line in backtrace_of(caught.value))
+    assert len(backtrace_of(caught.value)) < 120
+
+
+def test_backends_say_which_lists() -> None:
+    """One list, a list for each queue with its entry in the set, or both."""
+    keys = Keys()
+    assert backend_of(["redis"]).place("mail", keys) == Place(("resque:failed",))
+    multi = Place(("resque:mail_failed",), "mail_failed")
+    assert backend_of(["redis_multi_queue"]).place("mail", keys) == multi
+    both = backend_of(["redis", "redis_multi_queue"])
+    assert both.place("mail", keys) == Place(("resque:failed", "resque:mail_failed"), "mail_failed")
+
+
+def test_own_backends_save_and_one_that_fails_stops_none() -> None:
+    """Every backend of several gets the record, whatever another raises."""
+    saved: list[Record] = []
+
+    class Broken(RedisBackend):
+        def save(self, record: Record) -> None:
+            raise RuntimeError(record)
+
+    class Own(RedisMultiQueueBackend):
+        def save(self, record: Record) -> None:
+            saved.append(record)
+
+    MultipleBackend([Broken(), Own()]).save({"exception": "E"})
+    assert saved == [{"exception": "E"}]
+
+
+def test_callbacks_of_the_policy() -> None:
+    """on_failure unless the error is ignored; on_expire in the given generation; their errors are not fatal."""
+    told: list[str] = []
+
+    def fail(record: Record) -> None:
+        told.append(f"failed {record['exception']}")
+        raise RuntimeError
+
+    policy = FailurePolicy(
+        on_failure=fail,
+        ignored=(KeyError, "Quiet"),
+        expire_generation=2,
+        on_expire=lambda _: told.append("expired"),
+    )
+    for name, generation in (("ValueError", 1), ("KeyError", 1), ("app.Quiet", 2), ("ValueError", 3)):
+        policy.notify({"exception": name, "payload": {"generation": generation}})
+    assert told == ["failed ValueError", "expired", "failed ValueError"]
