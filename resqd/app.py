@@ -178,7 +178,7 @@ class App:
         return [job_id for job_id, _ in pairs]
 
     def _push(self, queue: str, raws: list[bytes]) -> None:
-        outlet = self.store.queues if self._outlet is None else self._outlet
+        outlet = self.store if self._outlet is None else self._outlet
         outlet.push(queue, raws)
 
     @property
@@ -210,7 +210,7 @@ class App:
         job = self.find(job) if isinstance(job, str) else job
         if not job.hooks.allow("before_dequeue", args):
             return 0
-        deleted = self.store.queues.delete(job.queue, payloads.matcher(job.name, args or None))
+        deleted = self.store.books.queues.delete(job.queue, payloads.matcher(job.name, args or None))
         job.hooks.notify("after_dequeue", args)
         return deleted
 
@@ -220,62 +220,62 @@ class App:
 
     def pop(self, queue: str) -> Payload | None:
         """Take the oldest job off a queue; one that cannot be decoded is put back and raises PayloadError."""
-        raw = self.store.queues.pop(queue)
+        raw = self.store.books.queues.pop(queue)
         if raw is None:
             return None
         try:
             return payloads.decode(raw)
         except PayloadError:
-            self.store.queues.push_front(queue, raw)
+            self.store.books.queues.push_front(queue, raw)
             raise
 
     def peek(self, queue: str, start: int = 0, count: int = 1) -> list[Payload]:
         """Up to `count` jobs from position `start` on; one that cannot be decoded says so as its class."""
-        return [payloads.decode_or_explain(raw) for raw in self.store.queues.peek(queue, start, count)]
+        return [payloads.decode_or_explain(raw) for raw in self.store.books.queues.peek(queue, start, count)]
 
     def size(self, queue: str) -> int:
         """How many jobs wait in a queue."""
-        return self.store.queues.size(queue)
+        return self.store.books.queues.size(queue)
 
     def queues(self) -> list[str]:
         """The names of all queues, sorted."""
-        return self.store.queues.names()
+        return self.store.books.queues.names()
 
     def queue_sizes(self) -> dict[str, int]:
         """How many jobs wait, by queue."""
-        return self.store.queues.sizes()
+        return self.store.books.queues.sizes()
 
     def sample_queues(self, count: int = 1_000) -> dict[str, dict[str, Any]]:
         """By queue, its `size` and up to `count` of its oldest jobs as `samples`."""
-        sizes = self.store.queues.sizes()
+        sizes = self.store.books.queues.sizes()
         return {name: {"size": size, "samples": self.peek(name, 0, count)} for name, size in sizes.items()}
 
     def remove_queue(self, queue: str) -> int:
         """Delete a queue with all its jobs; how many there were."""
-        return self.store.queues.remove(queue)
+        return self.store.books.queues.remove(queue)
 
     def info(self) -> dict[str, Any]:
         """Resque's overview: pending, processed, queues, workers, working, failed."""
-        return self.store.info()
+        return self.store.books.info()
 
     def keys(self) -> list[str]:
         """Every key of the namespace without its prefix; walks the whole database."""
-        return self.store.all_keys()
+        return self.store.books.all_keys()
 
     @property
     def stats(self) -> Stats:
         """The counters of jobs processed and failed."""
-        return self.store.stats
+        return self.store.books.stats
 
     @property
     def failures(self) -> Failures:
         """The failed lists: look, requeue, remove, clear."""
-        return self.store.failures
+        return self.store.books.failures
 
     @property
     def workers(self) -> WorkerManager:
         """The registered workers of all hosts."""
-        return self.store.workers
+        return self.store.books.workers
 
     # The store.
 

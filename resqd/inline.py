@@ -67,7 +67,7 @@ def run_next(
     A failure is recorded where the policy says (default: in `failed`) before its error is raised.
     """
     for queue in queues:
-        raw = store.queues.pop(queue)
+        raw = store.books.queues.pop(queue)
         if raw is not None:
             return _run_raw(store, queue, raw, find=find, policy=policy)
     return None
@@ -90,7 +90,7 @@ def _run_raw(
             queue=queue,
             failed_at=datetime.now(UTC),
         )
-        store.record_failure(record, queue, backend_of(policy.backends or ("redis",)))
+        store.books.record_failure(record, queue, backend_of(policy.backends or ("redis",)))
         policy.notify(payloads.load(record))
         raise
     return payload

@@ -23,8 +23,9 @@ from resqd.master.handover import Handover
 from resqd.master.lock import DaemonLock, remove_pidfile, write_pidfile
 from resqd.master.systemd import Notifier
 from resqd.settings import Settings
-from resqd.store.connection import ConnectionConfig
+from resqd.store.config import ConnectionConfig
 from resqd.store.embedded import Embedded, default_url, server_binary
+from resqd.store.link import Link
 from resqd.store.worker_id import WorkerId
 from resqd.wire.birth import Birth, Kind
 from resqd.worker import main as worker
@@ -77,7 +78,7 @@ def _run(
     blueprint = Blueprint(
         settings=settings,
         app=app,
-        link=connection.open(admit=False),
+        link=Link(connection, admit=False),
         where=connection.describe(),
         worker_id=worker_id,
         clock=monotonic,

@@ -6,15 +6,17 @@ import json
 import re
 from collections.abc import Callable, Sequence
 from types import ModuleType
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import click
 
 from resqd.cli.place import opened, with_place
 from resqd.cli.program import NotDone, as_json, confirm, one_line
 from resqd.errors import ResqdError
-from resqd.store.failed import Failures
 from resqd.store.failed_job import FailedJob
+
+if TYPE_CHECKING:
+    from resqd.store.failed import Failures
 
 _POSITION: Final = re.compile(r"(?:(?P<list>.+):)?(?P<index>-?[0-9]{1,9})", re.DOTALL)
 _yes = click.option("--yes", "-y", is_flag=True, help="Do not ask first.")
@@ -46,11 +48,11 @@ def list_(
 ) -> None:
     """Show failures, the oldest first."""
     with opened(**place) as there:
-        found = there.store.failures.each(queue=queue, job_class=job_class)
+        found = there.store.books.failures.each(queue=queue, job_class=job_class)
         shown = [
             failure for number, failure in zip(range(start + count), found, strict=False) if number >= start
         ]
-        total = there.store.failures.count(queue=queue, job_class=job_class)
+        total = there.store.books.failures.count(queue=queue, job_class=job_class)
     if in_json:
         click.echo(json.dumps([failure.as_dict() for failure in shown]))
     elif not shown:
@@ -66,7 +68,7 @@ def list_(
 def show(failure: str, in_json: bool, **place: str | None) -> None:
     """Show one failure with its arguments, error and backtrace."""
     with opened(**place) as there:
-        found = _find(there.store.failures, failure)
+        found = _find(there.store.books.failures, failure)
     if in_json:
         click.echo(json.dumps(found.as_dict()))
         return
@@ -98,7 +100,7 @@ def requeue(
     """Put failed jobs back on their queues; asks before it takes many."""
     _only_one_way(failures, everything, queue)
     with opened(**place) as there:
-        store = there.store.failures
+        store = there.store.books.failures
         if everything or queue is not None:
             count = store.count(queue=queue)
             confirm(f"Requeue {_of(count, queue)}?", yes=yes or not count)
@@ -118,7 +120,7 @@ def remove(failures: Sequence[str], queue: str | None, yes: bool, in_json: bool,
     """Delete failures; their jobs are gone then."""
     _only_one_way(failures, False, queue)
     with opened(**place) as there:
-        store = there.store.failures
+        store = there.store.books.failures
         if queue is not None:
             count = store.count(queue=queue)
             confirm(f"Delete {_of(count, queue)}?", yes=yes or not count)
@@ -136,7 +138,7 @@ def remove(failures: Sequence[str], queue: str | None, yes: bool, in_json: bool,
 def clear(retried: bool, yes: bool, in_json: bool, **place: str | None) -> None:
     """Delete all failures."""
     with opened(**place) as there:
-        store = there.store.failures
+        store = there.store.books.failures
         count = store.count()
         question = "Delete those that were requeued?" if retried else f"Delete all of {_of(count, None)}?"
         confirm(question, yes=yes or not count)

@@ -14,7 +14,7 @@ import click
 from resqd.clock import Deadline
 from resqd.errors import SettingsError, StoreUnavailable
 from resqd.settings import OPTIONS
-from resqd.store.connection import ConnectionConfig
+from resqd.store.config import ConnectionConfig
 from resqd.store.embedded import Embedded, default_url, server_binary
 from resqd.store.store import Store
 
@@ -74,7 +74,7 @@ def _wait_until_loaded(store: Store, deadline: Deadline) -> None:
     """A server that was started for us may still read its files when it first answers."""
     while True:
         try:
-            store.stats.get("processed")
+            store.books.stats.get("processed")
         except StoreUnavailable:
             if deadline.expired():
                 raise

@@ -6,7 +6,7 @@ import json
 import time
 from collections.abc import Sequence
 from types import ModuleType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 from click.shell_completion import CompletionItem
@@ -19,9 +19,11 @@ from resqd.cli.program import NotDone, as_json, one_line
 from resqd.errors import PayloadError, ResqdError
 from resqd.job import DEFAULT_QUEUE
 from resqd.store import payload as payloads
-from resqd.store.overview import QueueState
 from resqd.store.payload import Payload
-from resqd.store.workers import WorkerStatus
+
+if TYPE_CHECKING:
+    from resqd.store.overview import QueueState
+    from resqd.store.workers import WorkerStatus
 
 
 @click.command(context_settings={"ignore_unknown_options": True})  # so that -1 is an argument
@@ -88,7 +90,7 @@ def queues(in_json: bool, **place: str | None) -> None:
     How many jobs wait and are in flight, and how long the oldest has waited.
     """
     with opened(**place) as there:
-        states, now = there.store.overview.queues(), time.time()
+        states, now = there.store.books.overview.queues(), time.time()
     if in_json:
         click.echo(json.dumps([_queue(state, now) for state in states]))
     elif not states:
@@ -108,7 +110,9 @@ def complete_queue(context: click.Context, _parameter: click.Parameter, begun: s
         with opened(
             redis_url=context.params.get("redis_url"), namespace=context.params.get("namespace")
         ) as there:
-            return [CompletionItem(name) for name in there.store.queues.names() if name.startswith(begun)]
+            return [
+                CompletionItem(name) for name in there.store.books.queues.names() if name.startswith(begun)
+            ]
     except ResqdError:
         return []  # nothing to offer; the command itself will say what is wrong
 
@@ -129,7 +133,7 @@ def peek(queue: str, start: int, count: int, in_json: bool, **place: str | None)
     Those that wait in QUEUE longest; they are left there.
     """
     with opened(**place) as there:
-        jobs = [payloads.decode_or_explain(raw) for raw in there.store.queues.peek(queue, start, count)]
+        jobs = [payloads.decode_or_explain(raw) for raw in there.store.books.queues.peek(queue, start, count)]
     shown = [_job(position, job) for position, job in enumerate(jobs, start)]
     if in_json:
         click.echo(json.dumps(shown))
@@ -160,7 +164,7 @@ def workers(in_json: bool, **place: str | None) -> None:
     Those that are registered, Ruby's as well, and what they run.
     """
     with opened(**place) as there:
-        shown = [_worker(worker) for worker in there.store.workers.all()]
+        shown = [_worker(worker) for worker in there.store.books.workers.all()]
     if in_json:
         click.echo(json.dumps(shown))
     elif not shown:
@@ -217,10 +221,10 @@ def info(in_json: bool, **place: str | None) -> None:
 def _overview(there: Place) -> dict[str, Any]:
     store = there.store
     counts = {
-        **store.info(),
-        "in_flight": sum(store.overview.in_flight().values()),
-        "suspects": store.overview.suspects(),
-        "failures_kept": store.failures.count(),
+        **store.books.info(),
+        "in_flight": sum(store.books.overview.in_flight().values()),
+        "suspects": store.books.overview.suspects(),
+        "failures_kept": store.books.failures.count(),
     }
     return {**counts, "namespace": there.namespace, "redis": there.described, "version": __version__}
 

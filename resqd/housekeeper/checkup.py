@@ -5,8 +5,8 @@ from __future__ import annotations
 import logging
 
 from resqd.settings import Settings
-from resqd.store.connection import Link
 from resqd.store.embedded import server_binary
+from resqd.store.link import Link
 from resqd.store.preconditions import shortcomings
 
 _log = logging.getLogger(__name__)

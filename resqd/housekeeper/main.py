@@ -29,11 +29,12 @@ from resqd.housekeeper.recovery import Recoverer
 from resqd.housekeeper.voice import Voice
 from resqd.settings import Settings
 from resqd.store.backoff import Backoff
-from resqd.store.connection import ConnectionConfig
+from resqd.store.config import ConnectionConfig
 from resqd.store.doorbell import Doorbell
 from resqd.store.health import Health
 from resqd.store.incarnation import gone, is_foreign, life
 from resqd.store.keys import Keys
+from resqd.store.link import Link
 from resqd.store.recovery import Recovery
 from resqd.store.registry import Registry
 from resqd.wire.birth import Birth
@@ -81,7 +82,7 @@ class _House:
 
     def control(self, culprits: Culprits, aftermath: Aftermath) -> Control:
         """The control thread with the threads that it commands."""
-        settings, link, keys = self.settings, self.connection.open(), Keys(self.settings.namespace)
+        settings, link, keys = self.settings, Link(self.connection), Keys(self.settings.namespace)
         recovery = Recovery(link=link, keys=keys)
         own_life = life(settings.daemon, self.birth.epoch)
         registry = Registry(link=link, keys=keys, life=own_life, worker_id=self.worker_id)

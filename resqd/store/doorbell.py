@@ -2,36 +2,27 @@
 
 from __future__ import annotations
 
-import socket
-import ssl
 from collections import deque
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from dataclasses import replace
+from typing import TYPE_CHECKING
 
 import hiredis
-from redis.exceptions import AuthenticationError, NoPermissionError, RedisError
 
-from resqd.errors import StoreRefused, StoreUnavailable
+from resqd.errors import StoreUnavailable
+from resqd.store.connection import NOTHING, Connection, Reply
 from resqd.store.keys import Keys, to_bytes, to_text
 from resqd.store.patterns import is_pattern, literal_head, matches
 from resqd.store.replies import ServerError, judge
 from resqd.store.scripts import Argument, pack_command
 
 if TYPE_CHECKING:
-    from resqd.store.connection import ConnectionConfig, Reply
+    from resqd.store.config import ConnectionConfig
 
 ANSWER_SECONDS = 5.0
 """How long a reply may take before the connection counts as dead."""
-_KEEPALIVE = (
-    ((socket.SOL_SOCKET, socket.SO_KEEPALIVE), 1),
-    ((socket.IPPROTO_TCP, socket.TCP_KEEPIDLE), 4),
-    ((socket.IPPROTO_TCP, socket.TCP_KEEPINTVL), 1),
-    ((socket.IPPROTO_TCP, socket.TCP_KEEPCNT), 4),
-)
-"""A listener only waits, so the kernel asks whether the peer is there: silence is noticed in 8 seconds."""
 _PREFIXES = 32
 """Redis compares each key that is written with every prefix, so a long list of queues is heard as one."""
-_NOTHING = object()
 
 
 class Hearing:
@@ -65,39 +56,30 @@ class Doorbell:
     """Owned by one thread. Any error leaves it closed; `connect` begins anew, not armed."""
 
     def __init__(self, *, config: ConnectionConfig, keys: Keys, queues: Sequence[str]) -> None:
-        self._connection: Any = config.connection_class(**config.options)
+        self._connection = Connection(replace(config, socket_timeout=ANSWER_SECONDS))
         self._address = config.describe()
         self._hearing = Hearing(keys=keys, queues=queues)
         self._daemons = keys.daemons
         prefixes = [word for prefix in self._hearing.prefixes for word in (b"PREFIX", prefix)]
         self._tracking: list[Argument] = ["CLIENT", "TRACKING", "ON", "BCAST", *prefixes]
-        self._socket: socket.socket | None = None
-        self._reader = hiredis.Reader()
         self._replies: deque[Reply] = deque()
         self._rung = False
 
     def connect(self) -> None:
         """Connect and speak RESP3. Errors: StoreUnavailable; any other StoreError is the server's refusal."""
-        self._reader = hiredis.Reader(replyError=ServerError, notEnoughData=_NOTHING)
         self._replies.clear()
         self._rung = False
-        try:
-            self._connection.connect()
-        except (AuthenticationError, NoPermissionError) as error:
-            raise StoreRefused(f"Redis at {self._address} refuses us: {error}") from error
-        except (RedisError, OSError) as error:
-            raise StoreUnavailable(f"cannot reach Redis at {self._address}: {error}") from error
-        # redis-py hands its socket out in no other way, and reads pushes only where one asks for a reply.
-        self._socket = self._connection._sock  # noqa: SLF001 - see above
-        self._channel.settimeout(ANSWER_SECONDS)
-        if self._channel.family != socket.AF_UNIX:
-            for option, value in _KEEPALIVE:
-                self._channel.setsockopt(*option, value)
-        self._ask("HELLO", 3)
+        [hello] = self._connection.connect(("HELLO", 3))
+        if isinstance(hello, ServerError):
+            self.close()
+            raise self._connection.named(judge(hello))
 
     def fileno(self) -> int:
-        """The socket's descriptor, for a selector."""
-        return self._channel.fileno()
+        """The socket's descriptor, for a selector. Errors: StoreUnavailable."""
+        try:
+            return self._connection.fileno()
+        except OSError as error:
+            raise self._unavailable(error) from error
 
     def arm(self) -> None:
         """From the server's answer on, every write to our queues rings. Errors as for `connect`."""
@@ -114,17 +96,12 @@ class Doorbell:
     def receive(self) -> None:
         """Take in what the server has sent; for a socket that is readable. Errors: StoreUnavailable."""
         try:
-            data = self._channel.recv(65536)
-            while isinstance(self._socket, ssl.SSLSocket) and self._socket.pending():
-                data += self._socket.recv(65536)
-            if not data:
-                raise ConnectionError("the connection was closed")
-            self._reader.feed(data)
-            while (item := self._reader.gets(False)) is not _NOTHING:
+            self._connection.receive()
+            while (item := self._connection.take()) is not NOTHING:
                 self._sort(item)
-        except (OSError, hiredis.HiredisError) as error:
+        except OSError as error:
             self.close()
-            raise StoreUnavailable(f"Redis at {self._address} does not answer: {error}") from error
+            raise self._unavailable(error) from error
 
     def heard(self) -> bool:
         """Whether a queue of ours was written to, by what has been taken in since the last call."""
@@ -138,28 +115,24 @@ class Doorbell:
 
     def close(self) -> None:
         """Drop the connection."""
-        self._socket = None
-        self._connection.disconnect()
-
-    @property
-    def _channel(self) -> socket.socket:
-        if self._socket is None:
-            raise StoreUnavailable(f"the doorbell at {self._address} is not connected")
-        return self._socket
+        self._connection.close()
 
     def _ask(self, *command: Argument) -> Reply:
         try:
-            self._channel.sendall(pack_command(command))
+            self._connection.send(pack_command(command))
         except OSError as error:
             self.close()
-            raise StoreUnavailable(f"Redis at {self._address} does not answer: {error}") from error
+            raise self._unavailable(error) from error
         while not self._replies:
             self.receive()
         reply = self._replies.popleft()
         if isinstance(reply, ServerError):
             self.close()
-            raise judge(reply)
+            raise self._connection.named(judge(reply))
         return reply
+
+    def _unavailable(self, error: OSError) -> StoreUnavailable:
+        return StoreUnavailable(f"Redis at {self._address} does not answer: {error}")
 
     def _sort(self, item: Reply) -> None:
         if not isinstance(item, hiredis.PushNotification):

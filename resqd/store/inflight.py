@@ -8,9 +8,9 @@ from itertools import repeat
 from typing import Any, Literal
 
 from resqd.errors import StoreError
-from resqd.store.connection import Link, Reply
 from resqd.store.incarnation import Incarnation
 from resqd.store.keys import Keys, to_bytes, to_text
+from resqd.store.link import Link, Reply
 from resqd.store.recovery import recover_call
 from resqd.store.replies import ServerError, judge
 from resqd.store.scripts import (

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import os
 
-from resqd.store.connection import ConnectionConfig, Link, Reply
+from resqd.store.config import ConnectionConfig
+from resqd.store.link import Link, Reply
 from resqd.store.scripts import ScriptCall
 
 
@@ -34,7 +35,7 @@ class Links:
         try:
             link = self._free.pop()
         except IndexError:
-            return self._config.open(admit=False)
+            return Link(self._config, admit=False)
         if link.stale():
             link.close()
         return link

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from resqd.errors import StoreError, StoreUnavailable
-from resqd.store.connection import Link
 from resqd.store.keys import to_text
+from resqd.store.link import Link
 
 
 def shortcomings(link: Link, *, embedded: bool) -> list[str]:

@@ -2,57 +2,28 @@
 
 from __future__ import annotations
 
-from itertools import islice
 from typing import TYPE_CHECKING, Final, cast
 
 from redis.exceptions import ResponseError
 
 from resqd.store.guard import store_errors
 from resqd.store.keys import Keys, to_bytes, to_text
-from resqd.store.scripts import PUSH, PackedKeys, ScriptCall
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Callable, Iterator
 
     from redis import Redis
     from redis.exceptions import RedisError
 
-    from resqd.store.links import Links
-
-PUSH_CHUNK: Final = 2_000
-"""Payloads in one call; Lua's unpack takes fewer than 8,000, and others wait on Redis while a call runs."""
-
-KNOWN_QUEUES: Final = 1_000
-"""Names of queues whose packed keys are kept for the next push."""
 _SCAN_CHUNK: Final = 1_000
 
 
 class Queues:
-    """Push to, pop from and look into queues. Names are text; payloads are bytes, kept exactly."""
+    """Pop from and look into queues. Names are text; payloads are bytes, kept exactly."""
 
-    def __init__(self, client: Redis, keys: Keys, links: Links) -> None:
+    def __init__(self, client: Redis, keys: Keys) -> None:
         self._client = client
         self._keys = keys
-        self._links = links
-        self._push_keys: dict[str, PackedKeys] = {}
-
-    def push(self, queue: str, raws: Iterable[bytes]) -> int:
-        """Append payloads in order and enter the queue's name; how many were pushed. Errors: StoreError."""
-        name, keys = to_bytes(queue), self._keys_for_push(queue)
-        source = iter(raws)
-        pushed = 0
-        while chunk := list(islice(source, PUSH_CHUNK)):
-            self._links.run_script(ScriptCall(PUSH, keys, (name, *chunk)))
-            pushed += len(chunk)
-        return pushed
-
-    def _keys_for_push(self, queue: str) -> PackedKeys:
-        packed = self._push_keys.get(queue)
-        if packed is None:
-            if len(self._push_keys) >= KNOWN_QUEUES:
-                self._push_keys.clear()
-            packed = self._push_keys[queue] = PackedKeys.of(self._keys.queues, self._keys.queue(queue))
-        return packed
 
     @store_errors
     def push_front(self, queue: str, raw: bytes) -> None:

@@ -6,10 +6,10 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from resqd.store.connection import Link
 from resqd.store.entries import deliveries, split_entry
 from resqd.store.incarnation import Incarnation, of_life
 from resqd.store.keys import Keys, to_text
+from resqd.store.link import Link
 from resqd.store.scripts import FORGET, RECOVER, RELEASE, Argument, PackedKeys, ScriptCall
 from resqd.store.tokens import token_text
 

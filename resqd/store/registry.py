@@ -15,7 +15,7 @@ from resqd.store.scripts import HEARTBEAT, Argument, PackedKeys, ScriptCall
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from resqd.store.connection import Link, Reply
+    from resqd.store.link import Link, Reply
 
 _TTL: Final = 60
 REFRESH: Final = 20.0

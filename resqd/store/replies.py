@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import re
 
-from redis.exceptions import ResponseError
-
 from resqd.errors import Fenced, StoreError, StoreRefused, StoreUnavailable
 
 _LATER = {
@@ -36,7 +34,7 @@ _INNER_CODE = re.compile(r"-([A-Z]+) ")  # Redis 6.2 wraps what a script's comma
 _PAYLOAD_LIMIT = 300
 
 
-class ServerError(ResponseError):
+class ServerError(Exception):
     """An error reply; `code` is its first word and `text` the whole line."""
 
     def __init__(self, line: str) -> None:

@@ -9,11 +9,12 @@ from resqd.app import App
 from resqd.clock import Clock
 from resqd.failing import Aftermath, FailureRules
 from resqd.settings import QueueSpec, Settings
-from resqd.store.connection import Backoff, Link
+from resqd.store.backoff import Backoff
 from resqd.store.health import Health
 from resqd.store.incarnation import of_this_process
 from resqd.store.inflight import Inflight
 from resqd.store.keys import Keys, to_text
+from resqd.store.link import Link
 from resqd.wire.birth import Birth, Kind
 from resqd.worker.conversation import Conversation
 from resqd.worker.crew import Crew

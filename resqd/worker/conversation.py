@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from resqd.clock import Clock
 from resqd.errors import Fenced, StoreError, StoreRefused
-from resqd.store.connection import Backoff
+from resqd.store.backoff import Backoff
 from resqd.store.health import OK, Health
 from resqd.store.inflight import Exchanged, Inflight, Outbox, Want
 from resqd.worker.sleeper import Sleeper

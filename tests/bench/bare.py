@@ -10,10 +10,11 @@ import json
 import secrets
 import sys
 
-from resqd.store.connection import ConnectionConfig
+from resqd.store.config import ConnectionConfig
 from resqd.store.incarnation import of_this_process
 from resqd.store.inflight import Inflight, Outbox, Want
 from resqd.store.keys import Keys
+from resqd.store.link import Link
 from tests.bench.jobs import app
 
 BATCH = 500
@@ -23,7 +24,7 @@ def main(url: str, namespace: str, queue: str, number: int) -> None:
     """Reserve, decode, call; the acknowledgements go with the next reserve."""
     incarnation = of_this_process(daemon="bench/bare", epoch=secrets.token_hex(4), fork=number)
     inflight = Inflight(
-        link=ConnectionConfig.from_url(url).open(),
+        link=Link(ConnectionConfig.from_url(url)),
         keys=Keys(namespace),
         incarnation=incarnation,
         worker_id=f"bare:{number}",

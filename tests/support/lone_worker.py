@@ -18,7 +18,8 @@ from resqd.errors import ChannelClosed
 from resqd.master.child import Child
 from resqd.master.spawner import Spawner
 from resqd.settings import Settings
-from resqd.store.connection import ConnectionConfig
+from resqd.store.config import ConnectionConfig
+from resqd.store.link import Link
 from resqd.wire.bell import Bell
 from resqd.wire.birth import Kind
 from resqd.wire.messages import Message
@@ -40,7 +41,7 @@ class LoneWorker:
         blueprint = Blueprint(
             settings=settings,
             app=app,
-            link=ConnectionConfig.from_url(url).open(admit=False),
+            link=Link(ConnectionConfig.from_url(url), admit=False),
             where=url,
             worker_id="host:1:q:1:2:0",
             clock=monotonic,

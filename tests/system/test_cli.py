@@ -13,11 +13,12 @@ from click.testing import CliRunner, Result
 
 from resqd.cli.resqd import main
 from resqd.store import payload as payloads
-from resqd.store.connection import ConnectionConfig
+from resqd.store.config import ConnectionConfig
 from resqd.store.failures import build_record
 from resqd.store.incarnation import of_this_process
 from resqd.store.inflight import Inflight, Outbox, Want
 from resqd.store.keys import Keys
+from resqd.store.link import Link
 from resqd.store.payload import Payload
 from resqd.store.registry import Registry, RunningJob
 
@@ -104,7 +105,7 @@ def test_queues_shows_what_waits_and_what_is_in_flight(
     redis_client.rpush("resque:queue:ruby", b'{"class":"A","args":[]}')
     redis_client.set("resque:queue:wrong", "text")
     redis_client.sadd("resque:queues", "ruby", "wrong")
-    link = ConnectionConfig.from_url(redis_url).open()
+    link = Link(ConnectionConfig.from_url(redis_url))
     owner = Inflight(
         link=link,
         keys=Keys(),
@@ -186,7 +187,7 @@ def test_remove_and_clear_ask_first(cli: Cli, redis_client: redis.Redis) -> None
 def test_workers_shows_all_hosts(cli: Cli, redis_url: str, redis_client: redis.Redis) -> None:
     """resqd's own and Ruby's, with what each runs."""
     assert "no workers are registered" in cli("workers").output
-    link = ConnectionConfig.from_url(redis_url).open()
+    link = Link(ConnectionConfig.from_url(redis_url))
     registry = Registry(link=link, keys=Keys(), life="web1/resqd:e1", worker_id="web1:42:mail:2:4:500")
     registry.heartbeat()
     payload = b'{"class":"Send\\u001b","args":[],"id":"i"}'

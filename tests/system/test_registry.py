@@ -10,9 +10,11 @@ import pytest
 import redis
 
 from resqd.app import App
-from resqd.store.connection import ConnectionConfig
+from resqd.store.client import redis_client
+from resqd.store.config import ConnectionConfig
 from resqd.store.embedded import server_binary
 from resqd.store.keys import Keys
+from resqd.store.link import Link
 from resqd.store.registry import Registry, RunningJob
 from resqd.store.scripts import HEARTBEAT
 from resqd.store.worker_id import WorkerId
@@ -32,7 +34,7 @@ def app(redis_url: str) -> App:
 
 @pytest.fixture
 def registry(redis_url: str) -> Registry:
-    link = ConnectionConfig.from_url(redis_url).open()
+    link = Link(ConnectionConfig.from_url(redis_url))
     return Registry(link=link, keys=Keys(), life="web1/resqd:e1", worker_id=ID.text)
 
 
@@ -100,11 +102,11 @@ def test_heartbeat_passes_at_maxmemory() -> None:
     binary = server_binary()
     assert binary is not None
     with Server(binary) as server:
-        client = ConnectionConfig.from_url(server.url(0)).client()
+        client = redis_client(ConnectionConfig.from_url(server.url(0)))
         client.config_set("maxmemory", 1)
         with pytest.raises(redis.exceptions.OutOfMemoryError):
             client.set("x", "y")
-        link = ConnectionConfig.from_url(server.url(0)).open()
+        link = Link(ConnectionConfig.from_url(server.url(0)))
         Registry(link=link, keys=Keys(), life="web1/resqd:e1", worker_id=ID.text).heartbeat()
         assert client.sismember("resque:workers", ID.text)
         client.close()
@@ -144,7 +146,7 @@ def test_what_a_housekeeper_left_behind_is_cleared(
 ) -> None:
     """A housekeeper that died leaves entries; the next one's first look removes what runs no more."""
     registry.publish([running(0), running(1)])
-    link = ConnectionConfig.from_url(redis_url).open()
+    link = Link(ConnectionConfig.from_url(redis_url))
     successor = Registry(link=link, keys=Keys(), life="web1/resqd:e1", worker_id=ID.text)
     successor.publish([running(1)])
     assert redis_client.smembers(f"resque:worker:{ID}:threads") == {f"{ID}:99:1".encode()}
@@ -221,7 +223,7 @@ def test_another_daemons_entries_are_forgotten(
     """A host that died leaves nothing on the pages once another has struck it off."""
     registry.heartbeat()
     registry.publish([running(0)])
-    link = ConnectionConfig.from_url(redis_url).open()
+    link = Link(ConnectionConfig.from_url(redis_url))
     other = Registry(link=link, keys=Keys(), life="web2/resqd:e2", worker_id="web2:1:*:1:1:1")
     other.forget(ID.text)
     assert redis_client.keys("*") == [b"resque:resqd:daemons"]

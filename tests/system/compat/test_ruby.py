@@ -11,9 +11,10 @@ import pytest
 from resqd.app import App
 from resqd.errors import PayloadError
 from resqd.store import payload as payloads
-from resqd.store.connection import ConnectionConfig
+from resqd.store.config import ConnectionConfig
 from resqd.store.failures import build_record
 from resqd.store.keys import Keys
+from resqd.store.link import Link
 from resqd.store.registry import Registry, RunningJob
 from resqd.store.worker_id import WorkerId
 from resqd.worker.reports import PREVIEW, preview
@@ -118,7 +119,7 @@ def test_our_ids_can_be_taken_apart(queues: list[str]) -> None:
 
 
 def registry_of(redis_url: str, worker: WorkerId) -> Registry:
-    link = ConnectionConfig.from_url(redis_url).open()
+    link = Link(ConnectionConfig.from_url(redis_url))
     return Registry(link=link, keys=Keys(), life="h/resqd:e1", worker_id=worker.text)
 
 

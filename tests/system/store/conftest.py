@@ -5,10 +5,11 @@ from collections.abc import Callable, Iterator
 import pytest
 import redis
 
-from resqd.store.connection import ConnectionConfig, Link
+from resqd.store.config import ConnectionConfig
 from resqd.store.incarnation import Incarnation
 from resqd.store.inflight import Inflight, Source
 from resqd.store.keys import Keys
+from resqd.store.link import Link
 from resqd.store.recovery import Recovery
 
 DAEMON = "host.example/resqd"
@@ -25,7 +26,7 @@ def open_link(redis_url: str) -> Iterator[Callable[[], Link]]:
     opened: list[Link] = []
 
     def open_one() -> Link:
-        opened.append(ConnectionConfig.from_url(redis_url).open())
+        opened.append(Link(ConnectionConfig.from_url(redis_url)))
         return opened[-1]
 
     yield open_one

@@ -7,7 +7,7 @@ import pytest
 import redis
 
 from resqd.errors import StoreError, StoreUnavailable
-from resqd.store.connection import ConnectionConfig
+from resqd.store.config import ConnectionConfig
 from resqd.store.doorbell import Doorbell
 from resqd.store.keys import Keys
 from tests.support.waiting import wait_for

@@ -4,12 +4,11 @@ from collections.abc import Callable
 
 import pytest
 import redis
-from redis.exceptions import ConnectionError as RedisConnectionError
 
 from resqd.errors import Fenced, StoreError, StoreUnavailable
-from resqd.store.connection import Link
 from resqd.store.inflight import Failure, Outbox, Return, Want
 from resqd.store.keys import Keys
+from resqd.store.link import Link
 from resqd.store.recovery import Recovery
 from resqd.store.scripts import RESERVE, PackedKeys, ScriptCall
 from tests.support.waiting import wait_for
@@ -23,9 +22,9 @@ def lose_next_reply(link: Link, monkeypatch: pytest.MonkeyPatch) -> None:
     def cut() -> None:
         monkeypatch.undo()
         link.close()
-        raise RedisConnectionError("cut")
+        raise ConnectionError("cut")
 
-    monkeypatch.setattr(link, "_read", cut)
+    monkeypatch.setattr(link._connection, "read", cut)
 
 
 def test_a_lost_reply_brings_the_same_batch_again(

@@ -7,9 +7,6 @@ import pytest
 import redis
 
 from resqd.errors import StoreUnavailable
-from resqd.store.connection import ConnectionConfig
-from resqd.store.keys import Keys
-from resqd.store.links import Links
 from resqd.store.store import Store
 
 
@@ -26,24 +23,23 @@ def test_pushes_in_turn_use_one_connection(store: Store, redis_client: redis.Red
     """A caller that enqueues again and again keeps its connection."""
     before = len(clients(redis_client))
     for _ in range(5):
-        store.queues.push("q", [b"{}"])
+        store.push("q", [b"{}"])
     assert redis_client.llen("resque:queue:q") == 5
     assert len(clients(redis_client)) == before + 1
 
 
 def test_connection_that_the_server_ended_is_made_again(store: Store, redis_client: redis.Redis) -> None:
     """A push after a long rest does not fail because the server closed the idle connection."""
-    store.queues.push("q", [b"1"])
+    store.push("q", [b"1"])
     redis_client.client_kill_filter(_type="normal", skipme=True)
-    store.queues.push("q", [b"2"])
+    store.push("q", [b"2"])
     assert redis_client.lrange("resque:queue:q", 0, -1) == [b"1", b"2"]
 
 
 def test_threads_push_at_the_same_time(store: Store, redis_client: redis.Redis) -> None:
     """Each call has a connection to itself, so nobody reads another's reply."""
     threads = [
-        threading.Thread(target=lambda: [store.queues.push("q", [b"x"] * 3) for _ in range(200)])
-        for _ in range(4)
+        threading.Thread(target=lambda: [store.push("q", [b"x"] * 3) for _ in range(200)]) for _ in range(4)
     ]
     for thread in threads:
         thread.start()
@@ -54,18 +50,18 @@ def test_threads_push_at_the_same_time(store: Store, redis_client: redis.Redis) 
 
 def test_forked_child_has_connections_of_its_own(store: Store, redis_client: redis.Redis) -> None:
     """Parent and child push side by side after a fork, each over its own connection."""
-    store.queues.push("q", [b"before"])
+    store.push("q", [b"before"])
     pid = os.fork()
     if pid == 0:
         status = 1
         try:
             for _ in range(50):
-                store.queues.push("q", [b"child"])
+                store.push("q", [b"child"])
             status = 0
         finally:
             os._exit(status)
     for _ in range(50):
-        store.queues.push("q", [b"parent"])
+        store.push("q", [b"parent"])
     assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == 0
     pushed = redis_client.lrange("resque:queue:q", 0, -1)
     assert (pushed.count(b"child"), pushed.count(b"parent")) == (50, 50)
@@ -73,8 +69,7 @@ def test_forked_child_has_connections_of_its_own(store: Store, redis_client: red
 
 def test_server_that_is_away_is_said_and_nothing_is_kept(tmp_path: os.PathLike[str]) -> None:
     """A push to no server raises StoreUnavailable, each time anew."""
-    links = Links(ConnectionConfig.from_url(f"unix://{tmp_path}/none.sock"))
-    store = Store(ConnectionConfig.from_url(f"unix://{tmp_path}/none.sock").client(), Keys(), links)
+    store = Store.of(url=f"unix://{tmp_path}/none.sock", namespace="resque")
     for _ in range(2):
         with pytest.raises(StoreUnavailable):
-            store.queues.push("q", [b"{}"])
+            store.push("q", [b"{}"])

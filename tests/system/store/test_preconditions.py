@@ -6,8 +6,9 @@ from pathlib import Path
 import pytest
 import redis
 
-from resqd.store.connection import ConnectionConfig, Link
+from resqd.store.config import ConnectionConfig
 from resqd.store.embedded import server_binary
+from resqd.store.link import Link
 from resqd.store.preconditions import shortcomings
 from tests.support.daemon import Daemon
 from tests.support.server import Server
@@ -32,7 +33,7 @@ def client(server: Server) -> Iterator[redis.Redis]:
 
 @pytest.fixture
 def own_link(server: Server) -> Iterator[Link]:
-    one = ConnectionConfig.from_url(server.url()).open()
+    one = Link(ConnectionConfig.from_url(server.url()))
     yield one
     one.close()
 

@@ -8,10 +8,10 @@ import redis
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from resqd.store.connection import Link
 from resqd.store.entries import deliveries
 from resqd.store.inflight import Outbox, Return, Want
 from resqd.store.keys import Keys
+from resqd.store.link import Link
 from resqd.store.recovery import Charge, Convict, Recovered, Recovery, Suspect, Verdict
 from tests.system.store.conftest import DAEMON, OwnerMaker, beat, incarnation
 from tests.system.store.mail import MAIL, MAIL_KEY, numbered, payloads, push, queued, reserve

@@ -11,10 +11,11 @@ import pytest
 import redis
 
 from resqd.errors import StoreError, StoreRefused, StoreUnavailable
-from resqd.store.connection import ConnectionConfig, Link
+from resqd.store.config import ConnectionConfig
 from resqd.store.embedded import server_binary
 from resqd.store.inflight import Failure, Inflight, Outbox, Return, Source, Want
 from resqd.store.keys import Keys
+from resqd.store.link import Link
 from resqd.store.recovery import Charge, Convict, Recovered, Recovery, Suspect, Verdict
 from tests.support.server import Server
 from tests.support.waiting import wait_for
@@ -41,7 +42,7 @@ def client(server: Server) -> Iterator[redis.Redis]:
 
 @pytest.fixture
 def own_link(server: Server) -> Iterator[Link]:
-    link = ConnectionConfig.from_url(server.url()).open()
+    link = Link(ConnectionConfig.from_url(server.url()))
     yield link
     link.close()
 
@@ -186,9 +187,9 @@ def test_a_wrong_password_is_refused_and_never_shown(server: Server, client: red
     client.execute_command("AUTH", "s3cret")
     for config in (with_user(server, "default", "wr0ng"), ConnectionConfig.from_url(server.url())):
         with pytest.raises(StoreRefused) as caught:
-            config.open().call("PING")
+            Link(config).call("PING")
         assert "wr0ng" not in f"{caught.value!r} {caught.value.__cause__!r} {config.describe()}"
-    link = with_user(server, "default", "s3cret").open()
+    link = Link(with_user(server, "default", "s3cret"))
     assert link.call("PING") == b"PONG"
     link.close()
 
@@ -198,7 +199,7 @@ def test_a_right_that_is_taken_away_loses_no_job(server: Server, client: redis.R
     """Whatever single command the user may no longer use, jobs are in their queue or in flight afterwards."""
     client.execute_command("ACL", "SETUSER", "worker", "on", ">pw", "~*", "+@all")
     push(client, "mail", *numbered(6))
-    link = with_user(server, "worker", "pw").open()
+    link = Link(with_user(server, "worker", "pw"))
     owner = owner_of(link)
     owner.register()
     [(token, _, _)] = owner.exchange(Outbox(), Want(1, MAIL)).batch
@@ -221,7 +222,7 @@ def test_a_right_that_is_taken_away_loses_no_suspect(server: Server, client: red
     client.execute_command("ACL", "SETUSER", "worker", "on", ">pw", "~*", "+@all")
     suspects = [b"4:mail1", b"4:mail2"]
     client.rpush(KEYS.suspects(DAEMON), *suspects)
-    link = with_user(server, "worker", "pw").open()
+    link = Link(with_user(server, "worker", "pw"))
     owner = owner_of(link, "suspects")
     owner.register()
     client.execute_command("ACL", "SETUSER", "worker", "-hset")
@@ -236,7 +237,7 @@ def test_a_missing_right_is_refused(server: Server, client: redis.Redis, command
     """A user without a right that reserving needs gets an error that asks for a person."""
     client.execute_command("ACL", "SETUSER", "worker", "on", ">pw", "~*", "+@all")
     push(client, "mail", *numbered(1))
-    link = with_user(server, "worker", "pw").open()
+    link = Link(with_user(server, "worker", "pw"))
     owner = owner_of(link)
     owner.register()
     client.execute_command("ACL", "SETUSER", "worker", f"-{command}")
@@ -252,7 +253,7 @@ def test_a_silent_peer_is_noticed_within_the_timeout(tmp_path: Path) -> None:
     with socket.socket(socket.AF_UNIX) as listener:
         listener.bind(str(path))
         listener.listen()
-        link = ConnectionConfig.from_url(f"unix://{path}", socket_timeout=0.2).open()
+        link = Link(ConnectionConfig.from_url(f"unix://{path}", socket_timeout=0.2))
         began = time.monotonic()
         with pytest.raises(StoreUnavailable):
             link.call("PING")
@@ -288,7 +289,7 @@ def test_a_greeting_decides_whether_to_try_again(
         thread = threading.Thread(target=answer, args=(listener, reply))
         thread.start()
         with pytest.raises(StoreError) as caught:
-            ConnectionConfig.from_url(f"unix://{path}", socket_timeout=2).open().call("PING")
+            Link(ConnectionConfig.from_url(f"unix://{path}", socket_timeout=2)).call("PING")
         thread.join(10)
     assert type(caught.value) is error
     assert str(path) in str(caught.value)

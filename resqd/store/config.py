@@ -1,0 +1,154 @@
+"""Where Redis is and how to speak to it, read from a URL; nothing is opened here."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Final
+from urllib.parse import SplitResult, parse_qsl, unquote, urlsplit
+
+_SCHEMES: Final = ("redis", "rediss", "unix")
+_PORT: Final = 6379
+_NO: Final = frozenset({"0", "f", "false", "n", "no"})
+_TLS: Final = "ssl_"
+_REDIS_PY: Final = frozenset(
+    {
+        "client_name",
+        "decode_responses",
+        "encoding",
+        "encoding_errors",
+        "health_check_interval",
+        "max_connections",
+        "protocol",
+        "retry_on_timeout",
+        "socket_keepalive",
+        "timeout",
+    }
+)
+"""Options of redis-py's URLs that say nothing about where the server is; ours are fixed."""
+
+
+@dataclass(frozen=True, slots=True)
+class ConnectionConfig:
+    """One server and database; times are in seconds. `path` is a Unix socket, in place of host and port.
+
+    `tls` holds redis-py's `ssl_…` options by name, and is None where the connection is in the clear.
+    """
+
+    host: str = "localhost"
+    port: int = _PORT
+    path: str = ""
+    db: int = 0
+    username: str = ""
+    password: str = field(default="", repr=False)
+    tls: Mapping[str, Any] | None = field(default=None, repr=False)
+    socket_timeout: float = 7.0
+    connect_timeout: float = 5.0
+
+    @classmethod
+    def from_url(
+        cls, url: str, *, socket_timeout: float = 7.0, connect_timeout: float = 5.0
+    ) -> ConnectionConfig:
+        """Reads a `redis://`, `rediss://` or `unix://` URL with redis-py's options after its '?'.
+
+        Raises ValueError, whose text never holds any part of the URL, since that may hold a password.
+        """
+        try:
+            config = _read(urlsplit(url), socket_timeout, connect_timeout)
+        except ValueError:
+            config = None
+        if config is None:
+            raise ValueError("not a Redis URL (redis://HOST:PORT/DB, rediss://… or unix:///PATH?db=DB)")
+        return config
+
+    def describe(self) -> str:
+        """The server's address without user and password."""
+        if self.path:
+            return f"unix://{self.path}?db={self.db}"
+        scheme = "redis" if self.tls is None else "rediss"
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        return f"{scheme}://{host}:{self.port}/{self.db}"
+
+
+def _read(url: SplitResult, socket_timeout: float, connect_timeout: float) -> ConnectionConfig | None:
+    if url.scheme not in _SCHEMES:
+        return None
+    options = dict(parse_qsl(url.query, keep_blank_values=True))
+    tls = {name: options.pop(name) for name in list(options) if name.startswith(_TLS)}
+    facts: dict[str, Any] = {
+        "username": unquote(url.username or ""),
+        "password": unquote(url.password or ""),
+        "socket_timeout": socket_timeout,
+        "connect_timeout": connect_timeout,
+    }
+    if url.scheme == "unix":
+        facts["path"] = unquote(url.path)
+        if not facts["path"]:
+            return None
+    else:
+        facts |= {"host": unquote(url.hostname or "localhost"), "port": url.port or _PORT}
+        facts["db"] = _database(url.path)
+    if url.scheme == "rediss":
+        facts["tls"] = _checked(tls)
+    elif tls:
+        return None
+    for name, text in options.items():
+        if name in _OPTIONS:
+            key, read = _OPTIONS[name]
+            facts[key] = read(text)
+        elif name not in _REDIS_PY:
+            return None
+    return ConnectionConfig(**facts)
+
+
+def _database(path: str) -> int:
+    number = unquote(path).strip("/")
+    return _count(number) if number else 0
+
+
+def _count(text: str) -> int:
+    if not (text.isascii() and text.isdigit()):
+        raise ValueError("not a number")
+    return int(text)
+
+
+def _seconds(text: str) -> float:
+    seconds = float(text)
+    if not 0 < seconds < float("inf"):
+        raise ValueError("not a time")
+    return seconds
+
+
+_OPTIONS: Final[dict[str, tuple[str, Callable[[str], Any]]]] = {
+    "db": ("db", _count),
+    "host": ("host", str),
+    "port": ("port", _count),
+    "path": ("path", str),
+    "username": ("username", str),
+    "password": ("password", str),
+    "socket_timeout": ("socket_timeout", _seconds),
+    "socket_connect_timeout": ("connect_timeout", _seconds),
+}
+
+_TLS_OPTIONS: Final = frozenset(
+    {
+        "ssl_ca_certs",
+        "ssl_ca_path",
+        "ssl_cert_reqs",
+        "ssl_certfile",
+        "ssl_check_hostname",
+        "ssl_keyfile",
+        "ssl_password",
+    }
+)
+_CERT_REQS: Final = frozenset({"none", "optional", "required"})
+
+
+def _checked(tls: dict[str, str]) -> dict[str, Any]:
+    """The options of TLS, as redis-py's keywords take them."""
+    if not tls.keys() <= _TLS_OPTIONS or tls.get("ssl_cert_reqs", "none") not in _CERT_REQS:
+        raise ValueError("unknown option")
+    checked: dict[str, Any] = dict(tls)
+    if "ssl_check_hostname" in tls:
+        checked["ssl_check_hostname"] = tls["ssl_check_hostname"].lower() not in _NO
+    return checked
