@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import contextlib
 import threading
 from collections.abc import Callable
-from pathlib import Path
 
-_LONGEST = 15  # of a task's comm in the kernel, without its closing NUL
+from setproctitle import setthreadtitle
 
 
 class NamedThread(threading.Thread):
     """A daemon thread: the process leaves by os._exit, and a thread that is stuck in C must not hold it.
 
-    Python tells the kernel a thread's name from 3.14 on; before that it is written here.
+    Python tells the kernel a thread's name from 3.14 on; before that it is done here.
     """
 
     def __init__(self, *, name: str, target: Callable[[], None]) -> None:
@@ -22,6 +20,5 @@ class NamedThread(threading.Thread):
 
     def run(self) -> None:
         """Show the name, then do the work."""
-        with contextlib.suppress(OSError):  # no /proc: the name is for people only
-            Path(f"/proc/self/task/{threading.get_native_id()}/comm").write_text(self.name[:_LONGEST])
+        setthreadtitle(self.name)
         self._work()

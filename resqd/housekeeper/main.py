@@ -178,4 +178,6 @@ class _House:
 def _settle_signals() -> None:
     for number in _IGNORED:
         signal.signal(number, signal.SIG_IGN)
+    for number in (signal.SIGTERM, signal.SIGCONT):
+        signal.signal(number, signal.SIG_DFL)
     signal.pthread_sigmask(signal.SIG_UNBLOCK, {*_IGNORED, signal.SIGTERM, signal.SIGCHLD, signal.SIGCONT})

@@ -69,7 +69,9 @@ class Signals:
 
 
 def reset() -> None:
-    """In a forked child: drop the master's handlers and wake-up descriptor before anything else is set."""
+    """In a forked child: drop the master's wake-up descriptor, and what it does when its own children end.
+
+    All other signals are blocked here until the child has set handlers of its own.
+    """
     signal.set_wakeup_fd(-1)
-    for number in HANDLED:
-        signal.signal(number, signal.SIG_DFL)
+    signal.signal(signal.SIGCHLD, signal.SIG_DFL)

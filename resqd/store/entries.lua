@@ -70,3 +70,23 @@ local function requeue_suspects(items, suspects)
   for i = 1, push_front(suspects, entries) do kept[i] = items[i] end
   return #items - #kept, kept
 end
+
+-- All entries of a hash in the order in which they were reserved, and how many cannot be read.
+local function read_items(key)
+  local items, unreadable = {}, 0
+  local all = redis.call('HGETALL', key)
+  for i = 1, #all, 2 do
+    local seq, index = string.match(all[i], '^(%d+)%.(%d+)$')
+    if seq then
+      local queue, payload = split(all[i + 1])
+      if queue then
+        items[#items + 1] =
+          { field = all[i], queue = queue, payload = payload, order = tonumber(seq) * 65536 + tonumber(index) }
+      else
+        unreadable = unreadable + 1
+      end
+    end
+  end
+  table.sort(items, function(a, b) return a.order < b.order end)
+  return items, unreadable
+end

@@ -66,14 +66,14 @@ def of_life(name: str) -> tuple[str, str]:
     return daemon, epoch
 
 
-def of_this_process(*, daemon: str, epoch: str, fork: int) -> Incarnation:
-    """The incarnation that this process is, with the facts of proc(5)."""
-    return Incarnation(daemon, epoch, fork, os.getpid(), int(_stat("self")[_START_TIME]), _place())
+def of_this_process(*, daemon: str, epoch: str, fork: int, place: str) -> Incarnation:
+    """The incarnation that this process is, with the facts of proc(5); `place` is that of the master, too."""
+    return Incarnation(daemon, epoch, fork, os.getpid(), int(_stat("self")[_START_TIME]), place)
 
 
 def is_foreign(incarnation: Incarnation) -> bool:
     """Whether its pid says nothing here: it ran before a reboot, or in another container or machine of our name."""
-    return incarnation.place != _place()
+    return incarnation.place != this_place()
 
 
 def gone(incarnation: Incarnation) -> bool:
@@ -85,11 +85,13 @@ def gone(incarnation: Incarnation) -> bool:
     return stat[_STATE] == b"Z" or int(stat[_START_TIME]) != incarnation.start_time
 
 
-def _stat(pid: int | str) -> list[bytes]:
-    stat = Path(f"/proc/{pid}/stat").read_bytes()
-    return stat.rpartition(b")")[2].split()  # the name before may hold spaces and brackets
-
-
-def _place() -> str:
+def this_place() -> str:
+    """The boot of this machine and the pid namespace of this process: where its pid means something."""
     boot = Path("/proc/sys/kernel/random/boot_id").read_text().strip()
     return f"{boot} {os.readlink('/proc/self/ns/pid')}"
+
+
+def _stat(pid: int | str) -> list[bytes]:
+    with open(f"/proc/{pid}/stat", "rb", buffering=0) as file:
+        stat = file.read()
+    return stat.rpartition(b")")[2].split()  # the name before may hold spaces and brackets

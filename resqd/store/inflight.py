@@ -4,17 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from itertools import repeat
 from typing import Any, Literal
 
-from resqd.errors import StoreError
+from resqd.errors import Fenced, StoreError
 from resqd.store.incarnation import Incarnation
 from resqd.store.keys import Keys, to_bytes, to_text
 from resqd.store.link import Link, Reply
-from resqd.store.recovery import recover_call
 from resqd.store.replies import ServerError, judge
 from resqd.store.scripts import (
     ACKNOWLEDGE,
+    CLOSE,
     FAIL,
     REGISTER,
     RESERVE,
@@ -119,25 +120,19 @@ class Inflight:
         self._source = source
         self._seq = 1
         self._unsure = False
-        daemon, own_id = incarnation.daemon, incarnation.id
-        self._hash = keys.inflight(daemon, own_id)
-        processed = (keys.stat("processed"), keys.stat(f"processed:{worker_id}"))
-        failed = (keys.stat("failed"), keys.stat(f"failed:{worker_id}"))
-        self._ack_keys = PackedKeys.of(self._hash, *processed)
-        self._fail_keys = PackedKeys.of(self._hash, keys.failed_queues, *processed, *failed)
-        self._return_keys = PackedKeys.of(self._hash, keys.queues, keys.suspects(daemon))
-        self._suspects_keys = PackedKeys.of(self._hash, keys.suspects(daemon))
+        self._announced = False  # Redis may have heard of us
+        self._registered = False  # it has said so
+        self._closing = False
+        self._hash = keys.inflight(incarnation.daemon, incarnation.id)
+        self._suspects = keys.suspects(incarnation.daemon)
+        self._index = keys.index(incarnation.daemon)
+        self._processed = (keys.stat("processed"), keys.stat(f"processed:{worker_id}"))
+        self._failed = (keys.stat("failed"), keys.stat(f"failed:{worker_id}"))
         self._queues: tuple[tuple[str, int], ...] = ()
         self._queue_names: tuple[str, ...] = ()
         self._queue_keys = PackedKeys.of(self._hash)
         self._limits = ""
         self._names: dict[bytes, str] = {}
-
-    def register(self) -> None:
-        """Makes the incarnation known, so that its jobs can be recovered; repeating it is harmless. StoreError."""
-        own = self._incarnation
-        keys = PackedKeys.of(self._hash, self._keys.index(own.daemon), self._keys.daemons)
-        self._link.run_script(ScriptCall(REGISTER, keys, (own.id, own.to_json(), self._source, own.life)))
 
     def exchange(self, outbox: Outbox, want: Want | None = None) -> Exchanged:
         """Tells Redis what is in the outbox and reserves, in one pipeline; each reply is judged by itself.
@@ -153,7 +148,7 @@ class Inflight:
             self._unsure = True
         if not calls:
             return Exchanged([])
-        replies = self._link.run_scripts(calls)
+        replies = self._run(calls)
         counts, error = _settle([items for items, _ in outgoing], replies)
         answer = replies[-1] if len(replies) > len(outgoing) else ([], [])
         if isinstance(answer, ServerError):
@@ -167,12 +162,44 @@ class Inflight:
             self._accept(answer[0]), processed + failed, failed, returned, tuple(map(to_text, answer[1]))
         )
 
-    def close(self) -> int:
-        """Puts what is left back, uncharged, to where it came from, and removes every trace of the incarnation.
+    def close(self, done: list[int]) -> Exchanged:
+        """Counts the jobs that have succeeded, puts back what else is left, and removes the incarnation, in one step.
 
-        Returns how many jobs that were. Repeating it is harmless. StoreError.
+        What goes back is not charged, and goes to the front of where it came from. Empties `done` when Redis has
+        confirmed it. Repeating it is harmless. Errors: StoreError; Fenced where recovery was faster.
         """
-        return int(self._link.run_script(recover_call(self._keys, self._incarnation, {}))[0])
+        if not self._announced:
+            return Exchanged([])
+        again, self._closing = self._closing, True
+        keys = PackedKeys.of(self._hash, self._index, self._keys.queues, self._suspects, *self._processed)
+        arguments = (self._incarnation.id, self._keys.queue_prefix, token_ranges(done))
+        try:
+            processed, returned = self._link.run_script(ScriptCall(CLOSE, keys, arguments))
+        except Fenced:
+            if not again:
+                raise
+            processed = returned = 0  # the first try's reply was lost, or recovery came: all is settled
+        done.clear()
+        return Exchanged([], processed=processed, returned=returned)
+
+    def _run(self, calls: list[ScriptCall]) -> list[Reply]:
+        """The replies to scripts; the first ones make the incarnation known before anything is reserved."""
+        if self._registered:
+            return self._link.run_scripts(calls)
+        self._announced = True
+        welcome, *replies = self._link.run_scripts([self._register(), *calls])
+        if isinstance(welcome, ServerError):
+            raise judge(welcome)
+        self._registered = True
+        if any(isinstance(reply, ServerError) and reply.code == "FENCED" for reply in replies):
+            # The server did not know the script that registers: it was loaded, and run after the others.
+            return self._link.run_scripts(calls)
+        return replies
+
+    def _register(self) -> ScriptCall:
+        own = self._incarnation
+        keys = PackedKeys.of(self._hash, self._index, self._keys.daemons)
+        return ScriptCall(REGISTER, keys, (own.id, own.to_json(), self._source, own.life))
 
     def _outgoing(self, outbox: Outbox) -> list[tuple[list[Any], ScriptCall]]:
         outgoing: list[tuple[list[Any], ScriptCall]] = []
@@ -191,10 +218,23 @@ class Inflight:
             outgoing.append((outbox.returned, ScriptCall(RETURN, self._return_keys, arguments)))
         return outgoing
 
+    @cached_property
+    def _ack_keys(self) -> PackedKeys:
+        return PackedKeys.of(self._hash, *self._processed)
+
+    @cached_property
+    def _fail_keys(self) -> PackedKeys:
+        return PackedKeys.of(self._hash, self._keys.failed_queues, *self._processed, *self._failed)
+
+    @cached_property
+    def _return_keys(self) -> PackedKeys:
+        return PackedKeys.of(self._hash, self._keys.queues, self._suspects)
+
     def _reserve(self, want: Want) -> ScriptCall:
         request = (self._seq, min(want.count, _BATCH_LIMIT), want.byte_budget)
         if self._source == "suspects":
-            return ScriptCall(RESERVE_SUSPECTS, self._suspects_keys, request)
+            keys = PackedKeys.of(self._hash, self._suspects)
+            return ScriptCall(RESERVE_SUSPECTS, keys, request)
         if want.queues is not self._queues:
             self._learn(want.queues)
         return ScriptCall(

@@ -18,26 +18,6 @@ local function read_verdicts()
   return verdicts
 end
 
--- The entries in the order in which they were reserved, the protocol's own fields, and how many cannot be read.
-local function read_items()
-  local items, unreadable = {}, 0
-  local all = redis.call('HGETALL', key)
-  for i = 1, #all, 2 do
-    local seq, index = string.match(all[i], '^(%d+)%.(%d+)$')
-    if seq then
-      local queue, payload = split(all[i + 1])
-      if queue then
-        items[#items + 1] =
-          { field = all[i], queue = queue, payload = payload, order = tonumber(seq) * 65536 + tonumber(index) }
-      else
-        unreadable = unreadable + 1
-      end
-    end
-  end
-  table.sort(items, function(a, b) return a.order < b.order end)
-  return items, unreadable
-end
-
 -- Whether a list took the record of a convicted job.
 local function convict(verdict)
   local taken = verdict.lists == 0
@@ -49,7 +29,7 @@ local function convict(verdict)
 end
 
 local verdicts, home = read_verdicts(), redis.call('HGET', key, '!home')
-local items, unreadable = read_items()
+local items, unreadable = read_items(key)
 redis.call('HDEL', key, '!seq')
 
 local back, returned, kept, suspected, convicted = {}, {}, {}, 0, 0

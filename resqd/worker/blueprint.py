@@ -11,7 +11,7 @@ from resqd.failing import Aftermath, FailureRules
 from resqd.settings import QueueSpec, Settings
 from resqd.store.backoff import Backoff
 from resqd.store.health import Health
-from resqd.store.incarnation import of_this_process
+from resqd.store.incarnation import of_this_process, this_place
 from resqd.store.inflight import Inflight
 from resqd.store.keys import Keys, to_text
 from resqd.store.link import Link
@@ -48,6 +48,7 @@ class Blueprint:
         self._settings = settings
         self._link = link
         self._worker_id = worker_id
+        self._place = this_place()
         self._clock = clock
         self._keys = keys = Keys(settings.namespace)
         self._quotas = Quotas()
@@ -138,7 +139,9 @@ class Blueprint:
         return self._inflight_class(
             link=self._link,
             keys=self._keys,
-            incarnation=of_this_process(daemon=self._settings.daemon, epoch=birth.epoch, fork=birth.fork),
+            incarnation=of_this_process(
+                daemon=self._settings.daemon, epoch=birth.epoch, fork=birth.fork, place=self._place
+            ),
             worker_id=self._worker_id,
             source="suspects" if birth.kind is Kind.PROBATION else "queues",
         )

@@ -127,7 +127,7 @@ class Control:
             signal.signal(number, signal.SIG_IGN)
         for number in SIGNALS:
             signal.signal(number, lambda received, _frame: self._signals.append(received))
-        signal.pthread_sigmask(signal.SIG_UNBLOCK, SIGNALS.keys() | set(IGNORED))
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, {*SIGNALS, *IGNORED, signal.SIGCHLD})
         handlers: list[tuple[int, Callable[[], None]]] = [
             (self._channel.fileno(), self._handle_messages),
             (wakeup_read, lambda: _drain(wakeup_read)),

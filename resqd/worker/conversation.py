@@ -50,13 +50,30 @@ class Conversation:
         outbox = self.outbox
         return token in outbox.done or any(failure.token == token for failure in tuple(outbox.failed))
 
-    def register(self, *, leaving: Callable[[], bool]) -> bool:
-        """Make the incarnation known, however long Redis is away; False when told to leave meanwhile."""
-        return self._persist(self._inflight.register, leaving)
+    @property
+    def parting(self) -> bool:
+        """Whether what is still to be told may be told with the good-bye: successes only, and Redis answers."""
+        outbox = self.outbox
+        return not (self.unsure or outbox.failed or outbox.returned) and self.healthy
 
-    def close(self, *, leaving: Callable[[], bool]) -> bool:
-        """Strike the incarnation out, however long Redis is away; False when told to leave meanwhile."""
-        return self._persist(self._inflight.close, leaving)
+    def close(self, *, leaving: Callable[[], bool]) -> Exchanged | None:
+        """Strike the incarnation out, however long Redis is away.
+
+        None when told to leave meanwhile, unless there are outcomes that Redis does not know.
+        """
+        while True:
+            try:
+                closed = self._inflight.close(self.outbox.done)
+            except Fenced:
+                raise
+            except StoreError as error:
+                pause = self._pause(error)
+                if leaving() and not self.outbox:
+                    return None
+                self._sleeper.sleep(pause, listen=False)
+            else:
+                self._good()
+                return closed
 
     def exchange(self, want: Want | None) -> Exchanged | None:
         """Tell, and reserve; None when that failed and must be tried again. Errors: Fenced.
@@ -82,21 +99,6 @@ class Conversation:
     def failed(self, error: StoreError) -> None:
         """Note that Redis did not answer as it should: it is asked again after a pause."""
         self.retry_at = self._clock() + self._pause(error)
-
-    def _persist(self, action: Callable[[], object], leaving: Callable[[], bool]) -> bool:
-        while True:
-            try:
-                action()
-            except Fenced:
-                raise
-            except StoreError as error:
-                pause = self._pause(error)
-                if leaving():
-                    return False
-                self._sleeper.sleep(pause, listen=False)
-            else:
-                self._good()
-                return True
 
     def _pause(self, error: StoreError) -> float:
         self._health.bad(error)

@@ -44,6 +44,14 @@ class _FaultyInflight(Inflight):
             _pass(f"after-{word}")
         return exchanged
 
+    def close(self, done: list[int]) -> Exchanged:
+        if not done:
+            return super().close(done)
+        _pass("before-ack")
+        closed = super().close(done)
+        _pass("after-ack")
+        return closed
+
 
 class _FaultyExecutor(Executor):
     def _step(self, reservation: Reservation) -> None:

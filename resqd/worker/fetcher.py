@@ -80,14 +80,14 @@ class Fetcher:
         self._oldest: float | None = None  # since when an outcome waits to be acknowledged
 
     def run(self) -> str:
-        """Register, work, unregister: recycled, burst, left, abandoned, fenced, or left without Redis."""
+        """Work until there is a reason to end: recycled, burst, left, abandoned, fenced, or left without Redis."""
         try:
-            if not self._conversation.register(leaving=self._leaving):
-                return "left"
             while (reason := self._ending()) is None:
                 self._round()
-            if not self._conversation.close(leaving=self._leaving):
+            closed = self._conversation.close(leaving=self._leaving)
+            if closed is None:
                 return UNSURE
+            self.processed += closed.processed
         except Fenced as error:
             _log.error("%s; its jobs were recovered, this worker gives way to a new one", error)
             return "fenced"
@@ -108,6 +108,8 @@ class Fetcher:
         self._give_back()
         if self._sources.capped and not self._conversation.unsure:
             self._share()
+        if self._spent():
+            return
         want = self._want()
         if self._due(want):
             self._exchange(want)
@@ -115,7 +117,9 @@ class Fetcher:
             self._sleep(want)
 
     def _ending(self) -> str | None:
-        """Why the fetcher may end now: nothing is held, nothing is left to tell."""
+        """Why the fetcher may end now: nothing is held, nothing is left to tell but what goes with the good-bye."""
+        if self._spent():
+            return RECYCLED
         if len(self._holdings) or self._holdings.outcomes or self._conversation.outbox:
             return None
         if self._conversation.unsure:
@@ -124,11 +128,18 @@ class Fetcher:
             return "abandoned"
         if self.mandate is Mandate.LEAVE:
             return "left"
-        if self._permits.out:
-            return RECYCLED
         if self._burst and self._lookout.empty and not self._left_out and self.mandate is Mandate.RESERVE:
             return "burst"
         return None
+
+    def _spent(self) -> bool:
+        """Whether the last permitted job has ended, so that its success goes with the good-bye."""
+        return (
+            self._permits.out
+            and not self._leaving()
+            and not (len(self._holdings) or self._holdings.outcomes)
+            and self._conversation.parting
+        )
 
     def _may_leave_unsure(self) -> bool:
         """Whether to go though Redis does not say what it gave us last: recovery puts that back, nothing began it."""

@@ -11,7 +11,7 @@ import secrets
 import sys
 
 from resqd.store.config import ConnectionConfig
-from resqd.store.incarnation import of_this_process
+from resqd.store.incarnation import of_this_process, this_place
 from resqd.store.inflight import Inflight, Outbox, Want
 from resqd.store.keys import Keys
 from resqd.store.link import Link
@@ -22,14 +22,15 @@ BATCH = 500
 
 def main(url: str, namespace: str, queue: str, number: int) -> None:
     """Reserve, decode, call; the acknowledgements go with the next reserve."""
-    incarnation = of_this_process(daemon="bench/bare", epoch=secrets.token_hex(4), fork=number)
+    incarnation = of_this_process(
+        daemon="bench/bare", epoch=secrets.token_hex(4), fork=number, place=this_place()
+    )
     inflight = Inflight(
         link=Link(ConnectionConfig.from_url(url)),
         keys=Keys(namespace),
         incarnation=incarnation,
         worker_id=f"bare:{number}",
     )
-    inflight.register()
     sys.stdout.write("ready\n")
     sys.stdout.flush()
     sys.stdin.readline()
@@ -40,7 +41,7 @@ def main(url: str, namespace: str, queue: str, number: int) -> None:
             payload = json.loads(raw)
             calls[payload["class"]](*payload["args"])
             outbox.done.append(token)
-    inflight.close()
+    inflight.close([])
 
 
 if __name__ == "__main__":

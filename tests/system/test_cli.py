@@ -15,7 +15,7 @@ from resqd.cli.resqd import main
 from resqd.store import payload as payloads
 from resqd.store.config import ConnectionConfig
 from resqd.store.failures import build_record
-from resqd.store.incarnation import of_this_process
+from resqd.store.incarnation import of_this_process, this_place
 from resqd.store.inflight import Inflight, Outbox, Want
 from resqd.store.keys import Keys
 from resqd.store.link import Link
@@ -109,10 +109,10 @@ def test_queues_shows_what_waits_and_what_is_in_flight(
     owner = Inflight(
         link=link,
         keys=Keys(),
-        incarnation=of_this_process(daemon="h/resqd", epoch="e", fork=1),
+        incarnation=of_this_process(daemon="h/resqd", epoch="e", fork=1, place=this_place()),
         worker_id="h:1:mail:1:1:1",
     )
-    owner.register()
+    owner.exchange(Outbox(), Want(0))
     owner.exchange(Outbox(), Want(2, (("mail", 1), (EVIL, 1))))
     shown = {row["queue"]: row for row in cli.json("queues")}
     link.close()

@@ -7,7 +7,7 @@ import redis
 
 from resqd.store.config import ConnectionConfig
 from resqd.store.incarnation import Incarnation
-from resqd.store.inflight import Inflight, Source
+from resqd.store.inflight import Inflight, Outbox, Source, Want
 from resqd.store.keys import Keys
 from resqd.store.link import Link
 from resqd.store.recovery import Recovery
@@ -49,10 +49,12 @@ OwnerMaker = Callable[..., Inflight]
 
 @pytest.fixture
 def make_owner(link: Link, keys: Keys) -> OwnerMaker:
-    """Makes a registered owner; each has its own fork number, or the one that is asked for."""
+    """Makes an owner that Redis knows; each has its own fork number, or the one that is asked for."""
     forks = iter(range(1, 1000))
 
-    def make(*, over: Link | None = None, source: Source = "queues", fork: int | None = None) -> Inflight:
+    def make(
+        *, over: Link | None = None, source: Source = "queues", fork: int | None = None, known: bool = True
+    ) -> Inflight:
         owner = Inflight(
             link=over or link,
             keys=keys,
@@ -60,7 +62,8 @@ def make_owner(link: Link, keys: Keys) -> OwnerMaker:
             worker_id="host:1:mail:1:1:1",
             source=source,
         )
-        owner.register()
+        if known:
+            owner.exchange(Outbox(), Want(0))
         return owner
 
     return make

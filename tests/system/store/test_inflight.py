@@ -6,6 +6,7 @@ import redis
 from resqd.store.inflight import Failure, Outbox, Return, Want
 from resqd.store.keys import Keys
 from resqd.store.recovery import Recovery
+from resqd.store.scripts import RESERVE
 from tests.system.store.conftest import DAEMON, OwnerMaker, incarnation
 from tests.system.store.mail import MAIL, numbered, payloads, push, queued, reserve, seq_of
 
@@ -34,7 +35,7 @@ def test_jobs_are_acknowledged_failed_returned_and_counted(
     assert redis_client.lrange("resque:failed", 0, -1) == [b"record"]
     assert queued(redis_client) == numbered(5)[4:]
     assert redis_client.smembers("resque:queues") == {b"mail"}
-    assert owner.close() == 0
+    assert owner.close([]).returned == 0
     assert redis_client.keys("resque:resqd:*") == [b"resque:resqd:daemons"]
 
 
@@ -144,7 +145,7 @@ def test_a_batch_of_twenty_thousand_jobs_is_whole(make_owner: OwnerMaker, redis_
     result = owner.exchange(outbox)
     assert (result.processed, result.failed, result.returned) == (9_000, 500, 9_000)
     assert queued(redis_client) == numbered(20_000)[9_000:18_000]
-    assert owner.close() == 2_000
+    assert owner.close([]).returned == 2_000
     assert queued(redis_client) == numbered(20_000)[18_000:] + numbered(20_000)[9_000:18_000]
 
 
@@ -174,7 +175,7 @@ def test_outcomes_in_any_order_remove_exactly_their_jobs(
     tokens = [token for _ in range(3) for token, _, _ in reserve(owner, Want(100, MAIL))]
     done = tokens[::-3] + tokens[50:61] + tokens[99:101]
     assert owner.exchange(Outbox(done + done[:5])).processed == len(set(done))
-    assert owner.close() == 300 - len(set(done))
+    assert owner.close([]).returned == 300 - len(set(done))
     left = [payload for token, payload in zip(tokens, numbered(300), strict=True) if token not in done]
     assert queued(redis_client) == left
 
@@ -194,19 +195,56 @@ def test_any_name_of_a_queue_works(make_owner: OwnerMaker, redis_client: redis.R
     assert redis_client.smembers("resque:queues") == {raw}
 
 
-def test_closing_twice_and_registering_twice_are_harmless(
-    make_owner: OwnerMaker, redis_client: redis.Redis
-) -> None:
-    """Both may be repeated after a lost reply; closing puts what is left back in order."""
+def test_closing_twice_is_harmless(make_owner: OwnerMaker, redis_client: redis.Redis) -> None:
+    """It may be repeated after a lost reply; closing puts what is left back in order."""
     push(redis_client, "mail", *numbered(4))
     owner = make_owner(fork=1)
-    owner.register()
     reserve(owner, Want(3, MAIL))
-    owner.register()
     assert seq_of(redis_client, 1) == b"1"
-    assert [owner.close(), owner.close()] == [3, 0]
+    assert [owner.close([]).returned, owner.close([]).returned] == [3, 0]
     assert queued(redis_client) == numbered(4)
     assert redis_client.keys("resque:resqd:*") == [b"resque:resqd:daemons"]
+
+
+def test_the_good_bye_counts_the_last_successes(make_owner: OwnerMaker, redis_client: redis.Redis) -> None:
+    """One step acknowledges what is done, puts the rest back, and leaves no trace."""
+    push(redis_client, "mail", *numbered(5))
+    owner = make_owner(fork=1)
+    done = [token for token, _, _ in reserve(owner, Want(5, MAIL))][::2]
+    closed = owner.close(done)
+    assert (closed.processed, closed.returned, done) == (3, 2, [])
+    assert queued(redis_client) == numbered(5)[1::2]
+    assert redis_client.get("resque:stat:processed") == b"3"
+    assert redis_client.keys("resque:resqd:*") == [b"resque:resqd:daemons"]
+
+
+def test_what_no_queue_takes_back_waits_for_recovery(
+    make_owner: OwnerMaker, recovery: Recovery, redis_client: redis.Redis
+) -> None:
+    """The queue's key has become something else: the job stays in flight, fenced, until it can be recovered."""
+    push(redis_client, "mail", *numbered(2))
+    owner = make_owner(fork=1)
+    [done, _] = [token for token, _, _ in reserve(owner, Want(2, MAIL))]
+    redis_client.set("resque:queue:mail", "text")
+    closed = owner.close([done])
+    assert (closed.processed, closed.returned) == (1, 0)
+    redis_client.delete("resque:queue:mail")
+    [left] = recovery.incarnations(DAEMON)
+    assert recovery.recover(left, {}).requeued == 1
+    assert queued(redis_client) == numbered(2)[1:]
+
+
+def test_an_owner_registers_whatever_scripts_the_server_knows(
+    make_owner: OwnerMaker, redis_client: redis.Redis
+) -> None:
+    """Where the script that reserves is known and the one that registers is not, they run the other way round."""
+    push(redis_client, "mail", *numbered(2))
+    redis_client.script_flush()
+    redis_client.script_load(RESERVE.source)
+    owner = make_owner(fork=1, known=False)
+    assert payloads(reserve(owner, Want(2, MAIL))) == numbered(2)
+    assert redis_client.hlen(Keys().index(DAEMON)) == 1
+    owner.close([])
 
 
 def test_suspects_are_taken_from_their_list_and_return_there(
@@ -222,7 +260,7 @@ def test_suspects_are_taken_from_their_list_and_return_there(
     owner.exchange(Outbox(returned=[Return(token)]))
     assert redis_client.lrange(Keys().suspects(DAEMON), 0, -1) == suspects
     assert payloads(reserve(owner, Want(2))) == [b'{"a":1}', b'{"b":1}']
-    assert owner.close() == 2
+    assert owner.close([]).returned == 2
     owner = make_owner(source="suspects", fork=6)
     assert len(reserve(owner, Want(9))) == 3
     assert recovery.recover(incarnation(6), {}).requeued == 3

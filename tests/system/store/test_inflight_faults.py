@@ -51,6 +51,58 @@ def test_a_lost_reply_brings_the_same_batch_again(
     assert payloads(reserve(owner, Want(1, MAIL))) == [b"newer"]
 
 
+def test_a_lost_answer_to_the_good_bye_is_no_fence(
+    make_owner: OwnerMaker,
+    open_link: Callable[[], Link],
+    redis_client: redis.Redis,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Said again, it finds nothing left to count or to put back, and says no error."""
+    push(redis_client, "mail", *numbered(2))
+    link = open_link()
+    owner = make_owner(over=link, fork=1)
+    done = [token for token, _, _ in reserve(owner, Want(2, MAIL))][:1]
+    lose_next_reply(link, monkeypatch)
+    with pytest.raises(StoreUnavailable):
+        owner.close(done)
+    assert len(done) == 1
+    assert owner.close(done).processed == 0
+    assert redis_client.get("resque:stat:processed") == b"1"
+    assert queued(redis_client) == numbered(2)[1:]
+
+
+def test_a_good_bye_after_recovery_says_so(
+    make_owner: OwnerMaker, recovery: Recovery, redis_client: redis.Redis
+) -> None:
+    """The job that was done will run again: that is not kept quiet."""
+    push(redis_client, "mail", *numbered(1))
+    owner = make_owner(fork=1)
+    done = [token for token, _, _ in reserve(owner, Want(1, MAIL))]
+    recovery.recover(incarnation(1), {})
+    with pytest.raises(Fenced):
+        owner.close(done)
+    assert queued(redis_client) == numbered(1)
+
+
+@pytest.mark.parametrize("known", [False, True])
+def test_a_first_request_may_be_said_again(
+    make_owner: OwnerMaker,
+    open_link: Callable[[], Link],
+    redis_client: redis.Redis,
+    monkeypatch: pytest.MonkeyPatch,
+    known: bool,
+) -> None:
+    """A lost answer to it brings the same batch, whether the server had registered us before or did it with this."""
+    push(redis_client, "mail", *numbered(3))
+    link = open_link()
+    owner = make_owner(over=link, fork=1, known=known)
+    lose_next_reply(link, monkeypatch)
+    with pytest.raises(StoreUnavailable):
+        owner.exchange(Outbox(), Want(2, MAIL))
+    assert payloads(reserve(owner, Want(2, MAIL))) == numbered(2)
+    assert queued(redis_client) == numbered(3)[2:]
+
+
 def test_a_batch_whose_reply_was_lost_comes_even_when_none_is_wanted(
     make_owner: OwnerMaker,
     open_link: Callable[[], Link],
@@ -166,7 +218,7 @@ def test_a_job_stays_in_flight_when_its_queue_or_failed_is_of_a_wrong_type(
     redis_client.delete(MAIL_KEY, "resque:failed")
     owner.exchange(outbox)
     assert redis_client.lrange("resque:failed", 0, -1) == [b"r"]
-    assert owner.close() == 1
+    assert owner.close([]).returned == 1
     assert queued(redis_client) == numbered(2)[1:]
 
 

@@ -159,7 +159,7 @@ def test_a_daemon_is_counted_and_forgotten_only_when_it_holds_nothing(
     assert recovery.counters() == {own: 1}
     owner = make_owner()
     assert not recovery.forget(own)
-    owner.close()
+    owner.close([])
     redis_client.rpush(SUSPECTS, b"4:mail1")
     assert not recovery.forget(own)
     beat(redis_client, other)
@@ -177,7 +177,7 @@ def test_a_daemon_is_on_the_list_from_its_first_worker_on(
     owner = make_owner()
     assert recovery.counters() == {incarnation(1).life: 0}
     beat(redis_client, incarnation(1).life)
-    owner.register()
+    owner.exchange(Outbox(), Want(0))
     assert recovery.counters() == {incarnation(1).life: 1}
 
 
@@ -196,7 +196,7 @@ def charged(make_owner: OwnerMaker, client: redis.Redis, payload: bytes) -> byte
     owner = make_owner(fork=1)
     [(token, _, _)] = reserve(owner, Want(1, MAIL))
     owner.exchange(Outbox(returned=[Return(token, charged=True)]))
-    owner.close()
+    owner.close([])
     return queued(client)[0]
 
 
@@ -254,5 +254,5 @@ def test_payloads_of_a_batch_survive_unchanged(make_owner: OwnerMaker, redis_cli
     push(redis_client, "mail", *odd)
     owner = make_owner()
     assert payloads(reserve(owner, Want(9, MAIL))) == odd
-    owner.close()
+    owner.close([])
     assert queued(redis_client) == odd

@@ -64,7 +64,7 @@ def test_a_full_server_still_drains_and_recovers(client: redis.Redis, own_link: 
     fill(client)
     client.script_flush()
     owner = owner_of(own_link)
-    owner.register()
+    owner.exchange(Outbox(), Want(0))
     batch = owner.exchange(Outbox(), Want(1_500, MAIL)).batch
     assert payloads(batch) == numbered(1_500)
     tokens = [token for token, _, _ in batch]
@@ -90,10 +90,10 @@ def test_closing_works_on_a_full_server(client: redis.Redis, own_link: Link) -> 
     """An owner that leaves a full server puts its jobs back."""
     push(client, "mail", *numbered(10))
     owner = owner_of(own_link)
-    owner.register()
+    owner.exchange(Outbox(), Want(0))
     owner.exchange(Outbox(), Want(5, MAIL))
     fill(client)
-    assert owner.close() == 5
+    assert owner.close([]).returned == 5
     assert queued(client) == numbered(10)
 
 
@@ -144,7 +144,7 @@ def test_a_server_that_cannot_write_moves_nothing_and_work_goes_on_after_it(
     """READONLY, NOREPLICAS and BUSY are all 'try again': the same exchange succeeds when they are over."""
     push(client, "mail", *numbered(3))
     owner = owner_of(own_link)
-    owner.register()
+    owner.exchange(Outbox(), Want(0))
     [(token, _, _)] = owner.exchange(Outbox(), Want(1, MAIL)).batch
     outbox = Outbox(done=[token])
     with trouble(client):  # type: ignore[call-arg] # functions that make context managers
@@ -165,7 +165,7 @@ def test_a_restart_of_the_server_keeps_jobs_and_numbers(
     client.config_set("appendfsync", "always")
     push(client, "mail", *numbered(3))
     owner = owner_of(own_link)
-    owner.register()
+    owner.exchange(Outbox(), Want(0))
     batch = owner.exchange(Outbox(), Want(2, MAIL)).batch
     server.kill()
     outbox = Outbox(done=[token for token, _, _ in batch])
@@ -201,7 +201,7 @@ def test_a_right_that_is_taken_away_loses_no_job(server: Server, client: redis.R
     push(client, "mail", *numbered(6))
     link = Link(with_user(server, "worker", "pw"))
     owner = owner_of(link)
-    owner.register()
+    owner.exchange(Outbox(), Want(0))
     [(token, _, _)] = owner.exchange(Outbox(), Want(1, MAIL)).batch
     client.execute_command("ACL", "SETUSER", "worker", f"-{command}")
     outbox = Outbox(done=[token])
@@ -212,7 +212,7 @@ def test_a_right_that_is_taken_away_loses_no_job(server: Server, client: redis.R
     client.execute_command("ACL", "SETUSER", "worker", f"+{command}")
     held += owner.exchange(outbox, want).batch
     assert sorted(payloads(held) + queued(client)) == numbered(6)[1:]
-    owner.close()
+    owner.close([])
     link.close()
     assert queued(client) == numbered(6)[1:]
 
@@ -224,7 +224,7 @@ def test_a_right_that_is_taken_away_loses_no_suspect(server: Server, client: red
     client.rpush(KEYS.suspects(DAEMON), *suspects)
     link = Link(with_user(server, "worker", "pw"))
     owner = owner_of(link, "suspects")
-    owner.register()
+    owner.exchange(Outbox(), Want(0))
     client.execute_command("ACL", "SETUSER", "worker", "-hset")
     with pytest.raises(StoreRefused):
         owner.exchange(Outbox(), Want(2))
@@ -239,7 +239,7 @@ def test_a_missing_right_is_refused(server: Server, client: redis.Redis, command
     push(client, "mail", *numbered(1))
     link = Link(with_user(server, "worker", "pw"))
     owner = owner_of(link)
-    owner.register()
+    owner.exchange(Outbox(), Want(0))
     client.execute_command("ACL", "SETUSER", "worker", f"-{command}")
     with pytest.raises(StoreRefused, match="worker"):
         owner.exchange(Outbox(), Want(1, MAIL))
