@@ -12,7 +12,7 @@ from resqd.wire.intent import Intent
 from resqd.wire.messages import Message, Running, Slots, Stats
 from resqd.wire.page import Page
 
-NO_STATS = Stats(0, 0, 0, 0, 0, 0.0, "", (), ())
+NO_STATS = Stats(0, 0, 0, 0, 0.0, 0, 0.0, "", (), ())
 
 
 @dataclass(slots=True, eq=False)

@@ -109,6 +109,8 @@ class Inbox:
         child.stats_at = now
         self._relay(child, stats, now)
         child.stats = stats
+        if child.kind is Kind.WORKER:
+            self._fleet.paces[child.index] = stats.pace
         self._outage.note(child.fork, stats.redis)
         self._ledger.report(child.fork, stats)
 

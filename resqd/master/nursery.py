@@ -73,6 +73,7 @@ class Nursery:
                 index=order.index,
                 state=self._fleet.intent.value,
                 slots=order.slots,
+                pace=self._fleet.paces.get(order.index, 0.0) if order.kind is Kind.WORKER else 0.0,
                 quotas=order.quotas,
             )
         except OSError as error:

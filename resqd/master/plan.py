@@ -77,6 +77,8 @@ class Fleet:
     """Whether jobs of dead workers are not back in their queues yet."""
     settle_by: float | None = None
     """When a leaving daemon no longer waits for that."""
+    paces: dict[int, float] = field(default_factory=dict)
+    """How fast each place's jobs went last, in jobs a second: what its next worker begins with."""
     suspects: int = 0
     roll_patience: float = 50.0
     """Seconds after which a rolling reload goes on to the next worker though the last one still has jobs."""

@@ -51,7 +51,9 @@ class Spawner:
         self._clock = clock
         self.forks = forks
 
-    def spawn(self, *, kind: Kind, index: int, state: str, slots: int, quotas: dict[str, int]) -> Child:
+    def spawn(
+        self, *, kind: Kind, index: int, state: str, slots: int, pace: float, quotas: dict[str, int]
+    ) -> Child:
         """Fork a child. Errors: OSError when the system has no process, memory or descriptor left."""
         with contextlib.ExitStack() as undo:
             ours, theirs = socket.socketpair()
@@ -68,6 +70,7 @@ class Spawner:
                 master_pid=os.getpid(),
                 state=state,
                 slots=slots,
+                pace=pace,
                 quotas=quotas,
                 channel=Channel(theirs),
                 page=page,

@@ -6,6 +6,7 @@ in its tables of pages. So it is left to those who look at the queues from outsi
 
 from __future__ import annotations
 
+import contextlib
 import select
 import socket
 import struct
@@ -126,7 +127,8 @@ class Connection:
     def close(self) -> None:
         """Drop the socket and what has not been read."""
         if self._socket is not None:
-            self._socket.close()
+            with contextlib.suppress(OSError):  # a job has closed the descriptor already
+                self._socket.close()
             self._socket = None
         self._reader = hiredis.Reader(replyError=ServerError, notEnoughData=NOTHING)
 

@@ -20,7 +20,10 @@ class Kind(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Birth:
-    """A child's inheritance. `epoch` is the master's nonce; with `fork` it names the incarnation."""
+    """A child's inheritance. `epoch` is the master's nonce; with `fork` it names the incarnation.
+
+    `pace` is that of the worker before it at its place, in jobs a second; 0 when it is not known.
+    """
 
     kind: Kind
     index: int
@@ -29,6 +32,7 @@ class Birth:
     master_pid: int
     state: str
     slots: int
+    pace: float
     quotas: dict[str, int]
     channel: Channel
     page: Page

@@ -131,12 +131,16 @@ class Pong:
 
 @dataclass(frozen=True, slots=True)
 class Stats:
-    """A worker's own account. The counters run from its birth, so a lost report loses nothing."""
+    """A worker's own account. The counters run from its birth, so a lost report loses nothing.
+
+    `pace` is in jobs a second, 0 when it is not known.
+    """
 
     processed: int
     failed: int
     reserved: int
     buffered: int
+    pace: float
     rss_bytes: int
     cpu_seconds: float
     redis: str

@@ -30,6 +30,7 @@ from resqd.worker.quotas import Quotas
 from resqd.worker.recorder import Recorder
 from resqd.worker.sleeper import Sleeper
 from resqd.worker.sources import Sources
+from resqd.worker.watchman import Watchman
 
 _SUSPECTS = (QueueSpec("suspects"),)
 """They are reserved from a list of their own, whatever queue is asked for."""
@@ -96,6 +97,9 @@ class Blueprint:
             else Sources(specs=_SUSPECTS, existing=list, waiting=any, quotas=self._quotas, clock=self._clock)
         )
         self._quotas.begin(birth.quotas)
+        pool = Pool(
+            executors=executors, cells=birth.page.cells, wake=wake, ended=lambda: os.eventfd_write(news, 1)
+        )
         sleeper = Sleeper(wake=wake, bell=birth.bell, fork=birth.fork)
         fetcher = Fetcher(
             conversation=Conversation(
@@ -108,19 +112,20 @@ class Blueprint:
             ),
             holdings=self._holdings,
             sources=sources,
-            sleeper=sleeper,
+            watchman=Watchman(
+                sleeper=sleeper,
+                bell=birth.bell,
+                interval=0.0 if probation else self._settings.interval,
+            ),
             wake=wake,
-            bell=birth.bell,
-            threads=len(executors),
+            pool=pool,
+            pace=birth.pace,
             permits=Permits(1 if probation else self._settings.jobs_per_fork or None),
-            interval=0.0 if probation else self._settings.interval,
+            burst=probation or self._settings.interval == 0,
             aftermath=aftermath,
             told=self._metrics.told if self._metrics else lambda _timed, _failed: None,
             news=lambda: os.eventfd_write(news, 1),
             clock=self._clock,
-        )
-        pool = Pool(
-            executors=executors, cells=birth.page.cells, wake=wake, ended=lambda: os.eventfd_write(news, 1)
         )
         return Crew(
             fetcher=fetcher,

@@ -59,17 +59,15 @@ class Crew:
         self._thread = NamedThread(name="fetcher", target=self._fetch)
 
     def start(self, slots: int, mandate: Mandate) -> None:
-        """Start the threads that `slots` allow, and the fetcher."""
+        """Start the fetcher, which starts as many job threads as `slots` allow and jobs need."""
         self._fetcher.slots = slots
         self._fetcher.mandate = mandate
-        self._pool.grow(slots)
         self._thread.start()
 
     def grant(self, order: Slots) -> None:
         """Allow so many jobs at once, and of each capped queue its quota."""
         self._fetcher.slots = order.count
         self.quotas.order(order.serial, order.quotas)
-        self._pool.grow(order.count)
         self._wake.ring()
 
     def order(self, mandate: Mandate) -> None:
@@ -86,8 +84,8 @@ class Crew:
         return self._fetcher.near_end
 
     def released(self) -> int:
-        """How many threads have run their last job."""
-        return self._pool.released()
+        """How many of the slots granted will run no job any more."""
+        return self._pool.released(self._fetcher.slots)
 
     def stats(self) -> Stats:
         """The worker's account of this moment. The counts for statsd are taken out: `unsent` puts them back."""
@@ -102,6 +100,7 @@ class Crew:
             failed=fetcher.failed,
             reserved=fetcher.reserved,
             buffered=self._holdings.buffer.qsize(),
+            pace=fetcher.pace,
             rss_bytes=reports.resident_bytes(),
             cpu_seconds=reports.cpu_seconds(),
             redis=self._health.text,

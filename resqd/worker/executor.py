@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from queue import Empty, SimpleQueue
 from typing import NamedTuple, NoReturn, Protocol
 
-from resqd.errors import DirtyExit, JobInterrupt, UnknownJob
+from resqd.errors import DirtyExit, JobInterrupt, PayloadError, UnknownJob
 from resqd.job import Job, bind_thread
 from resqd.store.inflight import Failure, Reservation
 from resqd.store.payload import Payload, decode
@@ -122,6 +122,9 @@ class Executor:
         except JobInterrupt:
             slot.close()
         if outcome is None:
+            if slot.payload is None:  # struck before it was read; its record should name it all the same
+                with contextlib.suppress(PayloadError):
+                    slot.payload = decode(raw)
             outcome = self._failed(token, queue, raw, DirtyExit("Job was killed"))
         slot.payload = None
         self._outcomes.append(outcome)

@@ -9,16 +9,16 @@ from resqd.clock import Clock
 from resqd.errors import Fenced, StoreError
 from resqd.failing import Aftermath
 from resqd.store.inflight import Exchanged, Return, Want
-from resqd.wire.bell import Bell
 from resqd.worker.conversation import Conversation
 from resqd.worker.executor import Done, Failed
 from resqd.worker.holdings import Holdings
-from resqd.worker.lookout import Lookout
 from resqd.worker.mandate import Mandate, Wake
 from resqd.worker.permits import Permits
+from resqd.worker.pool import Pool
 from resqd.worker.prefetch import STUCK_AFTER, Prefetch
-from resqd.worker.sleeper import Sleeper
 from resqd.worker.sources import Sources
+from resqd.worker.staffing import Staffing
+from resqd.worker.watchman import Watchman
 
 _log = logging.getLogger(__name__)
 
@@ -44,12 +44,12 @@ class Fetcher:
         conversation: Conversation,
         holdings: Holdings,
         sources: Sources,
-        sleeper: Sleeper,
+        watchman: Watchman,
         wake: Wake,
-        bell: Bell,
-        threads: int,
+        pool: Pool,
+        pace: float,
         permits: Permits,
-        interval: float,
+        burst: bool,
         aftermath: Aftermath,
         told: Callable[[Sequence[Done], Sequence[Failed]], None],
         news: Callable[[], None],
@@ -64,19 +64,19 @@ class Fetcher:
         self._conversation = conversation
         self._sources = sources
         self._holdings = holdings
-        self._sleeper = sleeper
+        self._watchman = watchman
         self._wake = wake
-        self._bell = bell
-        self._threads = threads
+        self._pool = pool
+        self._staffing = Staffing()
         self._permits = permits
-        self._burst = interval == 0
+        self._burst = burst
         self._aftermath = aftermath
         self._told = told
         self._news = news
         self._clock = clock
-        self._prefetch = Prefetch(measured_at=clock())
-        self._lookout = Lookout(interval)
+        self._prefetch = Prefetch(measured_at=clock(), pace=pace)
         self._left_out = False  # in a burst: jobs wait for which this worker has no quota now
+        self._ended = 0
         self._oldest: float | None = None  # since when an outcome waits to be acknowledged
 
     def run(self) -> str:
@@ -84,6 +84,9 @@ class Fetcher:
         try:
             while (reason := self._ending()) is None:
                 self._round()
+            if reason is RECYCLED:
+                self._pool.dismiss()
+                self._news()
             closed = self._conversation.close(leaving=self._leaving)
             if closed is None:
                 return UNSURE
@@ -92,12 +95,17 @@ class Fetcher:
             _log.error("%s; its jobs were recovered, this worker gives way to a new one", error)
             return "fenced"
         finally:
-            self._sleeper.close()
+            self._watchman.close()
         return reason
 
     def descriptors(self) -> list[int]:
         """What it needs to be open, but for the connection to Redis, which it can build again."""
-        return self._sleeper.descriptors()
+        return self._watchman.descriptors()
+
+    @property
+    def pace(self) -> float:
+        """How fast jobs go now, in jobs a second; 0 when it is not known."""
+        return self._prefetch.pace
 
     def owes(self, token: int) -> bool:
         """Whether Redis has not confirmed this job's end, or return. Any thread may ask."""
@@ -110,6 +118,7 @@ class Fetcher:
             self._share()
         if self._spent():
             return
+        self._staff()
         want = self._want()
         if self._due(want):
             self._exchange(want)
@@ -123,12 +132,13 @@ class Fetcher:
         if len(self._holdings) or self._holdings.outcomes or self._conversation.outbox:
             return None
         if self._conversation.unsure:
-            return UNSURE if self._may_leave_unsure() else None
+            # What Redis gave us last, if anything, has not begun: recovery puts it back.
+            return UNSURE if self._leaving() and not self._conversation.healthy else None
         if self.mandate is Mandate.ABANDON:
             return "abandoned"
         if self.mandate is Mandate.LEAVE:
             return "left"
-        if self._burst and self._lookout.empty and not self._left_out and self.mandate is Mandate.RESERVE:
+        if self._burst and self._watchman.empty and not self._left_out and self.mandate is Mandate.RESERVE:
             return "burst"
         return None
 
@@ -141,19 +151,28 @@ class Fetcher:
             and self._conversation.parting
         )
 
-    def _may_leave_unsure(self) -> bool:
-        """Whether to go though Redis does not say what it gave us last: recovery puts that back, nothing began it."""
-        return self._leaving() and not self._conversation.healthy
-
     def _collect(self) -> None:
         done, timed, failed = self._holdings.settle()
         if not done and not failed:
             return
+        self._ended += len(done) + len(failed)
         self._oldest = self._oldest or self._clock()
         self._conversation.outbox.done += done
         self._conversation.outbox.failed += [outcome.failure for outcome in failed]
         if timed or failed:
             self._told(timed, failed)
+
+    def _staff(self) -> None:
+        missing = self._staffing.missing(
+            started=self._pool.started,
+            slots=self.slots,
+            unfinished=len(self._holdings),
+            ended=self._ended,
+            pace=self._prefetch.pace,
+            now=self._clock(),
+        )
+        if missing:
+            self._pool.start(missing)
 
     def _share(self) -> None:
         """Give quotas back to the master as jobs end, when they will not be needed here; note what it ordered.
@@ -167,7 +186,7 @@ class Fetcher:
         if self._sources.settle(held, reserving=reserving):
             self._news()
         if self._sources.freed(held):
-            self._lookout.empty = False
+            self._watchman.empty = False
 
     def _give_back(self) -> None:
         """Return what has not begun when it should not begin here; what runs as well when told to abandon it."""
@@ -195,7 +214,7 @@ class Fetcher:
     def _close_when_out(self) -> None:
         """Let the threads end after what is in the buffer, when there will be no more for them."""
         if self._permits.out and self.mandate is Mandate.RESERVE:
-            self._holdings.finish(self._threads)
+            self._holdings.finish(len(self._pool.executors))
 
     def _buffered(self) -> int:
         return max(0, len(self._holdings) - self.slots)
@@ -213,7 +232,7 @@ class Fetcher:
         now = self._clock()
         if now < self._conversation.retry_at:
             return False
-        if self._conversation.unsure or (want and self._lookout.due(now, bell_works=self._bell.works)):
+        if self._conversation.unsure or (want and self._watchman.due(now)):
             return True
         if not self._conversation.outbox:
             return False
@@ -236,7 +255,7 @@ class Fetcher:
             return None
         held = self._holdings.by_queue
         self._left_out = self._burst and self._sources.left_out(held)
-        queues = self._sources.next(held, fresh=self._lookout.rung and self._lookout.empty)
+        queues = self._sources.next(held, fresh=self._watchman.rung and self._watchman.empty)
         return Want(want, queues) if queues else None
 
     def _account(self, exchanged: Exchanged, wanted: int) -> None:
@@ -248,13 +267,17 @@ class Fetcher:
         if batch:
             self.reserved += len(batch)
             self._permits.take(len(batch))
+            if not (len(self._holdings) or exchanged.processed):
+                self._prefetch.begin(self._clock())
             if self.mandate is Mandate.RESERVE:
                 self._holdings.take_in(batch, self._clock())
             else:  # the order came while Redis answered: these must not begin here
                 self._return([token for token, _, _ in batch])
         self._look_ahead()
         if wanted:
-            self._schedule(len(batch), wanted)
+            self._sources.looked(self._holdings.by_queue)
+            capped = bool(self._sources.capped)
+            self._watchman.looked(got=len(batch), wanted=wanted, capped=capped, now=self._clock())
 
     def _look_ahead(self) -> None:
         """See the end of the permits coming: a successor is made ready meanwhile."""
@@ -263,30 +286,11 @@ class Fetcher:
             self.near_end = True
             self._news()
 
-    def _schedule(self, got: int, wanted: int) -> None:
-        """When to look next: at once while there is a backlog, which also wakes the next idle fetcher."""
-        if got or self._lookout.rung:
-            self._bell.answer(found=got > 0)
-        self._sources.looked(self._holdings.by_queue)
-        # Of capped queues the bell may have woken a worker that has no quota left.
-        patient = self._bell.works and not self._sources.capped
-        self._lookout.looked(got=got, wanted=wanted, patient=patient, now=self._clock())
-        if not self._lookout.empty:
-            self._ring_others()
-
-    def _ring_others(self) -> None:
-        if self._bell.idle() > self._sleeper.listening and not self._bell.pending:
-            self._bell.ring()
-
     def _sleep(self, want: int) -> None:
         """Sleep until something can be done. Armed before the last look at the outcomes, so none is missed."""
         self._wake.armed = not self._buffered()
-        if self._lookout.rung and not want:
-            self._lookout.rung = False
-            self._ring_others()  # this worker was told to start no more just after it was woken
         timeout = 0.0 if self._holdings.outcomes and self._wake.armed else self._timeout(want)
-        if self._sleeper.sleep(timeout, listen=want > 0 and self._lookout.empty):
-            self._lookout.rung = True
+        self._watchman.sleep(timeout, hungry=want > 0)
 
     def _timeout(self, want: int) -> float:
         now = self._clock()
@@ -296,7 +300,7 @@ class Fetcher:
             return ACK_AFTER
         if not want:
             return FOREVER
-        return max(0.0, self._lookout.next_at(bell_works=self._bell.works) - now)
+        return max(0.0, self._watchman.next_at - now)
 
     def _leaving(self) -> bool:
         return self.mandate in (Mandate.LEAVE, Mandate.ABANDON)

@@ -1,4 +1,4 @@
-"""The job threads of a worker: started as slots are granted, ended by LAST."""
+"""The job threads of a worker: started as jobs need them, ended by LAST."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _log = logging.getLogger(__name__)
 
 
 class Pool:
-    """Starts one thread for each executor, in order, as far as slots allow.
+    """Has one executor for each thread, and starts them in order. The fetcher starts, the control thread asks.
 
     Each thread counts itself out at its end through `ended`, a callable that may be called from
     any thread.
@@ -29,6 +29,7 @@ class Pool:
         self._cells = cells
         self._wake = wake
         self._ended = ended
+        self._dismissed = False
 
     def show(self, executor: Executor) -> None:
         """Put the last job of a thread on the shared page again."""
@@ -39,13 +40,18 @@ class Pool:
         """How many threads have been started."""
         return len(self._threads)
 
-    def released(self) -> int:
-        """How many threads have run their last job."""
-        return sum(not thread.is_alive() for thread in self._threads)
+    def released(self, slots: int) -> int:
+        """How many of the slots will run no job any more: their threads have ended, or are not needed."""
+        ended = sum(not thread.is_alive() for thread in self._threads)
+        return ended + (max(0, slots - self.started) if self._dismissed else 0)
 
-    def grow(self, slots: int) -> None:
-        """Start threads until `slots` have been started; there are never more than executors."""
-        for executor in self.executors[self.started : slots]:
+    def dismiss(self) -> None:
+        """Give up the threads that have not been started: there will be no job for them."""
+        self._dismissed = True
+
+    def start(self, count: int) -> None:
+        """Start so many more threads, as far as there are executors."""
+        for executor in self.executors[self.started : self.started + count]:
             thread = NamedThread(name=f"job-{executor.index}", target=partial(self._run, executor))
             self._threads.append(thread)
             thread.start()

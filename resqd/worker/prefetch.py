@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 HORIZON = 0.020
 """Seconds of work that may wait in a worker's buffer."""
@@ -25,7 +25,15 @@ class Prefetch:
     measured_at: float
     pace: float = 0.0
     _completed: int = 0
-    _worked_at: float = 0.0
+    _worked_at: float = field(init=False)
+
+    def __post_init__(self) -> None:
+        self._worked_at = self.measured_at  # an inherited pace is forgotten after a rest, too
+
+    def begin(self, now: float) -> None:
+        """Note that jobs have come to idle threads: the time before the first one says nothing about the pace."""
+        if not self._completed:
+            self.measured_at = now
 
     def measure(self, completed: int, now: float, *, slots: int) -> None:
         """Note that `completed` jobs ended since the last call; `pace` (jobs/s) follows, half old and half new.
@@ -58,6 +66,8 @@ class Prefetch:
         `permits` is what is left of JOBS_PER_FORK, None when there is no limit. After a rest the next jobs may
         be others: their pace is measured anew, or idle workers would by turns take all of a few long jobs.
         """
+        if not slots:
+            return 0  # a successor that waits; its pace is inherited
         if not unfinished and now - self._worked_at >= REST:
             self.pace = 0.0
         target = self.target(slots)

@@ -68,7 +68,7 @@ class LoneWorker:
 
     def __enter__(self) -> Self:
         self._child = self._spawner.spawn(
-            kind=Kind.WORKER, index=0, state=self._state, slots=self._slots, quotas={}
+            kind=Kind.WORKER, index=0, state=self._state, slots=self._slots, pace=0.0, quotas={}
         )
         return self
 

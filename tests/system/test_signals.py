@@ -256,11 +256,15 @@ def test_titles_tell_the_processes_apart(tmp_path: Path, redis_url: str) -> None
 
 
 def test_threads_have_names_that_top_shows(tmp_path: Path, redis_url: str) -> None:
-    """`top -H` tells the fetcher and the job threads apart."""
+    """`top -H` tells the fetcher and the job threads apart, which start as jobs need them."""
     with Station(folder=tmp_path, url=redis_url, workers=1) as station:
         tasks = Path(f"/proc/{station.pids()[0]}/task")
 
         def names() -> set[str]:
             return {(task / "comm").read_text().strip() for task in tasks.iterdir()}
 
+        wait_for(lambda: "fetcher" in names())
+        assert not any(name.startswith("job-") for name in names())
+        station.push("nap", "one", 60)
+        station.push("nap", "two", 60)
         wait_for(lambda: names() >= {"fetcher", "job-0", "job-1"})

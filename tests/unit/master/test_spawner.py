@@ -24,7 +24,7 @@ def test_a_fork_that_fails_leaves_nothing_behind(monkeypatch: pytest.MonkeyPatch
     spawner = Spawner(entries={}, epoch="e", bell=Bell(), threads=2, descriptors=list, clock=monotonic)
     before = os.listdir("/proc/self/fd")
     with pytest.raises(OSError, match=os.strerror(number)):
-        spawner.spawn(kind=Kind.WORKER, index=0, state="running", slots=2, quotas={})
+        spawner.spawn(kind=Kind.WORKER, index=0, state="running", slots=2, pace=0.0, quotas={})
     assert os.listdir("/proc/self/fd") == before
     assert not signal.pthread_sigmask(signal.SIG_BLOCK, ()) & set(signals.HANDLED)
     assert spawner.forks == 0

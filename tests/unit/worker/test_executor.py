@@ -81,3 +81,28 @@ def test_an_interrupt_at_any_instruction_ends_in_one_outcome(first: bool) -> Non
         if striker.left > 0:
             break
     assert at > 3
+
+
+def test_a_job_struck_before_it_was_read_is_named_in_its_record(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The interrupt came between the job's begin and its first instruction: it is no job that cannot be read."""
+    outcomes: deque[Any] = deque()
+    buffer: SimpleQueue[Any] = SimpleQueue()
+    running = Executor(
+        index=0,
+        buffer=buffer,
+        outcomes=outcomes,
+        jobs={},
+        timed=False,
+        report=lambda token, **_known: Failure(token, b"{}"),
+    )
+
+    def struck(*_arguments: Any) -> Any:
+        raise JobInterrupt
+
+    monkeypatch.setattr(running, "_perform", struck)
+    buffer.put((7, "q", b'{"class":"work","args":[]}'))
+    buffer.put(LAST)
+    running.run(thread_id=0, cells=memoryview(bytearray(8)).cast("Q"), wake=Wake())
+    [failed] = outcomes
+    assert failed.payload is not None
+    assert failed.payload.job_class == "work"

@@ -45,6 +45,26 @@ def test_pace_is_forgotten_after_a_rest() -> None:
     assert prefetch.want(unfinished=0, slots=8, permits=None, now=0.020 + REST) == 8
 
 
+def test_an_inherited_pace_holds_until_a_rest() -> None:
+    """A worker takes up its predecessor's pace at once, unless it has waited meanwhile, or may run nothing yet."""
+    assert Prefetch(1.0, pace=1000 / HORIZON).want(unfinished=0, slots=8, permits=None, now=1.01) == 1008
+    assert Prefetch(1.0, pace=1000 / HORIZON).want(unfinished=0, slots=8, permits=None, now=1.0 + REST) == 8
+    assert Prefetch(1.0, pace=1000 / HORIZON).want(unfinished=0, slots=0, permits=None, now=1.01) == 0
+
+
+def test_the_time_before_the_first_job_is_no_slowness() -> None:
+    """The pace is judged from when jobs came, but not anew with each one that trickles in."""
+    prefetch = Prefetch(0.0)
+    prefetch.begin(0.040)
+    prefetch.measure(100, 0.041, slots=8)
+    assert prefetch.pace == pytest.approx(100 / 0.001 / 2)
+    trickle = Prefetch(0.0, pace=1e5)
+    for number in range(1, 41):
+        trickle.begin(number * 0.010)
+        trickle.measure(1, number * 0.010 + 0.0001, slots=8)
+    assert trickle.pace < 200
+
+
 def test_ends_within_a_moment_are_no_pace() -> None:
     """Eight jobs of 50 ms that end together make 160 jobs/s, not thousands."""
     prefetch = Prefetch(0.0)
