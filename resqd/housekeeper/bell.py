@@ -21,7 +21,7 @@ _log = logging.getLogger(__name__)
 
 REFUSED_PAUSE = 30.0
 """Seconds until a server that refused is asked again: a person may have changed its rules."""
-QUIET = 0.0005
+QUIET = 0.0015
 """Seconds to be still after a ring: the job's start should not compete with the echo of its own pop."""
 
 

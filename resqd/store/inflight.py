@@ -132,6 +132,9 @@ class Inflight:
         self._queue_names: tuple[str, ...] = ()
         self._queue_keys = PackedKeys.of(self._hash)
         self._limits = ""
+        self._prefix_length = len(to_bytes(keys.queue_prefix))
+        self._request = (0, 0, 0)
+        self._call: ScriptCall | None = None
         self._names: dict[bytes, str] = {}
 
     def exchange(self, outbox: Outbox, want: Want | None = None) -> Exchanged:
@@ -149,18 +152,14 @@ class Inflight:
         if not calls:
             return Exchanged([])
         replies = self._run(calls)
-        counts, error = _settle([items for items, _ in outgoing], replies)
+        done, failed, returned, error = _settle(outbox, outgoing, replies)
         answer = replies[-1] if len(replies) > len(outgoing) else ([], [])
         if isinstance(answer, ServerError):
             error = error or judge(answer)
         if error:
             raise error
-        processed, failed, returned = (
-            counts.get(id(part), 0) for part in (outbox.done, outbox.failed, outbox.returned)
-        )
-        return Exchanged(
-            self._accept(answer[0]), processed + failed, failed, returned, tuple(map(to_text, answer[1]))
-        )
+        skipped = tuple(map(to_text, answer[1])) if answer[1] else ()
+        return Exchanged(self._accept(answer[0]), done + failed, failed, returned, skipped)
 
     def close(self, done: list[int]) -> Exchanged:
         """Counts the jobs that have succeeded, puts back what else is left, and removes the incarnation, in one step.
@@ -237,9 +236,11 @@ class Inflight:
             return ScriptCall(RESERVE_SUSPECTS, keys, request)
         if want.queues is not self._queues:
             self._learn(want.queues)
-        return ScriptCall(
-            RESERVE, self._queue_keys, (*request, len(to_bytes(self._keys.queue_prefix)), self._limits)
-        )
+        elif request == self._request and self._call is not None:
+            return self._call  # as at every look at empty queues: a push finds it packed
+        self._request = request
+        self._call = ScriptCall(RESERVE, self._queue_keys, (*request, self._prefix_length, self._limits))
+        return self._call
 
     def _learn(self, queues: tuple[tuple[str, int], ...]) -> None:
         names = tuple(name for name, _ in queues)
@@ -267,17 +268,24 @@ class Inflight:
         return self._names.get(raw) or self._names.setdefault(raw, to_text(raw))
 
 
-def _settle(parts: list[list[Any]], replies: list[Reply]) -> tuple[dict[int, int], StoreError | None]:
-    """Empties the parts that Redis confirmed. Returns its counts by the part's identity, and the first error."""
-    counts: dict[int, int] = {}
+def _settle(
+    outbox: Outbox, outgoing: list[tuple[list[Any], ScriptCall]], replies: list[Reply]
+) -> tuple[int, int, int, StoreError | None]:
+    """Empties the parts of the outbox that Redis confirmed: its counts of done, failed, returned; the first error."""
+    done = failed = returned = 0
     error: StoreError | None = None
-    for items, reply in zip(parts, replies, strict=False):
+    for (items, _), reply in zip(outgoing, replies, strict=False):
         if isinstance(reply, ServerError):
             error = error or judge(reply)
+            continue
+        if items is outbox.done:
+            done = reply
+        elif items is outbox.failed:
+            failed = reply
         else:
-            counts[id(items)] = reply
-            items.clear()
-    return counts, error
+            returned = reply
+        items.clear()
+    return done, failed, returned, error
 
 
 def _fail_arguments(failures: Sequence[Failure]) -> list[Argument]:

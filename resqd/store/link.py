@@ -41,7 +41,7 @@ class Link:
 
     def run_scripts(self, calls: Sequence[ScriptCall]) -> list[Reply]:
         """Runs scripts in one pipeline, as `pipeline` does; what the server does not know is loaded and rerun."""
-        replies = self._exchange([call.packed() for call in calls])
+        replies = self._exchange([call.packed for call in calls])
         unknown = [
             i
             for i, reply in enumerate(replies)
@@ -68,7 +68,7 @@ class Link:
     def _load_and_run(self, calls: Sequence[ScriptCall]) -> list[Reply]:
         scripts: dict[str, Script] = {call.script.sha1: call.script for call in calls}
         loads = [pack_command(("SCRIPT", "LOAD", script.source)) for script in scripts.values()]
-        return self._exchange(loads + [call.packed() for call in calls])[len(loads) :]
+        return self._exchange(loads + [call.packed for call in calls])[len(loads) :]
 
     def _exchange(self, commands: list[bytes]) -> list[Reply]:
         if not self._ready:

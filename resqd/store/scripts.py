@@ -48,7 +48,7 @@ class Script:
 
 @dataclass(frozen=True, slots=True)
 class PackedKeys:
-    """A script's keys, packed once and used for many calls."""
+    """A script's keys, packed once and used for many calls; `data` begins with their number."""
 
     count: int
     data: bytes
@@ -56,22 +56,19 @@ class PackedKeys:
     @classmethod
     def of(cls, *keys: str) -> PackedKeys:
         """Packs the keys."""
-        return cls(len(keys), pack(keys))
+        return cls(len(keys), pack((len(keys), *keys)))
 
 
-@dataclass(frozen=True, slots=True)
 class ScriptCall:
-    """One call of a script."""
+    """One call of a script: the EVALSHA command, packed, and what it needs where the server does not know it."""
 
-    script: Script
-    keys: PackedKeys
-    arguments: Sequence[Argument] = ()
+    __slots__ = ("packed", "script")
 
-    def packed(self) -> bytes:
-        """The EVALSHA command."""
-        count = 3 + self.keys.count + len(self.arguments)
-        head = pack(("EVALSHA", self.script.sha1, self.keys.count))
-        return b"*%d\r\n%b%b%b" % (count, head, self.keys.data, pack(self.arguments))
+    def __init__(self, script: Script, keys: PackedKeys, arguments: Sequence[Argument] = ()) -> None:
+        self.script = script
+        count = 3 + keys.count + len(arguments)
+        head = b"$7\r\nEVALSHA\r\n$40\r\n%b" % script.sha1.encode()
+        self.packed = b"*%d\r\n%b\r\n%b%b" % (count, head, keys.data, pack(arguments))
 
 
 def _read(name: str) -> str:

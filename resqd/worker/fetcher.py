@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 import logging
+import time
 from collections.abc import Callable, Sequence
 
 from resqd.clock import Clock
 from resqd.errors import Fenced, StoreError
 from resqd.failing import Aftermath
-from resqd.store.inflight import Exchanged, Return, Want
+from resqd.store.inflight import Exchanged, Reservation, Return, Want
 from resqd.worker.conversation import Conversation
 from resqd.worker.executor import Done, Failed
 from resqd.worker.holdings import Holdings
 from resqd.worker.mandate import Mandate, Wake
 from resqd.worker.permits import Permits
 from resqd.worker.pool import Pool
-from resqd.worker.prefetch import STUCK_AFTER, Prefetch
+from resqd.worker.prefetch import Prefetch
 from resqd.worker.sources import Sources
 from resqd.worker.staffing import Staffing
 from resqd.worker.watchman import Watchman
@@ -25,10 +26,8 @@ _log = logging.getLogger(__name__)
 ACK_AFTER = 0.005
 """Seconds after which an outcome is acknowledged though all threads still have work."""
 FOREVER = 3600.0
-RECYCLED = "recycled"
-"""Why a fetcher ended that has used all its permits."""
-UNSURE = "left without Redis"
-"""Why a fetcher ended that could not ask Redis whether it holds anything: its incarnation must be recovered."""
+RECYCLED = "recycled"  # it has used all its permits
+UNSURE = "left without Redis"  # which may have given it jobs: its incarnation must be recovered
 
 
 class Fetcher:
@@ -76,7 +75,6 @@ class Fetcher:
         self._clock = clock
         self._prefetch = Prefetch(measured_at=clock(), pace=pace)
         self._left_out = False  # in a burst: jobs wait for which this worker has no quota now
-        self._ended = 0
         self._oldest: float | None = None  # since when an outcome waits to be acknowledged
 
     def run(self) -> str:
@@ -144,18 +142,13 @@ class Fetcher:
 
     def _spent(self) -> bool:
         """Whether the last permitted job has ended, so that its success goes with the good-bye."""
-        return (
-            self._permits.out
-            and not self._leaving()
-            and not (len(self._holdings) or self._holdings.outcomes)
-            and self._conversation.parting
-        )
+        unsettled = len(self._holdings) or self._holdings.outcomes
+        return self._permits.out and not (self._leaving() or unsettled) and self._conversation.parting
 
     def _collect(self) -> None:
         done, timed, failed = self._holdings.settle()
         if not done and not failed:
             return
-        self._ended += len(done) + len(failed)
         self._oldest = self._oldest or self._clock()
         self._conversation.outbox.done += done
         self._conversation.outbox.failed += [outcome.failure for outcome in failed]
@@ -167,7 +160,7 @@ class Fetcher:
             started=self._pool.started,
             slots=self.slots,
             unfinished=len(self._holdings),
-            ended=self._ended,
+            ended=self._holdings.ended,
             pace=self._prefetch.pace,
             now=self._clock(),
         )
@@ -181,7 +174,7 @@ class Fetcher:
         """
         held = self._holdings.by_queue
         permits = self._permits
-        permits.spent = permits.spent or (permits.out and not self._buffered())
+        permits.spent = permits.spent or (permits.out and not self._holdings.buffered(self.slots))
         reserving = not permits.spent and self.mandate in (Mandate.RESERVE, Mandate.HOLD)
         if self._sources.settle(held, reserving=reserving):
             self._news()
@@ -194,17 +187,11 @@ class Fetcher:
             self._return(self._holdings.take_back() + self._holdings.abandon())
         elif self.mandate is not Mandate.RESERVE:
             self._return(self._holdings.take_back())
-        elif self._stuck():
+        elif self._holdings.stuck(self.slots, self._clock()):
             self._prefetch.stuck()
             self._return(self._holdings.take_back())
         elif self._holdings.recalled:
             self._return(self._holdings.take_back())
-
-    def _stuck(self) -> bool:
-        """Whether a job has waited too long behind busy threads: another worker may be idle."""
-        buffered = self._buffered()
-        since = self._holdings.waiting_since(buffered) if buffered else None
-        return since is not None and self._clock() - since >= STUCK_AFTER
 
     def _return(self, tokens: list[int]) -> None:
         self._conversation.outbox.returned += [Return(token, charged=False) for token in tokens]
@@ -215,9 +202,6 @@ class Fetcher:
         """Let the threads end after what is in the buffer, when there will be no more for them."""
         if self._permits.out and self.mandate is Mandate.RESERVE:
             self._holdings.finish(len(self._pool.executors))
-
-    def _buffered(self) -> int:
-        return max(0, len(self._holdings) - self.slots)
 
     def _want(self) -> int:
         """How many jobs to reserve."""
@@ -236,7 +220,9 @@ class Fetcher:
             return True
         if not self._conversation.outbox:
             return False
-        return not self._buffered() or self._oldest is None or now >= self._oldest + ACK_AFTER
+        return (
+            not self._holdings.buffered(self.slots) or self._oldest is None or now >= self._oldest + ACK_AFTER
+        )
 
     def _exchange(self, want: int) -> None:
         try:
@@ -259,25 +245,34 @@ class Fetcher:
         return Want(want, queues) if queues else None
 
     def _account(self, exchanged: Exchanged, wanted: int) -> None:
+        batch = exchanged.batch
+        if batch:
+            self._take_in(batch, idle=not (len(self._holdings) or exchanged.processed))
         self._prefetch.measure(exchanged.processed, self._clock(), slots=self.slots)
         self.processed += exchanged.processed
         self.failed += exchanged.failed
         self._sources.complain(exchanged.skipped)
-        batch = exchanged.batch
-        if batch:
-            self.reserved += len(batch)
-            self._permits.take(len(batch))
-            if not (len(self._holdings) or exchanged.processed):
-                self._prefetch.begin(self._clock())
-            if self.mandate is Mandate.RESERVE:
-                self._holdings.take_in(batch, self._clock())
-            else:  # the order came while Redis answered: these must not begin here
-                self._return([token for token, _, _ in batch])
         self._look_ahead()
         if wanted:
             self._sources.looked(self._holdings.by_queue)
             capped = bool(self._sources.capped)
             self._watchman.looked(got=len(batch), wanted=wanted, capped=capped, now=self._clock())
+
+    def _take_in(self, batch: list[Reservation], *, idle: bool) -> None:
+        """Hand jobs to the threads before all else. `idle`: none were in work, so threads wait for the GIL only."""
+        self.reserved += len(batch)
+        self._permits.take(len(batch))
+        if (
+            self.mandate is not Mandate.RESERVE
+        ):  # the order came while Redis answered: these must not begin here
+            self._return([token for token, _, _ in batch])
+            return
+        now = self._clock()
+        self._holdings.take_in(batch, now)
+        if idle:
+            self._prefetch.begin(now)
+            if len(batch) <= self._pool.started:
+                time.sleep(0)  # gives up the GIL: what remains to be done here is not urgent
 
     def _look_ahead(self) -> None:
         """See the end of the permits coming: a successor is made ready meanwhile."""
@@ -288,19 +283,18 @@ class Fetcher:
 
     def _sleep(self, want: int) -> None:
         """Sleep until something can be done. Armed before the last look at the outcomes, so none is missed."""
-        self._wake.armed = not self._buffered()
+        self._wake.armed = not self._holdings.buffered(self.slots)
         timeout = 0.0 if self._holdings.outcomes and self._wake.armed else self._timeout(want)
-        self._watchman.sleep(timeout, hungry=want > 0)
+        if self._watchman.sleep(timeout, hungry=want > 0) and self._due(want := self._want()):
+            self._exchange(want)  # a push should not wait for the rest of a round
 
     def _timeout(self, want: int) -> float:
         now = self._clock()
         if now < self._conversation.retry_at:
             return self._conversation.retry_at - now
-        if self._buffered():
+        if self._holdings.buffered(self.slots):
             return ACK_AFTER
-        if not want:
-            return FOREVER
-        return max(0.0, self._watchman.next_at - now)
+        return max(0.0, self._watchman.next_at - now) if want else FOREVER
 
     def _leaving(self) -> bool:
         return self.mandate in (Mandate.LEAVE, Mandate.ABANDON)

@@ -8,6 +8,7 @@ from queue import Empty, SimpleQueue
 
 from resqd.store.inflight import Reservation
 from resqd.worker.executor import HALF, LAST, Buffer, Done, Failed, Mark, Outcome
+from resqd.worker.prefetch import STUCK_AFTER
 
 
 class Holdings:
@@ -24,6 +25,8 @@ class Holdings:
         self._queues: dict[int, str] = {}  # of capped queues only
         self.by_queue: Counter[str] = Counter()
         """How many jobs of each capped queue are held."""
+        self.ended = 0
+        """How many jobs have had an outcome."""
         self._closed = False  # LAST marks are in the buffer
         self._arrivals: deque[tuple[int, float]] = deque()  # jobs taken in so far, and when
         self._taken_in = 0
@@ -54,12 +57,17 @@ class Holdings:
         for reservation in batch[half:]:
             put(reservation)
 
-    def waiting_since(self, buffered: int) -> float | None:
-        """When the oldest of the last `buffered` jobs, those that no thread has begun, was taken in."""
+    def buffered(self, slots: int) -> int:
+        """How many jobs wait behind as many threads as there are slots."""
+        return max(0, len(self._unfinished) - slots)
+
+    def stuck(self, slots: int, now: float) -> bool:
+        """Whether a job has waited too long behind busy threads: another worker may be idle."""
+        buffered = self.buffered(slots)
         begun = self._taken_in - buffered
         while self._arrivals and self._arrivals[0][0] <= begun:
             self._arrivals.popleft()
-        return self._arrivals[0][1] if self._arrivals else None
+        return bool(buffered and self._arrivals) and now - self._arrivals[0][1] >= STUCK_AFTER
 
     def finish(self, threads: int) -> None:
         """Let the threads end when they have run what is in the buffer. Once said, it stands until a take-back."""
@@ -119,6 +127,7 @@ class Holdings:
         done = list(self._unfinished.intersection(bare))
         self._forget(done)
         self._forget([outcome.token for outcome in failed])
+        self.ended += len(done) + len(failed)
         return done, timed, failed
 
     def _drain(self) -> list[Outcome]:

@@ -49,13 +49,13 @@ class Watchman:
         if not self.empty:
             self._ring_others()
 
-    def sleep(self, timeout: float, *, hungry: bool) -> None:
-        """Sleep at most so many seconds. `hungry`: a job could begin here, so the doorbell is heard."""
+    def sleep(self, timeout: float, *, hungry: bool) -> bool:
+        """Sleep at most so many seconds; whether the bell rang. `hungry`: a job could begin here, so it is heard."""
         if self.rung and not hungry:
             self._lookout.rung = False
             self._ring_others()  # this worker was told to start no more just after it was woken
-        if self._sleeper.sleep(timeout, listen=hungry and self.empty):
-            self._lookout.rung = True
+        self._lookout.rung = self._sleeper.sleep(timeout, listen=hungry and self.empty) or self.rung
+        return self.rung
 
     def descriptors(self) -> list[int]:
         """What it needs to be open."""
