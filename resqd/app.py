@@ -137,8 +137,8 @@ class App:
             return self.send(job, queue, job.bind(args, kwargs))
         if kwargs:
             raise TypeError(f"{job} is not registered here, so keyword arguments have no positions")
-        job_id = payloads.new_id()
-        self._push(queue, [payloads.encode(job, args, id=job_id, enqueued_at=time.time())])
+        job_id, raw = payloads.encode_new(job, args, enqueued_at=time.time())
+        self._push(queue, [raw])
         return job_id
 
     def enqueue_many(self, job: Job[..., Any] | str, batch: Iterable[Sequence[Any]], /) -> list[str | None]:
@@ -148,11 +148,12 @@ class App:
 
     def send(self, job: Job[..., Any], queue: str, args: Sequence[Any]) -> str | None:
         """Put one job with bound arguments on a queue; its id, or None where a before_enqueue hook vetoed."""
-        if not job.hooks.allow("before_enqueue", args):
+        if not job.plain_enqueue and not job.hooks.allow("before_enqueue", args):
             return None
-        job_id = payloads.new_id()
-        self._push(queue, [payloads.encode(job.name, args, id=job_id, enqueued_at=time.time())])
-        job.hooks.notify("after_enqueue", args)
+        job_id, raw = payloads.encode_new(job.name, args, enqueued_at=time.time())
+        self._push(queue, [raw])
+        if not job.plain_enqueue:
+            job.hooks.notify("after_enqueue", args)
         return job_id
 
     def send_many(self, job: Job[..., Any], queue: str, batch: Iterable[Sequence[Any]]) -> list[str | None]:
@@ -178,7 +179,7 @@ class App:
         return [job_id for job_id, _ in pairs]
 
     def _push(self, queue: str, raws: list[bytes]) -> None:
-        outlet = self.store if self._outlet is None else self._outlet
+        outlet = (self._store or self.store) if self._outlet is None else self._outlet
         outlet.push(queue, raws)
 
     @property

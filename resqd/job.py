@@ -64,6 +64,7 @@ class Job(Generic[P, R]):
         self.perform: Callable[P, R] = definition.perform
         self.hooks = JobHooks.of_class(definition.target) if definition.is_class else JobHooks()
         self.plain = not self.hooks.around_running
+        self.plain_enqueue = self._enqueues_plainly()
         self._definition = definition
         self._sender = sender
         self.__doc__ = definition.target.__doc__
@@ -97,7 +98,9 @@ class Job(Generic[P, R]):
 
     def enqueue(self, *args: P.args, **kwargs: P.kwargs) -> str | None:
         """Put the job on its queue; its id, or None where a before_enqueue hook vetoed."""
-        return self._sender.send(self, self.queue, self._definition.bind(args, kwargs))
+        definition = self._definition
+        bound = definition.bind(args, kwargs) if kwargs else definition.check(args)
+        return self._sender.send(self, self.queue, bound)
 
     def enqueue_to(self, queue: str, *args: P.args, **kwargs: P.kwargs) -> str | None:
         """Put the job on another queue than its own."""
@@ -124,7 +127,11 @@ class Job(Generic[P, R]):
     def _hook(self, kind: str, hook: H) -> H:
         self.hooks.add(kind, hook)
         self.plain = not self.hooks.around_running
+        self.plain_enqueue = self._enqueues_plainly()
         return hook
+
+    def _enqueues_plainly(self) -> bool:
+        return not self.hooks.of("before_enqueue") and not self.hooks.of("after_enqueue")
 
     def before_enqueue(self, hook: H) -> H:
         """Call `hook(*args)` before the job is enqueued; False vetoes."""

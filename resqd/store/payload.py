@@ -145,6 +145,21 @@ _encoder: Final = json.JSONEncoder(
 _ascii_encoder: Final = json.JSONEncoder(separators=(",", ":"), allow_nan=False, check_circular=False)
 
 
+def _chunker() -> Callable[[Any, int], Iterable[str]]:
+    """What `_encoder.encode` makes anew for each value, and lets write it in C: half of its time goes there."""
+    try:
+        chunker: Callable[[Any, int], Iterable[str]] = json.encoder.c_make_encoder(  # type: ignore[attr-defined]
+            None, _encoder.default, _quote, None, ":", ",", False, False, False
+        )
+    except (AttributeError, TypeError):  # a Python that has none, or another one
+        return lambda value, _level: (_encoder.encode(value),)
+    return chunker
+
+
+_chunks: Final = _chunker()
+_join: Final = "".join
+
+
 def new_id() -> str:
     """A job id as the Ruby fork writes it: 32 hexadecimal digits, random."""
     return os.urandom(16).hex()
@@ -164,7 +179,7 @@ def encode(
     """
     tail = _tail(id, generation, enqueued_at)
     try:
-        text = f'{{"class":{_quote(job_class)},"args":{_encoder.encode(args)}{tail}}}'
+        text = f'{{"class":{_quote(job_class)},"args":{_join(_chunks(args, 0))}{tail}}}'
         return text.encode()
     except UnicodeEncodeError:
         # A lone surrogate has no UTF-8 form; its JSON escape survives both ways.
@@ -172,6 +187,22 @@ def encode(
         return text.encode()
     except (TypeError, ValueError, RecursionError) as error:
         raise PayloadError(f"the arguments of {job_class} cannot be written as JSON: {error}") from None
+
+
+def encode_new(job_class: str, args: Sequence[Any], *, enqueued_at: float) -> tuple[str, bytes]:
+    """A new job's id and payload. Errors as for `encode`, which this is in short for the common case."""
+    job_id = os.urandom(16).hex()
+    # Formats like :.3f take 7 microseconds more where their code has gone cold.
+    stamp = "%d.%03d" % divmod(round(enqueued_at * 1_000), 1_000)  # noqa: UP031 - see above
+    try:
+        text = (
+            f'{{"class":{_quote(job_class)},"args":{_join(_chunks(args, 0))},"id":"{job_id}",'
+            f'"generation":1,"enqueued_at":{stamp}}}'
+        )
+        return job_id, text.encode()
+    except (TypeError, ValueError, RecursionError):
+        # Not UTF-8, or not JSON at all: the slow way tells them apart.
+        return job_id, encode(job_class, args, id=job_id, enqueued_at=enqueued_at)
 
 
 def encode_many(
@@ -185,7 +216,7 @@ def encode_many(
     for start, args in zip(itertools.count(0, 32), rows, strict=False):
         job_id = digits[start : start + 32]
         try:
-            raw = f'{head}{_encoder.encode(args)},"id":"{job_id}{tail}'.encode()
+            raw = f'{head}{_join(_chunks(args, 0))},"id":"{job_id}{tail}'.encode()
         except (TypeError, ValueError, RecursionError):
             # Not UTF-8, or not JSON at all: the slow way tells them apart.
             raw = encode(job_class, args, id=job_id, enqueued_at=enqueued_at)
