@@ -86,10 +86,22 @@ class Connection:
         """The open socket's descriptor."""
         return self._open_socket().fileno()
 
+    def ask(self, packed: bytes, count: int) -> Reply:
+        """The last reply to `count` packed commands, or the first that is an error: the rest is then unread."""
+        self.send(packed)
+        self.receive()
+        reply: Reply = None
+        for _ in range(count):
+            while (reply := self.take()) is NOTHING:
+                self.receive()
+            if isinstance(reply, ServerError):
+                break
+        return reply
+
     def send(self, data: bytes) -> None:
         """Send whole commands. A server that turned us away may have closed: what it said is left to be read."""
         try:
-            self._open_socket().sendall(data)
+            (self._socket or self._open_socket()).sendall(data)
         except (BrokenPipeError, ConnectionResetError):
             if not self.readable():
                 raise
@@ -102,7 +114,7 @@ class Connection:
 
     def receive(self) -> None:
         """Take in what has come; waits for something to come."""
-        channel = self._open_socket()
+        channel = self._socket or self._open_socket()
         try:
             data = channel.recv(_CHUNK)
         except BlockingIOError:  # SO_RCVTIMEO has passed

@@ -56,6 +56,26 @@ class Link:
         """The reply to one script; an error reply is raised as the StoreError that it means."""
         return _good(self.run_scripts([call])[0])
 
+    def transact(self, packed: bytes, count: int) -> list[Reply]:
+        """What the last of `count` packed commands, an EXEC, answers; any error reply is raised as a StoreError."""
+        if not self._ready:
+            self._connect()
+        try:
+            reply = self._connection.ask(packed, count)
+        except OSError as error:
+            raise self._broken(error) from error
+        except BaseException:
+            # Replies that nobody read would answer the next commands.
+            self.close()
+            raise
+        if isinstance(reply, ServerError):
+            self.close()
+            raise judge(reply)
+        replies: list[Reply] = reply
+        for one in replies:
+            _good(one)
+        return replies
+
     def stale(self) -> bool:
         """Whether the server has ended the connection since its last use: it says something without being asked."""
         return self._ready and self._connection.readable()
@@ -78,10 +98,8 @@ class Link:
             connection.send(b"".join(commands))
             replies = [connection.read() for _ in commands]
         except OSError as error:
-            self.close()
-            raise StoreUnavailable(f"Redis at {self._address} does not answer: {error}") from error
+            raise self._broken(error) from error
         except BaseException:
-            # Replies that nobody read would answer the next commands.
             self.close()
             raise
         if any(
@@ -90,6 +108,10 @@ class Link:
             # A server that cannot answer now may have been replaced by another at the same address.
             self.close()
         return replies
+
+    def _broken(self, error: OSError) -> StoreUnavailable:
+        self.close()
+        return StoreUnavailable(f"Redis at {self._address} does not answer: {error}")
 
     def _connect(self) -> None:
         hello = self._connection.connect(*self._greeting)

@@ -6,7 +6,6 @@ import os
 
 from resqd.store.config import ConnectionConfig
 from resqd.store.link import Link, Reply
-from resqd.store.scripts import ScriptCall
 
 
 class Links:
@@ -17,12 +16,12 @@ class Links:
         self._free: list[Link] = []
         self._pid = os.getpid()
 
-    def run_script(self, call: ScriptCall) -> Reply:
-        """The reply to a script. Errors: StoreError; then the call may have run, and is not repeated."""
+    def transact(self, packed: bytes, count: int) -> list[Reply]:
+        """As Link.transact. Errors: StoreError; then the commands may have run, and are not repeated."""
         link = self._take()
-        reply = link.run_script(call)
+        replies = link.transact(packed, count)
         self._free.append(link)  # not after an error: that link is dropped with its unread replies
-        return reply
+        return replies
 
     def close(self) -> None:
         """Drop the free links; the next use opens new ones."""
