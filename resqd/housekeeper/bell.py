@@ -7,7 +7,7 @@ import os
 import random
 import select
 import time
-from collections.abc import Sequence
+from collections.abc import Container
 
 from resqd.clock import Clock
 from resqd.errors import StoreError, StoreUnavailable
@@ -87,43 +87,43 @@ class Ringer:
         self._doorbell.connect()
         vigil = Vigil(random=random.random, now=self._clock())
         poll = select.poll()
-        for source in (self._leave, self._bell.wanted, self._doorbell.fileno()):
+        heard = self._doorbell.fileno()
+        for source in (self._leave, self._bell.wanted, heard):
             poll.register(source, select.POLLIN)
-        ready: list[int] = []
+        # From here to the ring a job waits for every line, most of which have gone out of the caches.
+        ready: dict[int, int] = {}
         while not self._leaving:
-            if self._doorbell.fileno() in ready:
+            if heard in ready:
                 self._doorbell.receive()
-            for act in vigil.step(self._clock(), self._seen(ready)):
+            now = self._clock()
+            for act in vigil.step(now, self._seen(ready, count=vigil.repeat_due(now))):
                 self._do(act, vigil)
-            ready = [descriptor for descriptor, _ in poll.poll(self._timeout(vigil))]
+            ready = dict(poll.poll(self._timeout(vigil)))
 
-    def _seen(self, ready: Sequence[int]) -> Seen:
-        vain = self._bell.wanted in ready and self._bell.asked().vain > 0
+    def _seen(self, ready: Container[int], *, count: bool) -> Seen:
+        bell = self._bell
+        vain = bell.wanted in ready and bell.asked().vain > 0
         pushed = self._doorbell.heard()
-        return Seen(
-            pushed=pushed,
-            vain=vain,
-            found=self._bell.found,
-            pending=self._bell.pending,
-            idle=self._bell.idle(),
-        )
+        found, pending = bell.found, bell.pending
+        idle = bell.idle() if count else bell.any_idle()
+        return Seen(pushed=pushed, vain=vain, found=found, pending=pending, idle=idle)
 
     def _timeout(self, vigil: Vigil) -> float | None:
         """Milliseconds to sleep. What came while a command was answered is not waited for."""
         if self._doorbell.waiting:
             return 0.0
-        moment = vigil.next_at(idle=self._bell.idle())
+        moment = vigil.next_at(idle=self._bell.any_idle())
         return None if moment is None else max(0.0, moment - self._clock()) * 1000
 
     def _do(self, act: Act, vigil: Vigil) -> None:
-        if act is Act.ARM:
+        if act is Act.RING:
+            self._bell.ring()
+            time.sleep(QUIET)
+        elif act is Act.ARM:
             self._doorbell.arm()
             self._works()
         elif act is Act.DISARM:
             self._doorbell.disarm()
-        elif act is Act.RING:
-            self._bell.ring()
-            time.sleep(QUIET)
         elif act is Act.COUNT:
             vigil.daemons = max(1, self._doorbell.daemons())
 

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from enum import Enum, auto
+from typing import NamedTuple
 
 HOLDOFF = 0.001
 """Seconds of mean holdoff for each registered daemon: a fleet of any size costs about a thousand cycles a second."""
@@ -25,13 +25,12 @@ class Act(Enum):
     COUNT = auto()
 
 
-@dataclass(frozen=True, slots=True)
-class Seen:
-    """What there is to judge.
+class Seen(NamedTuple):
+    """What there is to judge: a named tuple, since a job waits for it to be made.
 
-    `idle` counts fetchers; `pending`: a ring that nobody took; `found` changes when a fetcher got jobs;
-    `pushed`: a queue was written to; `vain`: a rung fetcher found nothing. `idle` must be read after the
-    rest: a fetcher raises its flag before it tells so.
+    `idle` counts fetchers, or is 1 for any number of them unless a repeat is due; `pending`: a ring that
+    nobody took; `found` changes when a fetcher got jobs; `pushed`: a queue was written to; `vain`: a rung
+    fetcher found nothing. `idle` must be read after the rest: a fetcher raises its flag before it tells so.
     """
 
     idle: int
@@ -66,7 +65,11 @@ class Vigil:
         if not self.armed:
             return self._arm(now) if seen.idle and now >= self._off_until else []
         acts = self._listen(now, seen)
-        return [*acts, *self._count(now)] if self.armed else acts
+        return [*acts, *self._count(now)] if self.armed and now >= self._count_at else acts
+
+    def repeat_due(self, now: float) -> bool:
+        """Whether a step now may repeat a ring, and so must know how many fetchers are idle."""
+        return self._repeat_at is not None and now >= self._repeat_at
 
     def next_at(self, *, idle: int) -> float | None:
         """When to step though nothing happens; None: not before something does."""
@@ -101,7 +104,7 @@ class Vigil:
         return self._repeat(now, seen)
 
     def _repeat(self, now: float, seen: Seen) -> list[Act]:
-        if self._repeat_at is None or now < self._repeat_at:
+        if not self.repeat_due(now):
             return []
         self._repeat_at = None
         if not seen.pending or self._repeats >= seen.idle:

@@ -95,9 +95,10 @@ class Doorbell:
 
     def receive(self) -> None:
         """Take in what the server has sent; for a socket that is readable. Errors: StoreUnavailable."""
+        connection = self._connection
         try:
-            self._connection.receive()
-            while (item := self._connection.take()) is not NOTHING:
+            connection.receive()
+            while (item := connection.take()) is not NOTHING:
                 self._sort(item)
         except OSError as error:
             self.close()

@@ -5,13 +5,12 @@ from __future__ import annotations
 import mmap
 import os
 import select
-import struct
 from dataclasses import dataclass
 
 _PAGE = 4096
 _FLAGS = 4080
 _WORKS = 4080
-_FOUND = 4088
+_FOUND, _FOUND_END = 4088, 4096
 _VAIN = 1 << 32
 
 
@@ -41,6 +40,7 @@ class Bell:
         """All three, for a master that execs itself and makes the same bell of them again."""
         self.rung, self.wanted, flags = descriptors
         self._memory = mmap.mmap(flags, _PAGE)
+        self._found = memoryview(self._memory)[_FOUND:_FOUND_END].cast("Q")
         self._untaken = select.poll()
         self._untaken.register(self.rung, select.POLLIN)
 
@@ -58,6 +58,10 @@ class Bell:
     def idle(self) -> int:
         """How many fetchers wait."""
         return self._memory[:_FLAGS].count(1)
+
+    def any_idle(self) -> bool:
+        """Whether a fetcher waits; ten times quicker to tell than how many."""
+        return self._memory.find(b"\x01", 0, _FLAGS) >= 0
 
     @property
     def works(self) -> bool:
@@ -82,14 +86,14 @@ class Bell:
         """Tell what a fetcher found when it was rung. A vain ring is worth waking the housekeeper, others are not."""
         if found:
             # Written by all fetchers without a lock: a count that is lost costs one needless holdoff.
-            struct.pack_into("Q", self._memory, _FOUND, self.found + 1)
+            self._found[0] += 1
         else:
             os.eventfd_write(self.wanted, _VAIN)
 
     @property
     def found(self) -> int:
         """A number that changes when a ring led to a job."""
-        return int(struct.unpack_from("Q", self._memory, _FOUND)[0])
+        return self._found[0]
 
     @property
     def pending(self) -> bool:

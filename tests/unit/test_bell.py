@@ -27,6 +27,16 @@ def test_flags_are_counted(bell: Bell) -> None:
     assert bell.idle() == 2
     assert bell.set_idle(1, idle=False)
     assert bell.idle() == 1
+    assert bell.any_idle()
+
+
+def test_a_bell_that_works_is_no_idle_fetcher(bell: Bell) -> None:
+    """What else lies in the page is not taken for a flag; the last flag is."""
+    bell.vouch()
+    bell.answer(found=True)
+    assert not bell.any_idle()
+    bell.set_idle(4079, idle=True)
+    assert bell.any_idle()
 
 
 def test_the_same_bell_is_made_of_its_descriptors(bell: Bell) -> None:

@@ -60,6 +60,14 @@ def test_a_ring_of_another_is_watched_as_well() -> None:
     assert vigil.step(1.0 + PATIENCE, seen(2, pending=True)) == [Act.RING]
 
 
+def test_the_number_of_the_idle_matters_only_when_a_repeat_is_due() -> None:
+    """Before that a step is told that someone is idle, which is quicker to find out."""
+    vigil = armed()
+    vigil.step(1.0, seen(pushed=True))
+    assert not vigil.repeat_due(1.0 + PATIENCE / 2)
+    assert vigil.repeat_due(1.0 + PATIENCE)
+
+
 def test_a_taken_ring_is_not_repeated() -> None:
     """Once it was taken nothing is due but the next count of the daemons."""
     vigil = armed()
