@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from resqd.errors import PayloadError
-from resqd.store.payload import decode, deliveries, encode, encode_many, new_id
+from resqd.store.payload import decode, deliveries, encode, encode_many, encode_new, new_id
 
 HUGE = 10**5_000
 DEEP = b'{"class":"A","args":' + b"[" * 100_000 + b"]" * 100_000 + b"}"
@@ -181,6 +181,22 @@ def test_encode_many_gives_each_job_its_own_id() -> None:
     for (job_id, raw), value in zip(pairs, (1, 2, 3), strict=True):
         assert raw == encode("A", [value], id=job_id, enqueued_at=2.0)
         assert len(job_id) == 32
+
+
+@given(st.text(), st.lists(JSON_VALUES, max_size=4), st.floats(0, 1e10))
+def test_a_new_job_is_written_as_any_other(name: str, args: list[object], now: float) -> None:
+    """The short way for one job gives the bytes of the long way, with a new id and the time to a millisecond."""
+    job_id, raw = encode_new(name, args, enqueued_at=now)
+    millisecond = round(now * 1_000) / 1_000
+    assert raw == encode(name, args, id=job_id, enqueued_at=millisecond)
+    assert len(job_id) == 32
+
+
+def test_a_new_job_that_is_not_plain_goes_the_long_way() -> None:
+    """A lone surrogate is escaped, and what JSON cannot hold is refused."""
+    assert decode(encode_new("A\ud800", ["\udfff"], enqueued_at=1.0)[1])[:2] == ("A\ud800", ["\udfff"])
+    with pytest.raises(PayloadError, match="cannot be written as JSON"):
+        encode_new("A", [object()], enqueued_at=1.0)
 
 
 def test_the_limit_on_integers_is_pythons_own() -> None:

@@ -2,11 +2,15 @@
 
 import os
 import threading
+from dataclasses import replace
 
 import pytest
 import redis
 
-from resqd.errors import StoreUnavailable
+from resqd.errors import StoreError, StoreRefused, StoreUnavailable
+from resqd.store.config import ConnectionConfig
+from resqd.store.keys import Keys
+from resqd.store.pusher import PUSH_CHUNK
 from resqd.store.store import Store
 
 
@@ -73,3 +77,37 @@ def test_server_that_is_away_is_said_and_nothing_is_kept(tmp_path: os.PathLike[s
     for _ in range(2):
         with pytest.raises(StoreUnavailable):
             store.push("q", [b"{}"])
+
+
+def test_a_push_that_may_not_name_its_queue_pushes_nothing(redis_url: str, redis_client: redis.Redis) -> None:
+    """All of a push is refused with the one command that is; once it is allowed the same store pushes."""
+    rights = ["allkeys", "allcommands", "-sadd"]
+    redis_client.execute_command("ACL", "SETUSER", "pusher", "on", ">pw", *rights)
+    try:
+        config = replace(ConnectionConfig.from_url(redis_url), username="pusher", password="pw")
+        store = Store(config, Keys())
+        for _ in range(2):
+            with pytest.raises(StoreRefused, match="sadd"):
+                store.push("q", [b"1"])
+        assert not redis_client.exists("resque:queue:q")
+        redis_client.execute_command("ACL", "SETUSER", "pusher", "+sadd")
+        assert store.push("q", [b"2"]) == 1
+    finally:
+        redis_client.acl_deluser("pusher")
+    assert redis_client.lrange("resque:queue:q", 0, -1) == [b"2"]
+
+
+def test_a_queue_that_is_no_list_is_said(store: Store, redis_client: redis.Redis) -> None:
+    """An error of a command inside of the transaction is raised, and the next push goes well."""
+    redis_client.set("resque:queue:text", "x")
+    with pytest.raises(StoreError, match="WRONGTYPE"):
+        store.push("text", [b"1"])
+    assert store.push("q", [b"2"]) == 1
+
+
+def test_a_long_batch_keeps_its_order(store: Store, redis_client: redis.Redis) -> None:
+    """Payloads go in several transactions, in order, whatever iterable they come from."""
+    raws = [b"%d" % number for number in range(2 * PUSH_CHUNK + 1)]
+    assert store.push("q", iter(raws)) == len(raws)
+    assert redis_client.lrange("resque:queue:q", 0, -1) == raws
+    assert redis_client.smembers("resque:queues") == {b"q"}
