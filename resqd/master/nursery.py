@@ -169,7 +169,7 @@ class Nursery:
         """Nobody may rely on a dead housekeeper's bell; a worker that died idle may have taken a ring with it."""
         if child.kind is Kind.HOUSEKEEPER:
             self._bell.fail()
-        elif self._bell.set_idle(child.fork, idle=False) and self._bell.idle() and not self._bell.pending:
+        elif self._bell.set_idle(child.fork, idle=False) and self._bell.any_idle() and not self._bell.pending:
             self._bell.ring()
 
     def _mourn(self, child: Child, end: Exit) -> None:
