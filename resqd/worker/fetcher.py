@@ -18,7 +18,7 @@ from resqd.worker.permits import Permits
 from resqd.worker.pool import Pool
 from resqd.worker.prefetch import Prefetch
 from resqd.worker.sources import Sources
-from resqd.worker.staffing import Staffing
+from resqd.worker.staffing import LOOK_EVERY, Staffing
 from resqd.worker.watchman import Watchman
 
 _log = logging.getLogger(__name__)
@@ -164,8 +164,7 @@ class Fetcher:
             pace=self._prefetch.pace,
             now=self._clock(),
         )
-        if missing:
-            self._pool.start(missing)
+        self._pool.start(missing)
 
     def _share(self) -> None:
         """Give quotas back to the master as jobs end, when they will not be needed here; note what it ordered.
@@ -285,6 +284,7 @@ class Fetcher:
         """Sleep until something can be done. Armed before the last look at the outcomes, so none is missed."""
         self._wake.armed = not self._holdings.buffered(self.slots)
         timeout = 0.0 if self._holdings.outcomes and self._wake.armed else self._timeout(want)
+        timeout = min(timeout, LOOK_EVERY) if self._staffing.short else timeout
         if self._watchman.sleep(timeout, hungry=want > 0) and self._due(want := self._want()):
             self._exchange(want)  # a push should not wait for the rest of a round
 

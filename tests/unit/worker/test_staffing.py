@@ -2,41 +2,56 @@
 
 from __future__ import annotations
 
-from resqd.worker.staffing import LOOK_EVERY, QUICK, Staffing
+import pytest
+
+from resqd.worker.staffing import LOOK_EVERY, PATIENCE, QUICK, Staffing
+
+LOOK = 1.01 * LOOK_EVERY
 
 
-def test_each_job_has_a_thread_while_the_pace_is_not_known_or_not_quick() -> None:
-    """Long jobs begin at once, as far as slots allow; threads that stand are enough for as many jobs."""
-    for pace in (0.0, QUICK / 2):
-        staffing = Staffing()
-        for started, unfinished, missing in ((0, 3, 3), (3, 3, 0), (3, 20, 5), (8, 20, 0), (2, 0, 0)):
-            asked = staffing.missing(
-                started=started, slots=8, unfinished=unfinished, ended=0, pace=pace, now=1.0
-            )
-            assert asked == missing
-
-
-def test_one_thread_is_enough_for_short_jobs() -> None:
-    """At a quick pace it starts alone, and stays alone for as long as it keeps that pace."""
+def test_each_long_job_has_a_thread_at_once() -> None:
+    """Where jobs are known to be slow they begin as far as slots allow; threads that stand are counted."""
     staffing = Staffing()
-    assert staffing.missing(started=0, slots=8, unfinished=100, ended=0, pace=QUICK * 2, now=1.0) == 1
+    for started, unfinished, missing in ((0, 3, 3), (3, 3, 0), (3, 20, 5), (8, 20, 0), (2, 0, 0)):
+        asked = staffing.missing(
+            started=started, slots=8, unfinished=unfinished, ended=0, pace=QUICK / 2, now=1.0
+        )
+        assert (asked, staffing.short) == (missing, False)
+
+
+@pytest.mark.parametrize("pace", [0.0, QUICK * 2])
+def test_one_thread_is_enough_for_short_jobs(pace: float) -> None:
+    """It starts alone, and stays alone for as long as jobs end quickly."""
+    staffing = Staffing()
+    assert staffing.missing(started=0, slots=8, unfinished=100, ended=0, pace=pace, now=1.0) == 1
     for step in range(1, 50):
-        now, ended = 1.0 + step * LOOK_EVERY, round(step * LOOK_EVERY * QUICK * 2)
-        assert staffing.missing(started=1, slots=8, unfinished=100, ended=ended, pace=QUICK * 2, now=now) == 0
+        now, ended = 1.0 + step * LOOK, round(step * LOOK * QUICK * 2)
+        assert staffing.missing(started=1, slots=8, unfinished=100, ended=ended, pace=pace, now=now) == 0
+        assert staffing.short
 
 
-def test_all_threads_start_when_jobs_turn_out_to_be_long() -> None:
-    """The pace was inherited, or of other jobs: one look later nobody waits behind one thread."""
+@pytest.mark.parametrize("pace", [0.0, QUICK * 2])
+def test_threads_double_while_jobs_do_not_end(pace: float) -> None:
+    """The pace was not known, or of other jobs: after a few looks every job has its thread, and no look is due."""
     staffing = Staffing()
-    staffing.missing(started=0, slots=8, unfinished=100, ended=0, pace=QUICK * 2, now=1.0)
-    soon = 1.0 + LOOK_EVERY / 2
-    assert staffing.missing(started=1, slots=8, unfinished=100, ended=0, pace=QUICK * 2, now=soon) == 0
-    late = 1.0 + 2 * LOOK_EVERY
-    assert staffing.missing(started=1, slots=8, unfinished=99, ended=1, pace=QUICK * 2, now=late) == 7
+    started = 0
+    for look, threads in enumerate((1, *[1] * (PATIENCE - 1), 2, 4, 7)):
+        now = 1.0 + look * LOOK
+        started += staffing.missing(started=started, slots=8, unfinished=7, ended=0, pace=pace, now=now)
+        assert started == threads
+        assert (
+            staffing.missing(started=started, slots=8, unfinished=7, ended=0, pace=pace, now=now + LOOK / 2)
+            == 0
+        )
+    assert not staffing.short
 
 
-def test_a_worker_that_stood_idle_does_not_make_a_second_job_wait() -> None:
-    """After a rest the last look is long ago, so a job beside a busy thread has a thread of its own at once."""
+def test_a_moment_without_a_processor_starts_no_thread() -> None:
+    """A look that finds nothing done is forgotten when the next one finds the jobs quick."""
     staffing = Staffing()
-    staffing.missing(started=0, slots=8, unfinished=9, ended=0, pace=QUICK * 2, now=1.0)
-    assert staffing.missing(started=1, slots=8, unfinished=2, ended=9, pace=QUICK * 2, now=2.0) == 1
+    staffing.missing(started=0, slots=8, unfinished=100, ended=0, pace=0.0, now=1.0)
+    now, ended = 1.0, 0
+    for step in range(40):
+        now += LOOK
+        ended += 0 if step % PATIENCE else round(LOOK * QUICK * 3)
+        assert staffing.missing(started=1, slots=8, unfinished=100, ended=ended, pace=0.0, now=now) == 0
