@@ -81,7 +81,7 @@ class Settings:
         "worker processes")
     thread_count: int = _setting(
         1, "THREAD_COUNT", "--threads N", parsing.whole(1, 1024),
-        "job threads in each worker")
+        "job threads in each worker, started as jobs need them")
     jobs_per_fork: int = _setting(
         1, "JOBS_PER_FORK", "--jobs-per-fork N", parsing.whole(0, 1_000_000_000),
         "jobs that a worker runs before it is replaced; 0: never replaced")
