@@ -3,10 +3,10 @@
 from resqd.store.backoff import Backoff
 
 
-def test_pauses_double_up_to_five_seconds_and_start_again() -> None:
-    """The longest pause is 5 s; after an answer they are short again."""
+def test_pauses_double_up_to_four_seconds_and_start_again() -> None:
+    """The longest pause is 4 s; after an answer they are short again."""
     backoff = Backoff(lambda: 1.0)
-    assert [backoff.delay() for _ in range(9)] == [0.05, 0.1, 0.2, 0.4, 0.8, 1.6, 3.2, 5.0, 5.0]
+    assert [backoff.delay() for _ in range(9)] == [0.05, 0.1, 0.2, 0.4, 0.8, 1.6, 3.2, 4.0, 4.0]
     backoff.reset()
     assert backoff.delay() == 0.05
 
