@@ -8,6 +8,7 @@ import logging
 import os
 
 from resqd.stdout import Line
+from resqd.text import escaped
 
 LINE_BYTES = 4096
 """The longest line: PIPE_BUF, up to which a write to a pipe is whole or refused, so lines never mix."""
@@ -142,13 +143,6 @@ class JsonFormatter(logging.Formatter):
             if len(line) >= LINE_BYTES:
                 line = json.dumps({**about, "message": _cut(message, limit)})
         return line + "\n"
-
-
-def escaped(text: str) -> str:
-    """The text with everything unprintable written as an escape, so that no value can forge a line."""
-    if text.isprintable():
-        return text
-    return "".join(one if one.isprintable() else one.encode("unicode_escape").decode() for one in text)
 
 
 def _time(record: logging.LogRecord) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from resqd.errors import PayloadError
 from resqd.store.payload import decode
 from resqd.store.recovery import Held, Recovery
+from resqd.text import shown
 from resqd.wire.messages import Identified, Identify, Running
 
 
@@ -31,4 +32,4 @@ def _running(token: int, held: Held) -> Running | None:
         payload = decode(held.payload)
     except PayloadError:
         return None  # it is not the one that runs
-    return Running(0, token, payload.id or "", payload.job_class, held.queue, 0.0, b"")
+    return Running(0, token, shown(payload.id or ""), shown(payload.job_class), shown(held.queue), 0.0, b"")

@@ -12,6 +12,7 @@ from typing import Any
 from statsd import StatsClient
 
 from resqd.clock import Clock
+from resqd.text import shown
 from resqd.wire.messages import Busy, JobMetrics
 from resqd.wire.tallies import CROWD, Tallies
 
@@ -26,9 +27,14 @@ RESOLVE_EVERY = 60.0
 _UNSAFE = re.compile(r"[^A-Za-z0-9_.\-]")
 
 
+def prefix(key: str) -> str:
+    """A prefix of names as statsd reads it: Ruby's `::` becomes a dot, everything else that could be misread `_`."""
+    return _UNSAFE.sub("_", key.replace("::", "."))
+
+
 def safe(name: str) -> str:
-    """A name as statsd reads it: Ruby's `::` becomes a dot, everything else that could be misread `_`."""
-    return _UNSAFE.sub("_", name.replace("::", "."))
+    """A name likewise, whatever it is: cut, since it must fit into a packet, and without an empty part."""
+    return ".".join(part or "_" for part in prefix(shown(prefix(name))).split("."))
 
 
 class Metrics:
@@ -40,7 +46,7 @@ class Metrics:
         self._connect = connect
         self._host = host
         self._port = port
-        self._key = safe(key)
+        self._key = prefix(key)
         self._clock = clock
         self._lock = threading.Lock()
         self._leaving = threading.Event()
@@ -67,9 +73,15 @@ class Metrics:
     def run(self) -> None:
         """Send every second until `leave`; then once more."""
         while not self._leaving.wait(SEND_EVERY):
-            self.send()
+            self._try_to_send()
         self._gauges_at = self._clock()
-        self.send()
+        self._try_to_send()
+
+    def _try_to_send(self) -> None:
+        try:
+            self.send()
+        except Exception:  # noqa: BLE001 - the loop's tick: counts may be lost, but not all that will come
+            _log.exception("metrics could not be sent and are left out")
 
     def leave(self) -> None:
         """Ask for the end."""

@@ -11,6 +11,7 @@ import msgpack
 
 from resqd.errors import ProtocolError
 from resqd.master.child import NO_STATS, Child
+from resqd.text import EXACT
 from resqd.wire.birth import Kind
 from resqd.wire.channel import Channel
 from resqd.wire.messages import Death
@@ -106,7 +107,7 @@ def adopt(facts: dict[str, Any], now: float) -> Child:
 
 def save(handover: Handover) -> int:
     """Write it into a memfd that survives the exec; the descriptor."""
-    data: bytes = msgpack.packb({"format": _FORMAT, **asdict(handover)}, unicode_errors="surrogateescape")
+    data: bytes = msgpack.packb({"format": _FORMAT, **asdict(handover)}, unicode_errors=EXACT)
     descriptor = os.memfd_create("resqd-handover", 0)
     with os.fdopen(descriptor, "wb", closefd=False) as file:
         file.write(data)
@@ -117,7 +118,7 @@ def save(handover: Handover) -> int:
 def load(descriptor: int) -> Handover:
     """Read what the last program saved, and close it. Errors: ProtocolError when another version wrote it."""
     with os.fdopen(descriptor, "rb") as file:
-        facts = msgpack.unpackb(file.read(), strict_map_key=False, unicode_errors="surrogateescape")
+        facts = msgpack.unpackb(file.read(), strict_map_key=False, unicode_errors=EXACT)
     if facts.pop("format", None) != _FORMAT:
         raise ProtocolError("the handover of a reload is of another format; restart instead of reloading")
     for name in ("redis", "past", "bell", "held", "children"):

@@ -9,6 +9,7 @@ import math
 import re
 from typing import TYPE_CHECKING, Any, Final
 
+from resqd.errors import PayloadError
 from resqd.store import payload as payloads
 from resqd.store.keys import to_bytes
 
@@ -77,7 +78,7 @@ def describe(error: BaseException) -> tuple[str, str]:
     short = kind.__module__ in {"builtins", "resqd.errors"}
     name = kind.__qualname__ if short else f"{kind.__module__}.{kind.__qualname__}"
     try:
-        return name, str(error)
+        return name, str.__str__(str(error))  # plain: a class that derives from str may be returned
     except BaseException:  # noqa: BLE001 - a user's __str__ may raise anything, and the failure must be recorded
         return name, f"<{name} that cannot be printed>"
 
@@ -128,7 +129,7 @@ def _unfit(raw: bytes, payload: Payload) -> str | None:
         return "an empty class"  # Ruby's Requeue raises for it
     if payload.job_class == _ACTIVE_JOB and not (payload.args and isinstance(payload.args[0], dict | str)):
         return "an Active Job without a job"
-    if raw.count(b"[") + raw.count(b"{") > _RUBY_DEPTH and _depth(raw) > _RUBY_DEPTH:
+    if raw.count(b"[") + raw.count(b"{") > _RUBY_DEPTH and _too_deep(raw):
         return "nested too deep for Ruby"
     if _MAYBE_SURROGATE.search(raw) and not _encodable(raw):
         return "text that is not Unicode"  # Ruby's JSON raises for a lone surrogate
@@ -145,12 +146,15 @@ def _encodable(raw: bytes) -> bool:
     return True
 
 
-def _depth(raw: bytes) -> int:
-    level, depth = [payloads.load(raw)], 0
+def _too_deep(raw: bytes) -> bool:
+    try:
+        level, depth = [payloads.load(raw)], 0
+    except PayloadError:
+        return True  # it was read once, by a caller with more of its stack left
     while level:
         depth += 1
         level = [child for value in level for child in _children(value)]
-    return depth
+    return depth > _RUBY_DEPTH
 
 
 def _finite(args: list[Any]) -> bool:

@@ -7,6 +7,8 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
+from resqd.store.numbers import number
+
 _STATE, _START_TIME = 0, 19
 """Where proc(5)'s stat has the state and the start time, counted behind the process's name."""
 
@@ -50,9 +52,9 @@ class Incarnation:
         try:
             known = json.loads(facts)
             pid, start_time, place = int(known["pid"]), int(known["start_time"]), str(known["place"])
-        except (ValueError, TypeError, KeyError):
+        except (ValueError, TypeError, KeyError, OverflowError, RecursionError):
             pid, start_time, place = 0, 0, ""
-        return cls(daemon, epoch, int(fork) if fork.isdigit() else 0, pid, start_time, place)
+        return cls(daemon, epoch, number(fork) or 0, pid, start_time, place)
 
 
 def life(daemon: str, epoch: str) -> str:

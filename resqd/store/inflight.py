@@ -12,6 +12,7 @@ from resqd.errors import Fenced, StoreError
 from resqd.store.incarnation import Incarnation
 from resqd.store.keys import Keys, to_bytes, to_text
 from resqd.store.link import Link, Reply
+from resqd.store.names import Names
 from resqd.store.replies import ServerError, judge
 from resqd.store.scripts import (
     ACKNOWLEDGE,
@@ -135,7 +136,7 @@ class Inflight:
         self._prefix_length = len(to_bytes(keys.queue_prefix))
         self._request = (0, 0, 0)
         self._call: ScriptCall | None = None
-        self._names: dict[bytes, str] = {}
+        self._names = Names()
 
     def exchange(self, outbox: Outbox, want: Want | None = None) -> Exchanged:
         """Tells Redis what is in the outbox and reserves, in one pipeline; each reply is judged by itself.
@@ -256,16 +257,12 @@ class Inflight:
         for at in range(0, len(groups), 3):
             payloads = groups[at + 2]
             first = base + groups[at + 1]
-            batch += zip(
-                range(first, first + len(payloads)), repeat(self._name(groups[at])), payloads, strict=False
-            )
+            name = repeat(self._names[groups[at]])
+            batch += zip(range(first, first + len(payloads)), name, payloads, strict=False)
         if batch:
             self._seq += 1
         self._unsure = False
         return batch
-
-    def _name(self, raw: bytes) -> str:
-        return self._names.get(raw) or self._names.setdefault(raw, to_text(raw))
 
 
 def _settle(

@@ -104,4 +104,6 @@ class Overview:
 
 
 def _enqueued_at(first: object) -> float | None:
-    return payloads.decode_or_explain(first).enqueued_at if isinstance(first, bytes) else None
+    if not isinstance(first, bytes):
+        return None
+    return payloads.believed(payloads.decode_or_explain(first).enqueued_at)

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
 _SPLICED: Final = re.compile(rb'\{"deliveries":(\d{1,9}),')
 _PREFIX: Final = b'{"deliveries":'
+_LATEST: Final = 1 << 53
 
 
 class Payload(NamedTuple):
@@ -118,7 +119,14 @@ def deliveries(raw: bytes) -> int:
 
 
 def _kind(value: object) -> str:
-    names = {list: "a list", str: "a string", int: "a number", float: "a number", bool: "true or false"}
+    names = {
+        list: "a list",
+        dict: "an object",
+        str: "a string",
+        int: "a number",
+        float: "a number",
+        bool: "true or false",
+    }
     return names.get(type(value), "null")
 
 
@@ -135,7 +143,12 @@ def _absent_args(args: object) -> list[Any]:
 
 
 def _number(value: object) -> float | None:
-    return float(value) if type(value) is int and abs(value) < 1 << 53 else None
+    return float(value) if type(value) is int and abs(value) < _LATEST else None
+
+
+def believed(enqueued_at: float | None) -> float | None:
+    """A payload's `enqueued_at` for people and metrics to reckon with; None where no clock can have shown it."""
+    return enqueued_at if enqueued_at is not None and abs(enqueued_at) < _LATEST else None
 
 
 _quote: Final = json.encoder.encode_basestring

@@ -10,6 +10,7 @@ from resqd.store.entries import deliveries, split_entry
 from resqd.store.incarnation import Incarnation, of_life
 from resqd.store.keys import Keys, to_text
 from resqd.store.link import Link
+from resqd.store.numbers import number
 from resqd.store.scripts import FORGET, RECOVER, RELEASE, Argument, PackedKeys, ScriptCall
 from resqd.store.tokens import token_text
 
@@ -126,7 +127,8 @@ class Recovery:
 
     def counters(self) -> dict[str, int]:
         """The heartbeat counters of all daemons' lives."""
-        return {to_text(life): int(count) for life, count in self._hash(self._keys.daemons).items()}
+        found = {to_text(life): number(count) for life, count in self._hash(self._keys.daemons).items()}
+        return {life: count for life, count in found.items() if count is not None}
 
     def forget(self, life: str) -> bool:
         """Strikes a life off the list, if it holds no jobs and no suspects of its daemon need it."""

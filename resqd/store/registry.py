@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Final
 
 from resqd.store.failures import clean
 from resqd.store.keys import Keys, to_bytes, to_text
+from resqd.store.numbers import number
 from resqd.store.replies import ServerError, judge
 from resqd.store.scripts import HEARTBEAT, Argument, PackedKeys, ScriptCall
 
@@ -92,10 +93,10 @@ class Registry:
             return []
         replies = self._send([("LPOP", self._kills(pid), _MOST_KILLS) for pid in pids])
         return [
-            (pid, int(thread))
+            (pid, thread)
             for pid, threads in zip(pids, replies, strict=True)
-            for thread in threads or ()
-            if thread.isdigit()
+            for text in threads or ()
+            if (thread := number(text)) is not None
         ]
 
     def unregister(self) -> None:
@@ -153,8 +154,7 @@ class Registry:
     def _left_behind(self) -> dict[Place, RunningJob | None]:
         """What a housekeeper before this one has shown."""
         members: list[bytes] = self._link.call("SMEMBERS", self._keys.worker_threads(self._id))
-        parts = [to_text(member).rsplit(":", 2)[1:] for member in members]
-        return {(int(pid), int(thread)): None for pid, thread in parts if (pid + thread).isdigit()}
+        return {place: None for member in members if (place := _place(member)) is not None}
 
     def _stale_kills(self, before: set[int], after: set[int]) -> list[Command]:
         """Wishes to kill that came while a process showed no job were meant for a job that has ended."""
@@ -176,6 +176,12 @@ class Registry:
 
     def _kills(self, pid: int) -> str:
         return self._keys.worker_kills(self._id, pid)
+
+
+def _place(member: bytes) -> Place | None:
+    """The thread that a member of the set of busy ones names; None where it names none."""
+    *_, pid, thread = (number(part) for part in (b"", b"", *member.rsplit(b":", 2)))
+    return None if pid is None or thread is None else (pid, thread)
 
 
 def own_workers(keys: Keys) -> str:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from resqd.store.numbers import number
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
@@ -45,11 +47,8 @@ class WorkerId:
         """The parts of an id, whoever wrote it; parts that it lacks are empty, 0 or None. Never raises."""
         parts = [*text.split(":"), "", "", ""]
         queues = tuple(queue for queue in parts[2].replace("~", ":").split(",") if queue)
-        counts = [
-            int(part) if part.isascii() and part.isdigit() else None for part in [*parts[3:], "", "", ""]
-        ]
-        pid = int(parts[1]) if parts[1].isascii() and parts[1].isdigit() else 0
-        return cls(text, parts[0], pid, queues, counts[0], counts[1], counts[2])
+        counts = [number(part) for part in [*parts[3:], "", "", ""]]
+        return cls(text, parts[0], number(parts[1]) or 0, queues, counts[0], counts[1], counts[2])
 
     def __str__(self) -> str:
         return self.text

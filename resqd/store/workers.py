@@ -10,6 +10,7 @@ from resqd.errors import PayloadError
 from resqd.store import payload as payloads
 from resqd.store.guard import store_errors
 from resqd.store.keys import to_bytes, to_text
+from resqd.store.numbers import number
 from resqd.store.registry import own_workers, removal, thread_keys
 from resqd.store.worker_id import WorkerId
 
@@ -139,7 +140,7 @@ class WorkerManager:
 
 def _place(member: str) -> tuple[int, str]:
     parts = member.rsplit(":", 2)
-    return (int(parts[-2]), parts[-1]) if len(parts) == 3 and parts[-2].isdigit() else (0, parts[-1])
+    return (number(parts[-2]) or 0, parts[-1]) if len(parts) == 3 else (0, parts[-1])
 
 
 def _thread(worker: WorkerStatus, place: tuple[int, str], value: bytes) -> WorkerThreadStatus | None:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import logging
 import socket
 
-from resqd.errors import ChannelClosed
+from resqd.errors import ChannelClosed, ProtocolError
 from resqd.wire.frames import FRAME_LIMIT, Decoder, encode
 from resqd.wire.messages import Message
 
+_log = logging.getLogger(__name__)
 _READ_SIZE = 65536
 
 
@@ -42,9 +44,19 @@ class Channel:
         return bool(self._unsent)
 
     def send(self, message: Message) -> bool:
-        """Send a message as far as the peer takes it now; False when it was refused because the peer stalls."""
-        data = encode(message)
+        """Send a message as far as the peer takes it now; False when it was refused.
+
+        Either the peer stalls, and then there is something `pending`, or the message is too long for a frame or
+        cannot be encoded: that is no reason for anybody to end, so it is said in the log and left out.
+        """
+        try:
+            data = encode(message)
+        except ProtocolError as error:
+            _log.error("a message is left out: %s", error)
+            return False
         if len(self._unsent) + len(data) > self._limit:
+            if not self._unsent:
+                _log.error("a %s of %d bytes is left out: too long", type(message).__name__, len(data))
             return False
         self._unsent += data
         self.flush()

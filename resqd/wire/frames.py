@@ -11,6 +11,7 @@ from typing import Any
 import msgpack
 
 from resqd.errors import ProtocolError
+from resqd.text import EXACT
 from resqd.wire import messages
 from resqd.wire.messages import Message
 
@@ -22,11 +23,12 @@ _TAGS = {kind: tag for tag, kind in enumerate(_MESSAGES)}
 
 
 def encode(message: Message) -> bytes:
-    """The bytes of a message."""
+    """The bytes of a message, whatever its texts hold. Errors: ProtocolError, such as for a number beyond 64 bits."""
     fields = [getattr(message, field.name) for field in dataclasses.fields(message)]
-    packed: bytes = msgpack.packb(
-        [_TAGS[type(message)], *fields], default=_plain, unicode_errors="surrogateescape"
-    )
+    try:
+        packed: bytes = msgpack.packb([_TAGS[type(message)], *fields], default=_plain, unicode_errors=EXACT)
+    except (ValueError, TypeError, OverflowError) as error:
+        raise ProtocolError(f"a {type(message).__name__} cannot be sent: {error!r}") from error
     return packed
 
 
@@ -34,9 +36,7 @@ class Decoder:
     """Bytes in, messages out. Errors: ProtocolError for anything that is not a message, or too long."""
 
     def __init__(self, limit: int = FRAME_LIMIT) -> None:
-        self._unpacker = msgpack.Unpacker(
-            max_buffer_size=limit, strict_map_key=True, unicode_errors="surrogateescape"
-        )
+        self._unpacker = msgpack.Unpacker(max_buffer_size=limit, strict_map_key=True, unicode_errors=EXACT)
         self._fed = self._read = 0
         self.rest = b""
         """The beginning of a message whose end has not come; another decoder can be fed it first."""

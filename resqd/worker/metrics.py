@@ -6,7 +6,10 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
 
+from resqd.store.payload import believed
+from resqd.text import shown
 from resqd.wire.messages import JobMetrics, Running
 from resqd.wire.tallies import SAMPLES, Tallies, Tally
 from resqd.worker.executor import Done, Failed
@@ -71,8 +74,8 @@ class Metrics:
         for _, job_class, began, ended, enqueued_at in chosen:
             tally = self._tally(job_class)
             tally.run_ms.append((ended - began) * 1000)
-            if enqueued_at is not None:
-                tally.wait_ms.append(max(0.0, (since + began - enqueued_at) * 1000))
+            if (enqueued := believed(enqueued_at)) is not None:
+                tally.wait_ms.append(max(0.0, (since + began - enqueued) * 1000))
 
     def running(self, jobs: Iterable[Running]) -> None:
         """Count jobs that run and were not counted yet."""
@@ -83,9 +86,9 @@ class Metrics:
                     self._tallies.of(job.job_class).started += 1
 
     def take(self) -> tuple[JobMetrics, ...]:
-        """Take the counts out, for a report."""
+        """Take the counts out, for a report, by the classes' names as they are shown."""
         with self._lock:
-            return self._tallies.take()
+            return tuple(replace(each, job_class=shown(each.job_class)) for each in self._tallies.take())
 
     def restore(self, metrics: tuple[JobMetrics, ...]) -> None:
         """Put counts back: the report could not be sent."""

@@ -10,6 +10,7 @@ from resqd.failing import FailureRules
 from resqd.store.failures import build_record, describe
 from resqd.store.inflight import Failure
 from resqd.store.payload import Payload
+from resqd.text import shown
 
 _log = logging.getLogger(__name__)
 
@@ -29,8 +30,10 @@ class Recorder:
     ) -> Failure:
         """The record of a job that failed with `error`, and the lists that take it."""
         name, text = describe(error)
-        job = f"{payload.job_class} {payload.id or '(no id)'}" if payload else "a job that cannot be read"
-        _log.info("%s of queue %s failed: %s: %s", job, queue, name, text[:_LOGGED])
+        job = "a job that cannot be read"
+        if payload:
+            job = f"{shown(payload.job_class)} {shown(payload.id or '(no id)')}"
+        _log.info("%s of queue %s failed: %s: %s", job, shown(queue), name, text[:_LOGGED])
         place = self._rules.place(queue, payload)
         if place is None:
             return Failure(token, None)

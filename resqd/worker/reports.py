@@ -11,8 +11,9 @@ import traceback
 from collections.abc import Sequence
 
 from resqd import __version__
-from resqd.store.failures import clean, page_safe
+from resqd.store.failures import page_safe
 from resqd.store.payload import Payload, dump
+from resqd.text import escaped, shown
 from resqd.wire.intent import Intent
 from resqd.wire.messages import Running
 from resqd.worker.interrupt import Slot
@@ -21,7 +22,6 @@ PREVIEW = 2048
 """The most bytes of a running job's payload that a report carries."""
 ALL_PREVIEWS = 256 * 1024
 """The same for all threads together: a report must fit into a frame."""
-_NAME = 128
 _STATM = "/proc/self/statm"
 _PAGE_SIZE = os.sysconf("SC_PAGE_SIZE")
 _RESIDENT = 1
@@ -46,9 +46,9 @@ def running(slots: Sequence[Slot]) -> tuple[Running, ...]:
         Running(
             index,
             slot.token,
-            (payload.id or "")[:_NAME],
-            payload.job_class[:_NAME],
-            slot.queue,
+            shown(payload.id or ""),
+            shown(payload.job_class),
+            shown(slot.queue),
             slot.since,
             preview(payload, limit),
         )
@@ -59,11 +59,11 @@ def running(slots: Sequence[Slot]) -> tuple[Running, ...]:
 
 def preview(payload: Payload, limit: int) -> bytes:
     """A payload as web pages can show it: itself up to `limit` bytes, else an object with the start of it."""
-    if len(payload.raw) <= limit:
-        return page_safe(payload.raw, payload)
-    start = payload.raw[: min(limit // 2, 200)].decode(errors="backslashreplace")
-    shown = {"class": clean(payload.job_class[:_NAME]), "args": [f"{start}…"]}
-    return dump(shown if payload.id is None else {**shown, "id": clean(payload.id[:_NAME])})
+    if len(payload.raw) <= limit and len(whole := page_safe(payload.raw, payload)) <= limit:
+        return whole
+    start = escaped(payload.raw[: min(limit // 8, 200)].decode(errors="backslashreplace"))
+    about = {"class": shown(payload.job_class), "args": [f"{start}…"]}
+    return dump(about if payload.id is None else {**about, "id": shown(payload.id)})
 
 
 def title(
@@ -71,7 +71,7 @@ def title(
 ) -> str:
     """The process title that `ps` shows, for instance `resqd-1.0: worker 2 [512/1000] Processing: Archive (+3)`."""
     progress = f" [{done}/{permits}]" if permits else ""
-    return f"{prefix}resqd-{short_version()}: {name}{progress} {_activity(intent, jobs, queues)}"
+    return escaped(f"{prefix}resqd-{short_version()}: {name}{progress} {_activity(intent, jobs, queues)}")
 
 
 def short_version() -> str:
@@ -95,7 +95,10 @@ def stacks() -> str:
     names = {thread.ident: thread.name for thread in threading.enumerate()}
     parts = []
     for ident, frame in sys._current_frames().items():  # noqa: SLF001 - the documented way to another thread's frame
-        lines = "".join(traceback.format_stack(frame))
+        try:
+            lines = "".join(traceback.format_stack(frame))
+        except Exception as error:  # noqa: BLE001 - an observation's boundary: a job may have changed anything
+            lines = f"it cannot be shown: {type(error).__name__}\n"
         parts.append(f"thread {names.get(ident, ident)}:\n{lines}")
     return "\n".join(parts)[:_STACKS]
 

@@ -62,6 +62,21 @@ def test_the_id_is_the_forks() -> None:
     )
 
 
+def test_what_strangers_write_there_is_passed_over(
+    registry: Registry, app: App, redis_client: redis.Redis
+) -> None:
+    """Members and wishes to kill that name no thread, in digits of other scripts or too many, stop nothing."""
+    odd = ["", "x", "1", "²:³", f"{ID}:²:3", f"{ID}:99:" + "9" * 5_000, f"{ID}:98:0"]
+    redis_client.sadd(f"resque:worker:{ID}:threads", b"\xff:1:", *odd)
+    redis_client.rpush(f"resque:worker:{ID}:99:kills", "²", "9" * 5_000, "", "-1", "3")
+    registry.heartbeat()
+    registry.publish([running(3)])
+    redis_client.rpush(f"resque:worker:{ID}:99:kills", "²", "9" * 5_000, "", "-1", "3")
+    assert registry.asked_to_kill() == [(99, 3)]
+    assert [thread.thread for thread in app.workers.threads_working()] == ["3"]
+    assert f"{ID}:98:0".encode() not in redis_client.smembers(f"resque:worker:{ID}:threads")
+
+
 def test_heartbeat_registers_each_time(registry: Registry, redis_client: redis.Redis) -> None:
     """Ruby may prune us; the next heartbeat enters everything again, the time of the start as it was."""
     assert not registry.heartbeat()
