@@ -15,6 +15,7 @@ import click
 from click.shell_completion import CompletionItem, get_completion_class
 
 from resqd import __version__
+from resqd.cli import words
 from resqd.cli.client import Client, TimedOutError, candidates
 from resqd.cli.leaving import Outcome, Status, follow, jobs_in
 from resqd.cli.session import Session, Steering
@@ -46,21 +47,28 @@ _waiting = click.option(
 def _timeout(default: float | None) -> Callable[[Command], Command]:
     shown = "for ever" if default is None else f"{default:g}"
     about = f"Seconds to wait before giving up; the daemon goes on.  [default: {shown}]"
-    return click.option(
-        "--timeout", type=click.FloatRange(min=0), default=default, metavar="SECONDS", help=about
-    )
+    return click.option("--timeout", type=words.seconds, default=default, metavar="SECONDS", help=about)
 
 
 @click.group(cls=Steering, context_settings={"help_option_names": ["-h", "--help"]})
-@click.option("--name", default="resqd", envvar="RESQD_NAME", show_default=True, help="The daemon's name.")
 @click.option(
-    "--socket", "path", type=click.Path(path_type=Path), help="Its control socket, instead of by name."
+    "--name",
+    type=words.name,
+    default="resqd",
+    envvar="RESQD_NAME",
+    show_default=True,
+    help="The daemon's name.",
 )
+@click.option("--socket", "socket", type=words.name, help="Its control socket, instead of by name.")
 @click.version_option(__version__, prog_name="resqctl")
 @click.pass_context
-def main(context: click.Context, name: str, path: Path | None) -> None:
+def main(context: click.Context, name: str, socket: str | None) -> None:
     """Show and steer a resqd daemon on this host."""
-    context.obj = Session(Client([path] if path else candidates(name, os.environ)))
+    context.obj = Session(Client(_paths(name, socket)))
+
+
+def _paths(name: str, socket: str | None) -> list[Path]:
+    return candidates(name, os.environ) if socket is None else [Path(socket)]
 
 
 @main.command()
@@ -185,20 +193,22 @@ def kill_jobs(session: Session) -> None:
 
 def _complete_job(context: click.Context, _parameter: click.Parameter, begun: str) -> list[CompletionItem]:
     options = (context.parent or context).params
-    paths = (
-        [options["path"]] if options.get("path") else candidates(options.get("name") or "resqd", os.environ)
-    )
+    paths = _paths(options.get("name") or "resqd", options.get("socket"))
     try:
         jobs = jobs_in(Session(Client(paths)).status())
     except ResqdError:
         return []  # nothing to offer; the command itself will say what is wrong
-    return [CompletionItem(job["id"], help=job["class"]) for job in jobs if job["id"].startswith(begun)]
+    return [
+        CompletionItem(job["id"], help=job["class"])
+        for job in jobs
+        if job["id"] and job["id"].startswith(begun)
+    ]
 
 
 @main.command()
 @_as_json
 @_timeout(LONG_TIMEOUT)
-@click.argument("job_id", shell_complete=_complete_job)
+@click.argument("job_id", type=words.job_id, shell_complete=_complete_job)
 @click.pass_obj
 def kill(session: Session, job_id: str, timeout: float) -> None:
     """Kill the job JOB_ID, and wait until it has ended."""
@@ -212,7 +222,8 @@ def kill(session: Session, job_id: str, timeout: float) -> None:
 def scale(session: Session, change: str) -> None:
     """Have N workers, or N more, or N less; a worker that goes finishes its jobs."""
     digits = change.lstrip("+-")
-    if not digits.isdecimal() or len(change) - len(digits) > 1 or int(digits[:5]) > _MOST_WORKERS:
+    plain = digits.isascii() and digits.isdecimal() and len(digits) <= len(str(_MOST_WORKERS))
+    if not plain or len(change) - len(digits) > 1 or int(digits) > _MOST_WORKERS:
         raise click.BadParameter(f"give a number of workers up to {_MOST_WORKERS}, such as 4, +1 or -1")
     key = "to" if change == digits else "delta"
     reply = session.call("scale", **{key: int(change)})

@@ -19,6 +19,7 @@ from resqd.master.plan import Fleet
 from resqd.master.reload import Reload
 from resqd.master.status import empty_place, housekeeper_status, worker_status
 from resqd.settings import Settings
+from resqd.text import shown
 from resqd.wire.birth import Kind
 from resqd.wire.intent import Command
 from resqd.wire.messages import DumpStacks, Kill, Killing, Stacks
@@ -247,7 +248,7 @@ class Desk:
 
     def _kill(self, request: Request) -> None:
         now = self._clock()
-        job_id = request.arguments["job_id"]
+        job_id = shown(request.arguments["job_id"])
         children = [child for child in self._fleet.children if child.working]
         latest = now + self._settings.kill_grace + MARGIN + SIBLINGS_GRACE + FIND_TIMEOUT
         wait = _KillWait(request, job_id, now + FIND_TIMEOUT, latest, {child.fork for child in children})

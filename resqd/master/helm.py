@@ -14,7 +14,7 @@ from resqd.master.kills import Kills
 from resqd.master.plan import Fleet
 from resqd.wire.birth import Kind
 from resqd.wire.intent import Command, Intent, after
-from resqd.wire.messages import Drain, Identify, Kill, Message, Pause, Resume, Stop
+from resqd.wire.messages import Drain, Identify, KillJobs, Message, Pause, Resume, Stop
 
 _log = logging.getLogger(__name__)
 
@@ -69,12 +69,12 @@ class Helm:
         return commanded + ([self.pause_file] if self.pause_file else [])
 
     def kill_jobs(self, *, tell: bool) -> None:
-        """Kill what runs now. The deadline is ours; the workers interrupt, told by a Kill or by a Stop."""
+        """Kill what runs now. The deadline is ours; the workers interrupt, told by a KillJobs or by a Stop."""
         now = self._clock()
         for child in self._workers():
             self._kills.order(child.fork, frozenset(child.page.running()), now)
             if tell:
-                child.channel.send(Kill())
+                child.channel.send(KillJobs())
 
     def order(self, child: Child, token: int) -> None:
         """See to it that this token is off its thread within KILL_GRACE, its worker's own clock or not."""

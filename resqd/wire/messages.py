@@ -29,7 +29,7 @@ class Stop:
 
 @dataclass(frozen=True, slots=True)
 class Kill:
-    """Kill the job of this id, or with this token where that is not 0, or every current job; go on processing."""
+    """Kill the job of this id as it is shown, or with this token where that is not 0; go on processing."""
 
     job_id: str = ""
     token: int = 0
@@ -84,7 +84,7 @@ class Alive:
 
 @dataclass(frozen=True, slots=True)
 class Running:
-    """A job on a thread. `since` is in seconds of the system's monotonic clock."""
+    """A job on a thread, its names as they are shown. `since` is in seconds of the system's monotonic clock."""
 
     thread: int
     token: int
@@ -180,7 +180,7 @@ class NearEnd:
 
 @dataclass(frozen=True, slots=True)
 class Killing:
-    """Answers a Kill with a job id: the token that is being interrupted, 0 when it does not run here."""
+    """Answers a Kill with a job id, and says what else is struck: the token, 0 when the job does not run here."""
 
     job_id: str
     token: int
@@ -249,6 +249,11 @@ class Identified:
     jobs: tuple[Running, ...]
 
 
+@dataclass(frozen=True, slots=True)
+class KillJobs:
+    """To a worker: kill every current job; go on processing. Not a Kill that lacks a name, so that none is one."""
+
+
 Message = (
     Pause
     | Resume
@@ -276,4 +281,5 @@ Message = (
     | Exiting
     | Identify
     | Identified
+    | KillJobs
 )

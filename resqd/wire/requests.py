@@ -14,6 +14,7 @@ from typing import Any
 import msgpack
 
 from resqd.errors import ProtocolError
+from resqd.text import EXACT, id_fault
 
 CALL_LIMIT = 64 * 1024
 """The most bytes that the master keeps of one client's call."""
@@ -58,7 +59,7 @@ def fault(call: Call) -> str | None:
             return f"{call.command} does not take {name}={value!r}"
     if known and len(call.arguments) != 1:
         return f"{call.command} needs {' or '.join(known)}"
-    return None
+    return id_fault(str(call.arguments["job_id"])) if call.command == "kill" else None
 
 
 def refusal(why: str) -> dict[str, Any]:
@@ -72,8 +73,11 @@ def encode_call(call: Call) -> bytes:
 
 
 def encode_reply(reply: Mapping[str, Any]) -> bytes:
-    """The bytes of a reply; one that is longer than REPLY_LIMIT becomes a refusal that says so."""
-    data = _packed(dict(reply))
+    """The bytes of a reply; one that is longer than REPLY_LIMIT, or holds what cannot be sent, becomes a refusal."""
+    try:
+        data = _packed(dict(reply))
+    except (ValueError, TypeError, OverflowError) as error:
+        return _packed(refusal(f"the answer cannot be sent: {error!r}"))
     return (
         data if len(data) <= REPLY_LIMIT else _packed(refusal(f"the answer is too long ({len(data)} bytes)"))
     )
@@ -92,7 +96,7 @@ class CallDecoder:
             max_str_len=_TEXT,
             max_bin_len=0,
             max_ext_len=0,
-            unicode_errors="surrogateescape",
+            unicode_errors=EXACT,
         )
 
     def feed(self, data: bytes) -> Call | None:
@@ -107,7 +111,7 @@ class ReplyDecoder:
     """The master's bytes in, its reply out. Errors: ProtocolError for what is no reply, or too long."""
 
     def __init__(self) -> None:
-        self._unpacker = msgpack.Unpacker(max_buffer_size=REPLY_LIMIT, unicode_errors="surrogateescape")
+        self._unpacker = msgpack.Unpacker(max_buffer_size=REPLY_LIMIT, unicode_errors=EXACT)
 
     def feed(self, data: bytes) -> dict[str, Any] | None:
         """The reply, once it is complete."""
@@ -121,7 +125,7 @@ class ReplyDecoder:
 
 
 def _packed(value: dict[str, Any]) -> bytes:
-    packed: bytes = msgpack.packb(value, unicode_errors="surrogateescape")
+    packed: bytes = msgpack.packb(value, unicode_errors=EXACT)
     return packed
 
 

@@ -20,6 +20,7 @@ from resqd.wire.messages import (
     DumpStacks,
     Kill,
     Killing,
+    KillJobs,
     Message,
     NearEnd,
     Pause,
@@ -151,7 +152,7 @@ class Control:
         now = self._clock()
         self._crew.ladder.tick(now)
         if self._intent is Intent.STOPPING:
-            self._kill("")  # a thread may have taken its next job just as the stop came
+            self._kill_jobs()  # a thread may have taken its next job just as the stop came
         if self._crew.near_end and not self._near_end:
             self._near_end = self._channel.send(NearEnd())
         if (released := self._crew.released()) != self._released and self._channel.send(Released(released)):
@@ -189,7 +190,9 @@ class Control:
         if command := _MESSAGES.get(type(message)):
             self._command(command)
         elif isinstance(message, Kill):
-            self._kill(message.job_id, message.token)
+            self._kill(message)
+        elif isinstance(message, KillJobs):
+            self._kill_jobs()
         elif isinstance(message, Slots):
             self._crew.grant(message)
         elif isinstance(message, Ping):
@@ -208,22 +211,23 @@ class Control:
             self._channel.send(State(intent.value))
             self._reporter.due_at = self._clock()
         if command in (Command.STOP, Command.KILL_JOBS):
-            self._kill("")
+            self._kill_jobs()
 
     def _mandate(self) -> None:
         """Order what the intent means; jobs are taken once the hooks at the end of a pause have run."""
         if self._intent is not Intent.RUNNING or not self._pauses.busy:
             self._crew.order(_MANDATES[self._intent])
 
-    def _kill(self, job_id: str, token: int = 0) -> None:
-        now = self._clock()
-        if token:
-            self._crew.ladder.kill_token(token, now)
-            return
-        if job_id:
-            self._channel.send(Killing(job_id, self._crew.ladder.kill(job_id, now)))
-            return
-        for struck_id, struck in self._crew.ladder.kill_all(now):
+    def _kill(self, order: Kill) -> None:
+        """Kill one job; an order that names none kills none."""
+        if order.token:
+            self._crew.ladder.kill_token(order.token, self._clock())
+        else:
+            struck = self._crew.ladder.kill(order.job_id, self._clock())
+            self._channel.send(Killing(order.job_id, struck))
+
+    def _kill_jobs(self) -> None:
+        for struck_id, struck in self._crew.ladder.kill_all(self._clock()):
             self._channel.send(Killing(struck_id, struck))
 
     def _orphan(self) -> None:

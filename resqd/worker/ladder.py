@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from resqd.text import id_fault, shown
 from resqd.worker.interrupt import Slot
 
 
@@ -29,10 +30,14 @@ class Ladder:
         return [struck for slot in self._slots if (struck := self._strike(slot, slot.token, now))]
 
     def kill(self, job_id: str, now: float) -> int:
-        """Interrupt the job of this id; its token, or 0 when it does not run here."""
+        """Interrupt the job of this id, as it is shown; its token, or 0 when it does not run here.
+
+        An id that can be no job's, such as an empty one, names none: not the jobs that have none, nor all.
+        """
+        wanted = None if id_fault(job_id) else shown(job_id)
         for slot in self._slots:
             token, payload = slot.token, slot.payload  # in this order: a stale token is refused by the slot
-            if payload is None or payload.id != job_id:
+            if payload is None or payload.id is None or shown(payload.id) != wanted:
                 continue
             if self._strike(slot, token, now) or (slot.open and slot.token == token):
                 return token
@@ -59,4 +64,4 @@ class Ladder:
             return None
         self._struck[slot] = token
         self._again.append(_Again(slot, token, now + self._grace / 2))
-        return (payload.id or "" if payload else "", token)
+        return (shown(payload.id) if payload and payload.id else "", token)

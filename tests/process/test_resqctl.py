@@ -88,7 +88,25 @@ def test_no_daemon_is_status_3(socket_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "arguments", [["dance"], ["kill"], ["scale", "many"], ["scale", "1.5"], ["scale", "99999"]]
+    "arguments",
+    [
+        ["dance"],
+        ["kill"],
+        ["kill", ""],
+        ["kill", " "],
+        ["kill", "a\nb"],
+        ["kill", "x", "--timeout", "inf"],
+        ["kill", "x", "--timeout", "nan"],
+        ["kill", "x", "--timeout", "-1"],
+        ["drain", "--timeout", "1e300"],
+        ["--name", "", "ping"],
+        ["--socket", "", "ping"],
+        ["scale", ""],
+        ["scale", "many"],
+        ["scale", "1.5"],
+        ["scale", "99999"],
+        ["scale", "00000" + "9" * 5_000],
+    ],
 )
 def test_wrong_usage_is_status_2(arguments: list[str]) -> None:
     """What is typed wrong ends with status 2, before any daemon is asked."""

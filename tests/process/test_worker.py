@@ -7,9 +7,11 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+import psutil
 import pytest
 
 from resqd.app import App
+from resqd.text import shown
 from resqd.wire.messages import (
     Booted,
     Drain,
@@ -17,6 +19,7 @@ from resqd.wire.messages import (
     Exiting,
     Kill,
     Killing,
+    KillJobs,
     Pause,
     Ping,
     Pong,
@@ -28,6 +31,7 @@ from resqd.wire.messages import (
     Stop,
 )
 from tests.support.lone_worker import LoneWorker, touch
+from tests.support.processes import title
 from tests.support.waiting import wait_for
 
 MakeWorker = Callable[..., LoneWorker]
@@ -46,6 +50,9 @@ def make(tmp_path: Path, redis_url: str) -> MakeWorker:
         touch(str(tmp_path), "begun")
         while True:
             time.sleep(0.01)
+
+    for hostile in ("\ud800", "a\0b", "x" * 70_000):
+        app.job(queue="q", name=hostile)(endless.definition)
 
     return lambda **variables: LoneWorker(app, url=redis_url, **variables)
 
@@ -102,6 +109,40 @@ def test_a_kill_is_answered_with_the_token(make: MakeWorker, tmp_path: Path) -> 
         assert worker.hear(Killing, lambda answer: answer.job_id == "endless").token == token
         wait_for(lambda: failed(worker) == ["DirtyExit"])
         wait_for(lambda: worker.child.page.running() == ())
+
+
+def test_killing_one_and_killing_all_are_two_messages(make: MakeWorker, tmp_path: Path) -> None:
+    """A Kill that names no job, by whatever mistake, kills none; KillJobs kills all, one without an id too."""
+    with make() as worker:
+        worker.push("endless")
+        worker.client.rpush("resque:queue:q", '{"class":"endless","args":[],"id":""}')
+        wait_for(lambda: len(worker.child.page.running()) == 2)
+        wait_for((tmp_path / "begun").exists)
+        for nobody in ("", " ", "\ud800"):
+            worker.tell(Kill(nobody))
+        worker.hear(Killing, lambda answer: answer.job_id == "\ud800")
+        assert {answer.token for answer in worker.heard if isinstance(answer, Killing)} == {0}
+        worker.tell(Ping())
+        worker.hear(Pong)
+        assert failed(worker) == []
+        worker.tell(KillJobs())
+        wait_for(lambda: failed(worker) == ["DirtyExit", "DirtyExit"])
+
+
+@pytest.mark.parametrize("name", ["\ud800", "a\0b", "x" * 70_000])
+def test_a_hostile_id_and_class_end_no_worker(make: MakeWorker, name: str) -> None:
+    """They are reported as they can be shown, in the title too, and the job is killed by what was shown."""
+    with make(STATSD_HOST="127.0.0.1", STATSD_KEY="k", LOGGING="debug") as worker:
+        worker.client.rpush("resque:queue:q", json.dumps({"class": name, "args": [], "id": name}))
+        stats = worker.hear(Stats, lambda stats: bool(stats.running))
+        [job] = stats.running
+        assert job.job_class == job.job_id == shown(name)
+        wait_for(lambda: shown(name) in title(psutil.Process(worker.child.pid)))
+        worker.tell(Kill(job.job_id))
+        wait_for(lambda: failed(worker) == ["DirtyExit"])
+        worker.hear(Stats, lambda stats: any(each.failed for each in stats.metrics))
+        worker.tell(Drain())
+        assert worker.end() == 0
 
 
 def test_a_stop_kills_what_runs_and_gives_back_the_rest(make: MakeWorker, tmp_path: Path) -> None:

@@ -85,6 +85,9 @@ def test_a_call_longer_than_the_limit_is_refused() -> None:
         (Call("scale", {"to": "1"}), "scale does not take to='1'"),
         (Call("scale", {"to": True}), "scale does not take to=True"),
         (Call("ping", {"x": 1}), "ping does not take x=1"),
+        (Call("kill", {"job_id": ""}), "an empty id names no job"),
+        (Call("kill", {"job_id": " \t"}), "an empty id names no job"),
+        (Call("kill", {"job_id": "a\nb"}), "this is no job's id: give it as `resqctl status` shows it"),
     ],
 )
 def test_fault_names_what_is_wrong(call: Call, why: str) -> None:
@@ -110,11 +113,19 @@ def test_refusal_is_one_line() -> None:
 
 def test_reply_survives_in_pieces() -> None:
     """A reply comes out as it went in, text that is not UTF-8 included."""
-    reply = {"ok": True, "status": {"redis": "a\udcffb", "workers": [{"index": 0}] * 1000}}
+    reply = {"ok": True, "status": {"redis": "a\udcff\ud800b", "workers": [{"index": 0}] * 1000}}
     data, decoder = encode_reply(reply), ReplyDecoder()
     middle = len(data) // 2
     assert decoder.feed(data[:middle]) is None
     assert decoder.feed(data[middle:]) == reply
+
+
+def test_reply_that_cannot_be_sent_becomes_a_refusal() -> None:
+    """A number beyond 64 bits, or a value of no known kind, is no reason for the master's turn to fail."""
+    for value in (1 << 70, object()):
+        reply = ReplyDecoder().feed(encode_reply({"ok": True, "value": value}))
+        assert reply is not None
+        assert not reply["ok"]
 
 
 def test_reply_too_long_becomes_a_refusal() -> None:

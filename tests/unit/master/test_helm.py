@@ -7,7 +7,7 @@ from resqd.master.helm import Helm
 from resqd.master.kills import Kills
 from resqd.master.plan import Fleet
 from resqd.wire.intent import Command
-from resqd.wire.messages import Identify, Kill
+from resqd.wire.messages import Identify, KillJobs
 from tests.support.family import child, fleet, housekeeper, tape
 
 
@@ -42,7 +42,7 @@ def test_a_kill_has_the_masters_own_deadline() -> None:
     one = child(1, runs=(7,))
     scene = Scene(fleet(one))
     scene.helm.command(Command.KILL_JOBS)
-    assert tape(one) == [Kill()]
+    assert tape(one) == [KillJobs()]
     assert scene.kills.due({1: (7,)}, 106.0)
 
 

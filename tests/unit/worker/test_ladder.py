@@ -3,6 +3,7 @@
 from typing import cast
 
 from resqd.store.payload import Payload, decode
+from resqd.text import shown
 from resqd.worker.interrupt import Slot
 from resqd.worker.ladder import Ladder
 
@@ -53,11 +54,25 @@ def test_a_job_that_began_later_is_another_one() -> None:
     assert ladder.kill_all(12.0) == [("a", 8)]
 
 
+def test_a_job_is_found_by_what_is_shown_of_its_id() -> None:
+    """That is what people type; an id that is empty or blank is nobody's, not even of one that has none."""
+    odd, long, empty, blank = (
+        Target(7 + n, each) for n, each in enumerate(("\\ud800", "x" * 70_000, "", " "))
+    )
+    ladder = ladder_of(odd, long, empty, blank)
+    assert odd.payload is not None
+    assert odd.payload.id == "\ud800"
+    assert [ladder.kill(each, 10.0) for each in ("\\ud800", shown("x" * 70_000), "", " ")] == [7, 8, 0, 0]
+    assert (empty.struck, blank.struck) == ([], [])
+    assert ladder.kill_all(10.0) == [("", 9), (" ", 10)]
+
+
 def test_a_job_is_found_by_its_id() -> None:
     """Its token is told each time that it is asked for while it runs."""
     first, second = Target(7, "a"), Target(8, "b")
     ladder = ladder_of(first, second)
     assert [ladder.kill(job_id, 10.0) for job_id in ("b", "b", "c")] == [8, 8, 0]
     assert (first.struck, second.struck) == ([], [8])
+    assert [ladder.kill(nobody, 10.0) for nobody in ("", " ", "\n")] == [0, 0, 0]
     second.open = False
     assert ladder.kill("b", 11.0) == 0
