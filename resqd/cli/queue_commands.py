@@ -13,6 +13,7 @@ from click.shell_completion import CompletionItem
 
 from resqd import __version__
 from resqd.app import App
+from resqd.cli import words
 from resqd.cli.loading import load_app
 from resqd.cli.place import Place, opened, with_place
 from resqd.cli.program import NotDone, as_json, one_line
@@ -27,9 +28,14 @@ if TYPE_CHECKING:
 
 
 @click.command(context_settings={"ignore_unknown_options": True})  # so that -1 is an argument
-@click.argument("job_class", metavar="CLASS")
+@click.argument("job_class", type=words.name, metavar="CLASS")
 @click.argument("args", nargs=-1, metavar="[ARG]...")
-@click.option("--queue", metavar="NAME", help="The queue; default: the job's own with --app, else 'default'.")
+@click.option(
+    "--queue",
+    type=words.name,
+    metavar="NAME",
+    help="The queue; default: the job's own with --app, else 'default'.",
+)
 @click.option(
     "--app",
     "application",
@@ -52,8 +58,6 @@ def enqueue(
     Each ARG is JSON, such as 42, '"text"' or '{"a": [1]}'.
     """
     values = [_argument(number, text) for number, text in enumerate(args, start=1)]
-    if queue == "":
-        raise click.BadParameter("give a queue's name", param_hint="--queue")
     app = load_app(application) if application else App()
     job = app.find(job_class) if application else None
     target = queue or (job.queue if job else DEFAULT_QUEUE)
@@ -118,7 +122,7 @@ def complete_queue(context: click.Context, _parameter: click.Parameter, begun: s
 
 
 @click.command()
-@click.argument("queue", shell_complete=complete_queue)
+@click.argument("queue", type=words.name, shell_complete=complete_queue)
 @click.option(
     "--from", "start", type=click.IntRange(min=0), default=0, show_default=True, help="Skip so many."
 )
@@ -151,7 +155,7 @@ def _job(position: int, job: Payload) -> dict[str, Any]:
         "id": job.id,
         "generation": job.generation,
         "deliveries": job.deliveries,
-        "enqueued_at": job.enqueued_at,
+        "enqueued_at": payloads.believed(job.enqueued_at),
     }
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final, Literal, cast
 
@@ -10,7 +11,8 @@ from resqd.errors import PayloadError, ResqdError
 from resqd.store.backends import DEFAULT_EXPIRE_GENERATION
 from resqd.store.failed_job import FailedJob
 from resqd.store.guard import store_errors
-from resqd.store.keys import to_bytes, to_text
+from resqd.store.keys import is_name, to_bytes, to_text
+from resqd.text import escaped
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -44,6 +46,7 @@ return done
 """
 # The job is pushed before its record goes: where the push is refused, the record stays.
 
+_PLAIN_ID: Final = re.compile(r"[A-Za-z0-9 _.:-]+")
 _CHUNK: Final = 200
 _BATCH_BYTES: Final = 4 * 1024 * 1024
 _DEFAULT: Final = "failed"
@@ -97,15 +100,16 @@ class Failures:
 
     @store_errors
     def find(self, job_id: str) -> FailedJob:
-        """The latest failure of a job; raises FailureMoved where there is none."""
-        needle = job_id.encode(errors="surrogateescape")
+        """The latest failure of a job, by its id or by what is shown of it; raises FailureMoved where there is none."""
+        # Other characters than these may stand in a record as an escape of JSON's, or be shown as one.
+        needle = job_id.encode() if _PLAIN_ID.fullmatch(job_id) else b""
         latest = None
         for name in self.lists():
             for failure in self._walk(name, needle):
-                if failure.id == job_id:
+                if failure.id is not None and job_id in {failure.id, escaped(failure.id)}:
                     latest = failure
         if latest is None:
-            raise FailureMoved(f"there is no failure of job {job_id}")
+            raise FailureMoved(f"there is no failure of job {escaped(job_id)}")
         return latest
 
     @store_errors
@@ -240,12 +244,14 @@ class _Step:
 
     @classmethod
     def of(cls, failure: FailedJob, verdict: Verdict, at: int) -> _Step:
-        """Raises PayloadError where the job is to be requeued and cannot be."""
+        """Raises PayloadError where the job is to be requeued and cannot be, whatever others wrote into its record."""
         digest = hashlib.sha1(failure.record, usedforsecurity=False).hexdigest()
         if verdict == "remove":
             return cls(at, digest, b"", "", b"")
         if not failure.queue:
             raise PayloadError("the record does not say which queue the job came from")
+        if not is_name(failure.queue):
+            raise PayloadError(f"the record names a queue that cannot be: {escaped(failure.queue)}")
         new = failure.retried_record() if verdict == "mark" else b""
         return cls(at, digest, new, failure.queue, failure.next_payload())
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import binascii
 import json
 import re
 import time
@@ -90,7 +89,7 @@ class FailedJob:
         if RAW_KEY in found.value:
             return _unwrapped(found.value[RAW_KEY])
         payload = _DELIVERIES.sub("{", text[found.start : found.end])
-        values = {"generation": str(self.generation + 1)}
+        values = {"generation": _next(self.generation)}
         if self.id is None:
             values["id"] = f'"{payloads.new_id()}"'
         if "enqueued_at" in found.value:
@@ -107,17 +106,28 @@ def _queue(value: dict[str, Any]) -> str:
     try:
         return to_text(base64.b64decode(value[QUEUE_KEY], validate=True))
     except (KeyError, TypeError, ValueError):
-        return _text(value.get("queue"))
+        queue = value.get("queue")
+        return "" if isinstance(queue, list | dict) else _text(queue)
 
 
 def _unwrapped(kept: object) -> bytes:
     try:
         return base64.b64decode(_text(kept), validate=True)
-    except binascii.Error as error:
+    except ValueError as error:  # binascii.Error, or text that is not ASCII
         raise PayloadError(f"the record's base64 is broken: {error}") from None
+
+
+def _next(generation: int) -> str:
+    try:
+        return str(generation + 1)
+    except ValueError as error:  # it may have as many digits as Python reads, and then one more
+        raise PayloadError(f"the job's generation is too large: {error}") from None
 
 
 def _text(value: object) -> str:
     if value is None:
         return ""
-    return value if isinstance(value, str) else json.dumps(value)
+    try:
+        return value if isinstance(value, str) else json.dumps(value)
+    except RecursionError:
+        return "(nested too deep)"

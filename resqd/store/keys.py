@@ -18,6 +18,15 @@ def to_text(name: bytes) -> str:
     return name.decode("utf-8", "surrogateescape")
 
 
+def is_name(text: str) -> bool:
+    """Whether bytes of Redis's can be meant: JSON, unlike them, may hold a lone surrogate of any kind."""
+    try:
+        to_bytes(text)
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
 @dataclass(frozen=True, slots=True)
 class Keys:
     """Every key, below one namespace. Worker ids, queues and daemons go into names as they are."""

@@ -169,6 +169,29 @@ def test_requeue_puts_the_job_back_once(cli: Cli, redis_client: redis.Redis) -> 
     assert redis_client.llen("resque:queue:mail") == 3
 
 
+def test_an_id_that_looks_like_a_position_is_an_id(cli: Cli, redis_client: redis.Redis) -> None:
+    """LIST:POSITION is one only where there is a failed list of that name."""
+    fail(redis_client, "user:0", queue="low")
+    fail(redis_client, "mail_failed:0")
+    assert cli.json("failed", "show", "user:0")["queue"] == "low"
+    assert cli.json("failed", "show", "mail_failed:0")["queue"] == "mail"
+    assert cli.json("failed", "show", "failed:0")["id"] == "user:0"
+    redis_client.sadd("resque:failed_queues", "mail_failed")
+    redis_client.copy("resque:failed", "resque:mail_failed")
+    assert cli.json("failed", "show", "mail_failed:0")["id"] == "user:0"
+    assert cli("failed", "remove", "user:0", "--yes").exit_code == 0
+    gone = cli("failed", "show", "user:1")
+    assert (gone.exit_code, gone.stderr) == (1, "resqd: there is no failure of job user:1\n")
+
+
+def test_an_impossible_time_is_no_time(cli: Cli, redis_client: redis.Redis) -> None:
+    """A producer may write any number for it."""
+    redis_client.sadd("resque:queues", "q")
+    redis_client.rpush("resque:queue:q", b'{"class":"A","args":[],"enqueued_at":-1e999}')
+    assert cli("queues").exit_code == cli("peek", "q").exit_code == 0
+    assert cli.json("queues")[0]["oldest_wait_s"] is cli.json("peek", "q")[0]["enqueued_at"] is None
+
+
 def test_remove_and_clear_ask_first(cli: Cli, redis_client: redis.Redis) -> None:
     """Several are looked up before the first goes, so that positions mean what the list showed."""
     for number in range(5):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import threading
 from datetime import UTC, datetime
 
@@ -13,6 +14,7 @@ from resqd.errors import PayloadError
 from resqd.store import payload as payloads
 from resqd.store.failed import FailureMoved
 from resqd.store.failures import build_record
+from resqd.text import escaped
 
 
 @pytest.fixture
@@ -172,3 +174,35 @@ def test_what_cannot_be_requeued_says_so(app: App, redis_client: redis.Redis) ->
         app.failures.requeue(0)
     app.failures.remove(0)
     assert app.failures.count() == 0
+
+
+def test_one_record_of_a_stranger_stops_nobody(app: App, redis_client: redis.Redis) -> None:
+    """What cannot be put back stays for people to look at: no queue of that name can be, no such number, no bytes."""
+    payload = '{"class":"A","args":[],"id":"%s","generation":%s}'
+    strange = [
+        '{"queue":"\\ud800","payload":%s}' % (payload % ("\\ud800", 1)),
+        '{"queue":"mail","payload":%s}' % (payload % ("big", "9" * 4_300)),
+        '{"queue":"mail","payload":{"class":"A","resqd_raw":"\\u00e9"}}',
+        '{"queue":%s,"payload":{}}' % ("[" * 980 + "]" * 980),
+    ]
+    for number, record in enumerate(strange):
+        redis_client.rpush("resque:failed", record)
+        fail(redis_client, f"{number}")
+    assert app.failures.requeue_queue("\ud800") == 0
+    assert app.failures.requeue_all() == len(strange)
+    assert app.failures.count() == len(strange)
+    assert [job_id for job_id, _ in ids(app, "mail")] == ["0", "1", "2", "3"]
+    for unfit in (0, 1, 2, 3):
+        with pytest.raises(PayloadError):
+            app.failures.requeue(unfit)
+    assert app.failures.remove("\\ud800").id == "\ud800"
+    assert app.failures.clear(everything=True) == len(strange) - 1
+
+
+@pytest.mark.parametrize("job_id", ["\ud800", 'a"b\\c/d', "größe", "a\nb", "user:42"])
+def test_a_job_is_found_by_its_id_whatever_that_is(app: App, redis_client: redis.Redis, job_id: str) -> None:
+    """However JSON writes it, and by what a terminal shows of it too."""
+    fail(redis_client, "other")
+    redis_client.rpush("resque:failed", json.dumps({"queue": "q", "payload": {"class": "A", "id": job_id}}))
+    assert app.failures.find(job_id).index == 1
+    assert app.failures.find(escaped(job_id)).index == 1

@@ -71,6 +71,27 @@ def test_failures_are_chosen_in_one_way_only() -> None:
 
 
 @pytest.mark.parametrize(
+    "arguments",
+    [
+        ["failed", "requeue", ""],
+        ["failed", "remove", "0", " "],
+        ["failed", "show", ""],
+        ["failed", "requeue", "--queue", ""],
+        ["failed", "remove", "--queue", ""],
+        ["failed", "list", "--queue", ""],
+        ["failed", "list", "--class", ""],
+        ["peek", ""],
+        ["enqueue", ""],
+        ["enqueue", "Mail", "--queue", ""],
+    ],
+)
+def test_an_empty_name_is_refused(arguments: list[str]) -> None:
+    """It comes from a script's unset variable, and neither means all nor what has no name."""
+    result = run(*arguments, "--redis-url", "redis://localhost:1")
+    assert (result.exit_code, "it is empty" in result.stderr) == (2, True)
+
+
+@pytest.mark.parametrize(
     ("text", "position"),
     [("7", (None, 7)), ("-1", (None, -1)), ("a:b_failed:3", ("a:b_failed", 3)), ("0f" * 16, None)],
 )
