@@ -15,7 +15,9 @@ from resqd.wire.frames import Decoder, encode
 from resqd.wire.messages import Message
 
 KINDS: tuple[type[Any], ...] = typing.get_args(Message)
-TEXT = st.text(st.characters(exclude_categories=()))
+TEXT = st.text(st.characters(exclude_categories=())) | st.sampled_from(
+    ["\ud800", "\udcff x", "a\0\udfff\ud83d"]
+)
 """Names hold what they like: bytes that are not UTF-8 are lone surrogates, and JSON has them of every other kind."""
 PLAIN: dict[Any, st.SearchStrategy[Any]] = {
     int: st.integers(0, 2**64 - 1),
