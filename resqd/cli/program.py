@@ -10,6 +10,7 @@ import click
 
 from resqd.errors import AppLoadError, ResqdError, SettingsError, StoreRefused, StoreUnavailable
 from resqd.stdout import open_standard_descriptors
+from resqd.text import escaped
 
 NOT_DONE: Final = 1
 NO_REDIS: Final = 3
@@ -56,7 +57,7 @@ def exit_status(error: ResqdError) -> int:
 
 def one_line(text: str) -> str:
     """Text from elsewhere on one line that is safe for a terminal."""
-    return "".join(c if c.isprintable() else ascii(c)[1:-1] for c in text)
+    return escaped(text)
 
 
 def as_json(command: _Command) -> _Command:

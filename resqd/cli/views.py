@@ -11,6 +11,7 @@ from rich.table import Table
 from rich.text import Text
 
 from resqd.cli.leaving import Status, jobs_in
+from resqd.text import escaped
 
 _STATE_STYLES = {"running": "green", "paused": "yellow", "draining": "yellow", "stopping": "red"}
 _UNITS = ("B", "KiB", "MiB", "GiB", "TiB")
@@ -26,7 +27,7 @@ def console() -> Console:
 
 def printable(value: object) -> str:
     """Text from elsewhere (job classes, queues, errors), safe for a terminal: control characters are escaped."""
-    return "".join(c if c.isprintable() else ascii(c)[1:-1] for c in str(value))
+    return escaped(str(value))
 
 
 def duration(seconds: float) -> str:

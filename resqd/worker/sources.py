@@ -16,6 +16,8 @@ REFRESH = 0.9
 """Seconds after which the set of queues is read again: new ones are seen within a second."""
 COMPLAIN_EVERY = 60.0
 """Seconds between two log lines about the same broken queue."""
+COMPLAINTS_KEPT = 1_000
+"""Broken queues of which it is remembered beyond that time when they were complained of."""
 
 
 class Sources:
@@ -87,6 +89,10 @@ class Sources:
     def complain(self, skipped: Iterable[str]) -> None:
         """Say, once a minute each, that these queues are keys of another type."""
         now = self._clock()
+        if len(self._complained) > COMPLAINTS_KEPT:  # ever new queues may be broken
+            self._complained = {
+                queue: at for queue, at in self._complained.items() if now - at < COMPLAIN_EVERY
+            }
         for queue in skipped:
             if now - self._complained.get(queue, float("-inf")) >= COMPLAIN_EVERY:
                 self._complained[queue] = now

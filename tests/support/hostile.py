@@ -27,6 +27,8 @@ QUEUES = (
     b"plain", b"\xff\xfe", b"new\nline", b"nul\0", b"\xed\xa0\x80", "é\u202e".encode(), b"sp ace", b"st*r", b"{tag}",
     b"c:o:l", b"\x1b[31m", b"%s", b"-1", b"a|b#c",
 )  # fmt: skip
+DEPTHS = (990, 1_500, 10_000)
+"""Near to what Python can parse at the most: 3.11, 3.12, 3.13."""
 RARE_QUEUE = b"y" * 70_000
 
 app = resqd.App()
@@ -134,7 +136,8 @@ class Attack:
             return draw.choice([LONG, int("9" * 4_300), self._splice("9" * 4_301), [LONG]])
         shapes = [
             None, True, -7, 10**30, 1e308, float("nan"), float("-inf"), [], {}, "", " ", {"a": {"\ud800": ["\0"]}},
-            self._nested(draw.choice([5, 89, 90, 91, 200])), self._nested(draw.randrange(900, 1_000)),
+            self._nested(draw.choice([5, 89, 90, 91, 200])),
+            self._nested(draw.choice(DEPTHS) + draw.randrange(-60, 10)),
         ]  # fmt: skip
         return draw.choice([*shapes, *TEXTS])
 

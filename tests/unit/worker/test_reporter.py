@@ -1,5 +1,6 @@
 """A worker's reports: whatever jobs are like, they are told or left out, and never raise."""
 
+import sys
 from dataclasses import replace
 from typing import Any, cast
 
@@ -98,6 +99,7 @@ def test_a_hostile_job_is_told_of(monkeypatch: pytest.MonkeyPatch, raw: bytes) -
     assert max(len(job.payload) for job in running) <= reports.PREVIEW
 
 
+@pytest.mark.skipif(sys.version_info >= (3, 12), reason="there the parser's depth has a limit of its own")
 def test_a_deep_payload_is_told_of_from_a_deep_stack() -> None:
     """What a job's thread could just read, the control thread may not: its stack may be deeper."""
     slot = slot_with(HOSTILE[-1])
