@@ -1,7 +1,8 @@
--- KEYS: in-flight hash, index, queues, suspects, then counters of processed jobs.
+-- KEYS: in-flight hash, index, queues, suspects, failed_queues, then counters of processed jobs.
 -- ARGV: incarnation id, prefix of queues' keys, tokens of jobs that have succeeded.
 -- The end of an incarnation by its owner: counts what has succeeded, puts all else back uncharged to where it
--- came from, and removes every trace. What no list takes keeps the hash, fenced, and its index entry for recovery.
+-- came from, and removes every trace. What no list takes keeps the hash, fenced, and its index entry for recovery:
+-- failed jobs, too, whose records are refused, since they would run again out of a queue.
 -- Returns how many succeeded, and how many went back.
 local key = KEYS[1]
 if fenced(key) then
@@ -11,24 +12,28 @@ end
 local done = delete(key, expand(ARGV[3]))
 local home = redis.call('HGET', key, '!home')
 redis.call('HDEL', key, '!seq')
-for i = 5, #KEYS do count(KEYS[i], done) end
+for i = 6, #KEYS do count(KEYS[i], done) end
 
 local items, unreadable = read_items(key)
-local moved, kept
-if home == 'suspects' then
-  moved, kept = requeue_suspects(items, KEYS[4])
-else
-  moved, kept = requeue(items, ARGV[2], KEYS[3])
+local back, stays, moved, kept, left = {}, {}, nil, nil, unreadable
+for _, item in ipairs(items) do
+  if not item.record then
+    back[#back + 1] = item
+  elseif keep_joined(item.record, KEYS[5]) then
+    stays[item.field], left = true, left + 1
+  end
 end
-if #kept + unreadable == 0 then
+if home == 'suspects' then
+  moved, kept = requeue_suspects(back, KEYS[4])
+else
+  moved, kept = requeue(back, ARGV[2], KEYS[3])
+end
+for _, item in ipairs(kept) do stays[item.field] = true end
+left = left + #kept
+if left == 0 then
   redis.call('DEL', key)
   redis.call('HDEL', KEYS[2], ARGV[1])
 else
-  local stays, gone = {}, {}
-  for _, item in ipairs(kept) do stays[item.field] = true end
-  for _, item in ipairs(items) do
-    if not stays[item.field] then gone[#gone + 1] = item.field end
-  end
-  delete(key, gone)
+  delete(key, fields_of_gone(items, stays))
 end
 return { done, moved }

@@ -1,5 +1,6 @@
 -- An entry is LENGTH:QUEUE followed by the payload; LENGTH counts the bytes of the queue's name.
--- Fields that begin with '!' belong to the protocol: !seq and !n (the last batch), !home, !who.
+-- Fields that begin with '!' belong to the protocol: !seq and !n (the last batch), !home, !who, and !TOKEN, the
+-- record of a failed job that no list takes (records.lua).
 
 local function refused(reply)
   return type(reply) == 'table' and reply.err
@@ -71,13 +72,16 @@ local function requeue_suspects(items, suspects)
   return #items - #kept, kept
 end
 
--- All entries of a hash in the order in which they were reserved, and how many cannot be read.
+-- All entries of a hash in the order in which they were reserved, with the records that stand beside them, and how
+-- many cannot be read.
 local function read_items(key)
-  local items, unreadable = {}, 0
+  local items, records, unreadable = {}, {}, 0
   local all = redis.call('HGETALL', key)
   for i = 1, #all, 2 do
     local seq, index = string.match(all[i], '^(%d+)%.(%d+)$')
-    if seq then
+    if string.match(all[i], '^!%d+%.%d+$') then
+      records[string.sub(all[i], 2)] = all[i + 1]
+    elseif seq then
       local queue, payload = split(all[i + 1])
       if queue then
         items[#items + 1] =
@@ -87,6 +91,7 @@ local function read_items(key)
       end
     end
   end
+  for _, item in ipairs(items) do item.record = records[item.field] end
   table.sort(items, function(a, b) return a.order < b.order end)
   return items, unreadable
 end

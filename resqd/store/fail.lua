@@ -1,36 +1,25 @@
 -- KEYS: in-flight hash, failed_queues, then counters. ARGV: for each job
 -- token, record or '', member of failed_queues or '', number of lists, lists.
--- Returns how many jobs were really there. A job whose record no list takes stays in flight; one list that
--- takes it is enough, or the next try would record it twice there.
+-- Returns how many jobs have ended with this, how many of those asked for have their record beside them because no
+-- list takes it (see records.lua), and what refused the last of these.
 local key = KEYS[1]
-
--- The reply of the list that refused the record, if each one did.
-local function push_record(record, from, lists)
-  local taken, refusal = lists == 0, nil
-  for i = from, from + lists - 1 do
-    local reply = redis.pcall('RPUSH', ARGV[i], record)
-    if refused(reply) then refusal = reply else taken = true end
-  end
-  return not taken and refusal or nil
-end
-
 if fenced(key) then return redis.error_reply(FENCED) end
-local failed, trouble, at = 0, nil, 1
+local failed, withheld, trouble, at = 0, 0, '', 1
 while at <= #ARGV do
-  local field, record, member, lists = ARGV[at], ARGV[at + 1], ARGV[at + 2], tonumber(ARGV[at + 3])
+  local field, record, member, count_of_lists = ARGV[at], ARGV[at + 1], ARGV[at + 2], tonumber(ARGV[at + 3])
+  local lists = {}
+  for i = 1, count_of_lists do lists[i] = ARGV[at + 3 + i] end
   local entry = redis.call('HGET', key, field)
   if entry then
-    redis.call('HDEL', key, field)
-    local refusal = push_record(record, at + 4, lists)
+    -- Two go when this is a copy of an earlier request, which has counted the job already.
+    if redis.call('HDEL', key, field, '!' .. field) == 1 then failed = failed + 1 end
+    local refusal = keep_record(record, member, lists, KEYS[2])
     if refusal then
-      redis.call('HSET', key, field, entry)
-      trouble = refusal
-    else
-      failed = failed + 1
-      if member ~= '' then redis.pcall('SADD', KEYS[2], member) end
+      redis.call('HSET', key, field, entry, '!' .. field, join_record(record, member, lists))
+      withheld, trouble = withheld + 1, refusal
     end
   end
-  at = at + 4 + lists
+  at = at + 4 + count_of_lists
 end
 for i = 3, #KEYS do count(KEYS[i], failed) end
-return trouble or failed
+return { failed, withheld, trouble }

@@ -3,21 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 from functools import cached_property
 from itertools import repeat
 from typing import Any, Literal
 
 from resqd.errors import Fenced, StoreError
+from resqd.store.ended import Ended
 from resqd.store.incarnation import Incarnation
 from resqd.store.keys import Keys, to_bytes, to_text
 from resqd.store.link import Link, Reply
 from resqd.store.names import Names
+from resqd.store.outbox import Exchanged, Failure, Outbox, Recorded, Reservation, Return, Want
 from resqd.store.replies import ServerError, judge
 from resqd.store.scripts import (
     ACKNOWLEDGE,
     CLOSE,
     FAIL,
+    FIELDS,
+    RECORD,
     REGISTER,
     RESERVE,
     RESERVE_SUSPECTS,
@@ -26,7 +29,7 @@ from resqd.store.scripts import (
     PackedKeys,
     ScriptCall,
 )
-from resqd.store.tokens import INDEX_BITS, token_from_text, token_ranges, token_text
+from resqd.store.tokens import INDEX_BITS, ranges_of, ranges_text, token_from_text, token_ranges, token_text
 
 __all__ = [
     "Exchanged",
@@ -34,6 +37,7 @@ __all__ = [
     "Incarnation",
     "Inflight",
     "Outbox",
+    "Recorded",
     "Reservation",
     "Return",
     "Source",
@@ -42,71 +46,9 @@ __all__ = [
     "token_text",
 ]
 
-Reservation = tuple[int, str, bytes]
-"""A job taken from a queue: token, queue, payload."""
-
 Source = Literal["queues", "suspects"]
 
 _BATCH_LIMIT = 65_535
-
-
-@dataclass(frozen=True, slots=True)
-class Failure:
-    """A job that failed. `lists` are the keys that take `record`; without lists, or a record, it only counts.
-
-    `failed_queue` is a name to add to the set of failed queues.
-    """
-
-    token: int
-    record: bytes | None
-    lists: tuple[str, ...] = ()
-    failed_queue: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Return:
-    """A job that goes back to the front of where it came from, one delivery dearer if `charged`."""
-
-    token: int
-    charged: bool = False
-
-
-@dataclass(slots=True)
-class Outbox:
-    """What Redis must still be told; an exchange takes out what Redis confirmed."""
-
-    done: list[int] = field(default_factory=list)
-    failed: list[Failure] = field(default_factory=list)
-    returned: list[Return] = field(default_factory=list)
-
-    def __bool__(self) -> bool:
-        return bool(self.done or self.failed or self.returned)
-
-
-@dataclass(frozen=True, slots=True)
-class Want:
-    """Up to `count` jobs and about `byte_budget` bytes, from queues in strict order, each with a limit (0: none).
-
-    Pass the same tuple of queues again and again: what is made of it is kept as long as it is the same object.
-    """
-
-    count: int
-    queues: tuple[tuple[str, int], ...] = ()
-    byte_budget: int = 1 << 20
-
-
-@dataclass(frozen=True, slots=True)
-class Exchanged:
-    """What an exchange brought, and how many jobs Redis really removed for each part of the outbox.
-
-    `skipped` are queues whose key is not a list.
-    """
-
-    batch: list[Reservation]
-    processed: int = 0
-    failed: int = 0
-    returned: int = 0
-    skipped: tuple[str, ...] = ()
 
 
 class Inflight:
@@ -123,6 +65,9 @@ class Inflight:
         self._unsure = False
         self._announced = False  # Redis may have heard of us
         self._registered = False  # it has said so
+        self.ended = Ended()
+        """What has succeeded by Redis's own word."""
+        self._ranges: list[tuple[int, int]] = []  # of what is being acknowledged
         self._closing = False
         self._hash = keys.inflight(incarnation.daemon, incarnation.id)
         self._suspects = keys.suspects(incarnation.daemon)
@@ -153,14 +98,49 @@ class Inflight:
         if not calls:
             return Exchanged([])
         replies = self._run(calls)
-        done, failed, returned, error = _settle(outbox, outgoing, replies)
+        counts, error = _settle(outbox, outgoing, replies)
+        if self._ranges and not outbox.done:
+            self.ended.add(self._ranges)
         answer = replies[-1] if len(replies) > len(outgoing) else ([], [])
         if isinstance(answer, ServerError):
             error = error or judge(answer)
         if error:
             raise error
         skipped = tuple(map(to_text, answer[1])) if answer[1] else ()
-        return Exchanged(self._accept(answer[0]), done + failed, failed, returned, skipped)
+        failed, withheld, refusal = counts.failed
+        return Exchanged(
+            self._accept(answer[0]),
+            counts.done + failed,
+            failed,
+            counts.returned,
+            skipped,
+            withheld,
+            to_text(refusal),
+        )
+
+    def record(self) -> Recorded:
+        """Tries again to record failed jobs whose records were refused. Errors: StoreError."""
+        keys = PackedKeys.of(self._hash, self._keys.failed_queues)
+        recorded, left, refusal = self._link.run_script(ScriptCall(RECORD, keys))
+        return Recorded(recorded, left, to_text(refusal))
+
+    def look(self) -> set[int] | None:
+        """The jobs that Redis has in flight for us, but for those that have failed and only wait to be recorded.
+
+        None where Redis need not know us. Errors: StoreError; a replica is not asked.
+        """
+        if not self._registered:
+            return None
+        try:
+            fields = self._link.run_script(ScriptCall(FIELDS, PackedKeys.of(self._hash)))
+        except Fenced:
+            if not self._closing:
+                raise
+            return None  # the good-bye was said, and only its answer lost
+        names = {to_text(name) for name in fields}
+        return {
+            token_from_text(name) for name in names if not name.startswith("!") and f"!{name}" not in names
+        }
 
     def close(self, done: list[int]) -> Exchanged:
         """Counts the jobs that have succeeded, puts back what else is left, and removes the incarnation, in one step.
@@ -171,7 +151,14 @@ class Inflight:
         if not self._announced:
             return Exchanged([])
         again, self._closing = self._closing, True
-        keys = PackedKeys.of(self._hash, self._index, self._keys.queues, self._suspects, *self._processed)
+        keys = PackedKeys.of(
+            self._hash,
+            self._index,
+            self._keys.queues,
+            self._suspects,
+            self._keys.failed_queues,
+            *self._processed,
+        )
         arguments = (self._incarnation.id, self._keys.queue_prefix, token_ranges(done))
         try:
             processed, returned = self._link.run_script(ScriptCall(CLOSE, keys, arguments))
@@ -203,10 +190,10 @@ class Inflight:
 
     def _outgoing(self, outbox: Outbox) -> list[tuple[list[Any], ScriptCall]]:
         outgoing: list[tuple[list[Any], ScriptCall]] = []
+        self._ranges = ranges_of(outbox.done)
         if outbox.done:
-            outgoing.append(
-                (outbox.done, ScriptCall(ACKNOWLEDGE, self._ack_keys, (token_ranges(outbox.done),)))
-            )
+            arguments: tuple[str, ...] = (ranges_text(self._ranges),)
+            outgoing.append((outbox.done, ScriptCall(ACKNOWLEDGE, self._ack_keys, arguments)))
         if outbox.failed:
             outgoing.append(
                 (outbox.failed, ScriptCall(FAIL, self._fail_keys, _fail_arguments(outbox.failed)))
@@ -260,29 +247,38 @@ class Inflight:
             name = repeat(self._names[groups[at]])
             batch += zip(range(first, first + len(payloads)), name, payloads, strict=False)
         if batch:
+            self.ended.expect(self._seq, len(batch))
             self._seq += 1
         self._unsure = False
         return batch
 
 
+class _Counts:
+    """What Redis confirmed: counts of done and returned, the whole answer to failures."""
+
+    done = 0
+    failed: Sequence[Any] = (0, 0, b"")
+    returned = 0
+
+
 def _settle(
     outbox: Outbox, outgoing: list[tuple[list[Any], ScriptCall]], replies: list[Reply]
-) -> tuple[int, int, int, StoreError | None]:
-    """Empties the parts of the outbox that Redis confirmed: its counts of done, failed, returned; the first error."""
-    done = failed = returned = 0
+) -> tuple[_Counts, StoreError | None]:
+    """Empties the parts of the outbox that Redis confirmed; the counts, and the first error."""
+    counts = _Counts()
     error: StoreError | None = None
     for (items, _), reply in zip(outgoing, replies, strict=False):
         if isinstance(reply, ServerError):
             error = error or judge(reply)
             continue
         if items is outbox.done:
-            done = reply
+            counts.done = reply
         elif items is outbox.failed:
-            failed = reply
+            counts.failed = reply
         else:
-            returned = reply
+            counts.returned = reply
         items.clear()
-    return done, failed, returned, error
+    return counts, error
 
 
 def _fail_arguments(failures: Sequence[Failure]) -> list[Argument]:

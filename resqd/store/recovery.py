@@ -47,12 +47,18 @@ class Held(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Recovered:
-    """How many jobs moved where; `kept` could go nowhere (a key of a wrong type) and wait for the next try."""
+    """How many jobs moved where; `kept` could go nowhere (a key of a wrong type) and wait for the next try.
+
+    `convicted` are those whose failure was decided now, and `recorded` those that had failed before and whose
+    records a list takes at last; `refusal` says why it does not take one.
+    """
 
     requeued: int = 0
     suspected: int = 0
     convicted: int = 0
     kept: int = 0
+    recorded: int = 0
+    refusal: str = ""
 
 
 def recover_call(keys: Keys, incarnation: Incarnation, verdicts: Mapping[int, Verdict]) -> ScriptCall:
@@ -112,9 +118,12 @@ class Recovery:
     def recover(self, incarnation: Incarnation, verdicts: Mapping[int, Verdict]) -> Recovered:
         """Fences an incarnation and moves its jobs, each one exactly once however many recoverers try.
 
-        Jobs without a verdict go back uncharged, in order, to the front of where they came from.
+        Jobs without a verdict go back uncharged, in order, to the front of where they came from. The verdict on a
+        job that is kept stays with it.
         """
-        return Recovered(*self._link.run_script(recover_call(self._keys, incarnation, verdicts)))
+        reply = self._link.run_script(recover_call(self._keys, incarnation, verdicts))
+        requeued, suspected, convicted, kept, recorded, refusal = reply
+        return Recovered(requeued, suspected, convicted, kept, recorded, to_text(refusal))
 
     def suspects_waiting(self, daemon: str) -> int:
         """How many jobs of a daemon wait to be run alone."""

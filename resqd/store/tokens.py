@@ -19,22 +19,32 @@ def token_from_text(text: str) -> int:
     return int(seq) << INDEX_BITS | int(index)
 
 
-def token_ranges(tokens: Iterable[int]) -> str:
-    """The tokens in ascending order, as `SEQ:FIRST-LAST` or `SEQ:ONLY`, joined by semicolons."""
+def ranges_of(tokens: Iterable[int]) -> list[tuple[int, int]]:
+    """The tokens in ascending order as ranges, each with its first and last one, within one batch."""
     ordered = sorted(tokens)
     if not ordered:
-        return ""
+        return []
     if ordered[-1] - ordered[0] + 1 == len(set(ordered)):
-        return _range(ordered[0], ordered[-1])
-    parts = []
+        return [(ordered[0], ordered[-1])]
+    ranges = []
     first = last = ordered[0]
     for token in ordered:
         if token - last > 1:
-            parts.append(_range(first, last))
+            ranges.append((first, last))
             first = token
         last = token
-    parts.append(_range(first, last))
-    return ";".join(parts)
+    ranges.append((first, last))
+    return ranges
+
+
+def ranges_text(ranges: Iterable[tuple[int, int]]) -> str:
+    """Ranges as `SEQ:FIRST-LAST` or `SEQ:ONLY`, joined by semicolons."""
+    return ";".join([_range(first, last) for first, last in ranges])
+
+
+def token_ranges(tokens: Iterable[int]) -> str:
+    """The tokens in ascending order, as the text of their ranges."""
+    return ranges_text(ranges_of(tokens))
 
 
 def _range(first: int, last: int) -> str:

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import logging
+from collections.abc import Callable, Collection
 
 from resqd.clock import Clock
 from resqd.errors import Fenced, StoreError, StoreRefused
 from resqd.store.backoff import Backoff
 from resqd.store.health import OK, Health
 from resqd.store.inflight import Exchanged, Inflight, Outbox, Want
+from resqd.worker.reconciliation import LOOK_EVERY, Differences, RecentFailures, compare
 from resqd.worker.sleeper import Sleeper
+from resqd.worker.unrecorded import Unrecorded
+
+_log = logging.getLogger(__name__)
 
 
 class Conversation:
@@ -31,8 +36,13 @@ class Conversation:
         self.outbox = Outbox()
         self.unsure = False
         """Whether an exchange failed, so that jobs may be ours whose names we have not heard."""
+        self.doubtful = False
+        """Whether Redis may have lost what it had confirmed: there was an outage since the last comparison."""
         self.retry_at = float("-inf")
         """Before this moment there is no use in trying."""
+        self.unrecorded = Unrecorded(clock)
+        self._recent = RecentFailures()
+        self._look_at = clock() + LOOK_EVERY
         self._inflight = inflight
         self._health = health
         self._backoff = backoff
@@ -54,7 +64,49 @@ class Conversation:
     def parting(self) -> bool:
         """Whether what is still to be told may be told with the good-bye: successes only, and Redis answers."""
         outbox = self.outbox
-        return not (self.unsure or outbox.failed or outbox.returned) and self.healthy
+        return not (self.unsure or self.doubtful or outbox.failed or outbox.returned) and self.healthy
+
+    @property
+    def tend_at(self) -> float:
+        """When `tend` has something to do; not while an exchange must be repeated first."""
+        if self.unsure:
+            return float("inf")
+        moment = float("-inf") if self.doubtful else min(self._look_at, self.unrecorded.next_at)
+        return max(moment, self.retry_at)
+
+    def tend(self, held: Collection[int]) -> set[int]:
+        """Compare what is in flight with what is `held`, and try to record what was refused, each when it is due.
+
+        Returns what is held, but not in flight any more. What else differs is in the outbox then. Errors: Fenced.
+        """
+        absent: set[int] = set()
+        try:
+            if self.doubtful or self._clock() >= self._look_at:
+                absent = self._reconcile(held)
+            if self._clock() >= self.unrecorded.next_at:
+                self.unrecorded.retry(self._inflight)
+        except Fenced:
+            raise
+        except StoreError as error:
+            self.failed(error)
+        return absent
+
+    def _reconcile(self, held: Collection[int]) -> set[int]:
+        there = self._inflight.look()
+        self._look_at = self._clock() + LOOK_EVERY
+        self.doubtful = False
+        if there is None:
+            return set()
+        found = compare(
+            there,
+            held=held,
+            outbox=self.outbox,
+            ended=self._inflight.ended,
+            failures=self._recent.recall(),
+        )
+        found.tell(self.outbox)
+        _say(found)
+        return found.absent
 
     def close(self, *, leaving: Callable[[], bool]) -> Exchanged | None:
         """Strike the incarnation out, however long Redis is away.
@@ -63,10 +115,11 @@ class Conversation:
         """
         while True:
             try:
-                closed = self._inflight.close(self.outbox.done)
+                closed = self._close()
             except Fenced:
                 raise
             except StoreError as error:
+                self.doubtful = True
                 pause = self._pause(error)
                 if leaving() and not self.outbox:
                     return None
@@ -75,12 +128,19 @@ class Conversation:
                 self._good()
                 return closed
 
+    def _close(self) -> Exchanged:
+        if self.doubtful:  # or jobs whose ends Redis has lost would go back with the rest
+            self._reconcile(())
+        if self.outbox.failed or self.outbox.returned:
+            self._inflight.exchange(self.outbox)
+        return self._inflight.close(self.outbox.done)
+
     def exchange(self, want: Want | None) -> Exchanged | None:
         """Tell, and reserve; None when that failed and must be tried again. Errors: Fenced.
 
         A batch whose reply was lost comes with the next exchange, whatever that asks for.
         """
-        records = [failure.record for failure in self.outbox.failed]
+        failures = list(self.outbox.failed)
         try:
             exchanged = self._inflight.exchange(self.outbox, want)
         except Fenced:
@@ -89,15 +149,18 @@ class Conversation:
             self.unsure = True
             self.failed(error)
             exchanged = None
-        if records and not self.outbox.failed:  # Redis has confirmed them, maybe nothing else
-            self._kept(records)
+        if failures and not self.outbox.failed:  # Redis has confirmed them, maybe nothing else
+            self._recent.add(failures, self._clock())
+            self._kept([failure.record for failure in failures])
         if exchanged is not None:
             self.unsure = False
+            self.unrecorded.note(exchanged)
             self._good()
         return exchanged
 
     def failed(self, error: StoreError) -> None:
         """Note that Redis did not answer as it should: it is asked again after a pause."""
+        self.doubtful = True
         self.retry_at = self._clock() + self._pause(error)
 
     def _pause(self, error: StoreError) -> float:
@@ -107,3 +170,14 @@ class Conversation:
     def _good(self) -> None:
         self._health.good()
         self._backoff.reset()
+
+
+def _say(found: Differences) -> None:
+    if found.ended or found.failed or found.strangers:
+        _log.warning(
+            "Redis has %d jobs in flight for this worker that it had confirmed as settled, or never told: %d of them "
+            "have ended and are acknowledged again, %d go back to their queues",
+            len(found.ended) + len(found.failed) + len(found.strangers),
+            len(found.ended) + len(found.failed),
+            len(found.strangers),
+        )

@@ -112,6 +112,8 @@ class Fetcher:
     def _round(self) -> None:
         self._collect()
         self._give_back()
+        if self._clock() >= self._conversation.tend_at:
+            self._tend()
         if self._sources.capped and not self._conversation.unsure:
             self._share()
         if self._spent():
@@ -129,7 +131,7 @@ class Fetcher:
             return RECYCLED
         if len(self._holdings) or self._holdings.outcomes or self._conversation.outbox:
             return None
-        if self._conversation.unsure:
+        if self._conversation.unsure or self._conversation.doubtful:
             # What Redis gave us last, if anything, has not begun: recovery puts it back.
             return UNSURE if self._leaving() and not self._conversation.healthy else None
         if self.mandate is Mandate.ABANDON:
@@ -154,6 +156,12 @@ class Fetcher:
         self._conversation.outbox.failed += [outcome.failure for outcome in failed]
         if timed or failed:
             self._told(timed, failed)
+
+    def _tend(self) -> None:
+        """Compare with Redis what is held: what it has lost, and no thread has begun, is in its queue again."""
+        waiting, dropped = self._holdings.drop(self._conversation.tend(self._holdings.tokens))
+        self._permits.give_back(dropped)
+        self._return(waiting)
 
     def _staff(self) -> None:
         missing = self._staffing.missing(
@@ -204,7 +212,7 @@ class Fetcher:
 
     def _want(self) -> int:
         """How many jobs to reserve."""
-        if self.mandate is not Mandate.RESERVE or self._aftermath.full:
+        if self.mandate is not Mandate.RESERVE or self._aftermath.full or self._conversation.unrecorded.full:
             return 0
         return self._prefetch.want(
             unfinished=len(self._holdings), slots=self.slots, permits=self._permits.left, now=self._clock()
@@ -285,6 +293,7 @@ class Fetcher:
         self._wake.armed = not self._holdings.buffered(self.slots)
         timeout = 0.0 if self._holdings.outcomes and self._wake.armed else self._timeout(want)
         timeout = min(timeout, LOOK_EVERY) if self._staffing.short else timeout
+        timeout = max(0.0, min(timeout, self._conversation.tend_at - self._clock()))
         if self._watchman.sleep(timeout, hungry=want > 0) and self._due(want := self._want()):
             self._exchange(want)  # a push should not wait for the rest of a round
 

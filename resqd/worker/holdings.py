@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections import Counter, deque
 from collections.abc import Collection
 from queue import Empty, SimpleQueue
@@ -9,6 +10,8 @@ from queue import Empty, SimpleQueue
 from resqd.store.inflight import Reservation
 from resqd.worker.executor import HALF, LAST, Buffer, Done, Failed, Mark, Outcome
 from resqd.worker.prefetch import STUCK_AFTER
+
+_log = logging.getLogger(__name__)
 
 
 class Holdings:
@@ -30,6 +33,7 @@ class Holdings:
         self._closed = False  # LAST marks are in the buffer
         self._arrivals: deque[tuple[int, float]] = deque()  # jobs taken in so far, and when
         self._taken_in = 0
+        self._lost: frozenset[int] = frozenset()
 
     def __len__(self) -> int:
         """How many jobs have no outcome yet."""
@@ -38,6 +42,11 @@ class Holdings:
     def holds(self, token: int) -> bool:
         """Whether a job has no outcome yet. Any thread may ask."""
         return token in self._unfinished
+
+    @property
+    def tokens(self) -> frozenset[int]:
+        """The jobs that have no outcome yet."""
+        return frozenset(self._unfinished)
 
     def take_in(self, batch: list[Reservation], now: float) -> None:
         """Hand a batch to the threads, with a mark at its half: there the fetcher should think of the next."""
@@ -96,6 +105,25 @@ class Holdings:
         tokens.sort()  # two threads may have emptied the buffer by turns
         self._forget(tokens)
         return tokens
+
+    def drop(self, lost: Collection[int]) -> tuple[list[int], int]:
+        """Take back what has not begun, if jobs are newly lost: the tokens that are not, in order, and how many are.
+
+        Those are forgotten. `lost` holds all held jobs that Redis has lost; those that run are news only once.
+        """
+        news, self._lost = frozenset(lost) - self._lost, frozenset(lost)
+        if not news:
+            return [], 0
+        waiting = self.take_back()
+        kept = [token for token in waiting if token not in self._lost]
+        dropped = len(waiting) - len(kept)
+        _log.warning(
+            "Redis has lost that %d jobs are in flight here: %d have begun, %d have not and are dropped",
+            len(news),
+            len(news) - dropped,
+            dropped,
+        )
+        return kept, dropped
 
     def _empty_buffer(self) -> None:
         try:

@@ -6,18 +6,21 @@ import pytest
 import redis
 
 from resqd.errors import Fenced, StoreError, StoreUnavailable
-from resqd.store.inflight import Failure, Outbox, Return, Want
+from resqd.store import scripts as all_scripts
+from resqd.store.inflight import Failure, Outbox, Recorded, Return, Want
 from resqd.store.keys import Keys
 from resqd.store.link import Link
-from resqd.store.recovery import Recovery
-from resqd.store.scripts import RESERVE, PackedKeys, ScriptCall
+from resqd.store.recovery import Recovered, Recovery
+from resqd.store.scripts import RESERVE, PackedKeys, Script, ScriptCall
 from tests.support.waiting import wait_for
 from tests.system.store.conftest import DAEMON, OwnerMaker, incarnation
 from tests.system.store.mail import MAIL, MAIL_KEY, numbered, payloads, push, queued, reserve, seq_of
 
 
 def lose_next_reply(link: Link, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The connection is closed between the next send and its reply."""
+    """The connection is closed between the next send and its reply. The server knows the scripts by then."""
+    scripts = [one for one in vars(all_scripts).values() if isinstance(one, Script)]
+    link.pipeline([("SCRIPT", "LOAD", one.source) for one in scripts])
 
     def cut() -> None:
         monkeypatch.undo()
@@ -202,38 +205,81 @@ def test_a_key_of_a_wrong_type_is_skipped_and_named(
     assert (result.batch, result.skipped) == ([], ("broken",))
 
 
-def test_a_job_stays_in_flight_when_its_queue_or_failed_is_of_a_wrong_type(
+def test_a_job_stays_in_flight_when_its_queue_is_of_a_wrong_type(
     make_owner: OwnerMaker, redis_client: redis.Redis
 ) -> None:
-    """What no list takes is not dropped: it moves as soon as the key is a list again."""
+    """What no queue takes is not dropped: it moves as soon as the key is a list again."""
     push(redis_client, "mail", *numbered(2))
     owner = make_owner()
     first, second = (token for token, _, _ in reserve(owner, Want(2, MAIL)))
     redis_client.set(MAIL_KEY, "not a list")
-    redis_client.set("resque:failed", "not a list")
-    outbox = Outbox(failed=[Failure(first, b"r", (Keys().failed,))], returned=[Return(second)])
-    with pytest.raises(StoreError, match="WRONGTYPE"):
-        owner.exchange(outbox)
-    assert (len(outbox.failed), len(outbox.returned)) == (1, 0)
-    redis_client.delete(MAIL_KEY, "resque:failed")
-    owner.exchange(outbox)
-    assert redis_client.lrange("resque:failed", 0, -1) == [b"r"]
+    outbox = Outbox(done=[first], returned=[Return(second)])
+    assert owner.exchange(outbox).returned == 0
+    assert owner.look() == {second}
+    redis_client.delete(MAIL_KEY)
     assert owner.close([]).returned == 1
     assert queued(redis_client) == numbered(2)[1:]
 
 
-def test_each_reply_is_judged_by_itself(make_owner: OwnerMaker, redis_client: redis.Redis) -> None:
-    """One part that is refused leaves the confirmed parts out of the outbox, and hands out the batch later."""
-    push(redis_client, "mail", *numbered(3))
-    owner = make_owner()
-    done, failed = (token for token, _, _ in reserve(owner, Want(2, MAIL)))
+def test_a_refused_failure_record_waits_beside_its_job(
+    make_owner: OwnerMaker,
+    open_link: Callable[[], Link],
+    redis_client: redis.Redis,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """A failed list of a wrong type stops nothing else; the job counts once, is ours no more, and is recorded later."""
+    push(redis_client, "mail", *numbered(5))
+    link = open_link()
+    owner = make_owner(over=link)
+    done, failed, other = (token for token, _, _ in reserve(owner, Want(3, MAIL)))
     redis_client.set("resque:failed", "not a list")
-    outbox = Outbox([done], [Failure(failed, b"r", (Keys().failed,))])
-    with pytest.raises(StoreError, match="WRONGTYPE"):
-        owner.exchange(outbox, Want(1, MAIL))
-    assert (len(outbox.done), len(outbox.failed)) == (0, 1)
+    records = [
+        Failure(failed, b"refused", (Keys().failed,), "mail_failed"),
+        Failure(other, b"taken", ("resque:other",)),
+    ]
+    outbox = Outbox([done], [*records])
+    lose_next_reply(link, monkeypatch)
+    with pytest.raises(StoreUnavailable):
+        owner.exchange(outbox)
+    wait_for(lambda: redis_client.get("resque:stat:failed") == b"2")
+    result = owner.exchange(outbox, Want(1, MAIL))
+    assert not outbox
+    assert payloads(result.batch) == numbered(5)[3:4]
+    assert (result.failed, result.withheld) == (0, 1)
+    assert result.refusal.startswith("resque:failed: WRONGTYPE")
+    assert owner.look() == {result.batch[0][0]}
+    assert owner.record() == Recorded(0, 1, result.refusal)
     redis_client.delete("resque:failed")
-    assert payloads(owner.exchange(outbox, Want(1, MAIL)).batch) == numbered(3)[2:]
+    assert owner.record() == Recorded(1, 0, "")
+    assert redis_client.lrange("resque:failed", 0, -1) == [b"refused"]
+    assert redis_client.smembers("resque:failed_queues") == {b"mail_failed"}
+    assert redis_client.lrange("resque:other", 0, -1) == [b"taken"]
+    assert redis_client.get("resque:stat:failed") == b"2"
+    assert redis_client.get("resque:stat:processed") == b"3"
+    assert owner.close([]).returned == 1
+
+
+def test_what_could_not_be_recorded_outlives_its_owner(
+    make_owner: OwnerMaker, recovery: Recovery, redis_client: redis.Redis
+) -> None:
+    """At the good-bye it stays in flight and does not run again; recovery records it, here or after a kill."""
+    push(redis_client, "mail", *numbered(4))
+    redis_client.set("resque:failed", "not a list")
+    for fork in (1, 2):
+        owner = make_owner(fork=fork)
+        (token, _, _), _second = reserve(owner, Want(2, MAIL))
+        record = b"\x00\r\n1:x%d" % fork
+        assert owner.exchange(Outbox(failed=[Failure(token, record, (Keys().failed,))])).withheld == 1
+        if fork == 1:
+            assert owner.close([]).returned == 1
+    assert queued(redis_client) == numbered(4)[3:]
+    assert recovery.recover(incarnation(1), {}).kept == 1
+    redis_client.delete("resque:failed")
+    assert recovery.recover(incarnation(1), {}) == Recovered(recorded=1)
+    assert recovery.recover(incarnation(2), {}) == Recovered(requeued=1, recorded=1)
+    assert redis_client.lrange("resque:failed", 0, -1) == [b"\x00\r\n1:x1", b"\x00\r\n1:x2"]
+    assert redis_client.keys("resque:resqd:*") == [b"resque:resqd:daemons"]
+    assert redis_client.get("resque:stat:failed") == b"2"
 
 
 def test_a_counter_of_a_wrong_type_costs_no_job(make_owner: OwnerMaker, redis_client: redis.Redis) -> None:

@@ -114,7 +114,10 @@ def test_one_incarnation_of_ten_thousand_jobs_is_recovered_whole_and_in_order(
 def test_what_no_list_takes_waits_for_the_next_try(
     make_owner: OwnerMaker, recovery: Recovery, redis_client: redis.Redis
 ) -> None:
-    """A queue's or failed's key of a wrong type keeps its jobs in the hash, uncharged and indexed; the rest moves."""
+    """A queue's or failed's key of a wrong type keeps its jobs in the hash, indexed; the rest moves.
+
+    Their verdicts hold though nobody says them again, and once though they are said twice.
+    """
     push(redis_client, "bad", *numbered(2))
     push(redis_client, "mail", *numbered(2))
     owner = make_owner(fork=1)
@@ -122,10 +125,16 @@ def test_what_no_list_takes_waits_for_the_next_try(
     redis_client.set("resque:queue:bad", "not a list")
     redis_client.set("resque:failed", "not a list")
     verdicts: dict[int, Verdict] = {batch[1][0]: Charge(), batch[3][0]: Convict(b"r", (Keys().failed,))}
-    assert recovery.recover(incarnation(1), verdicts) == Recovered(requeued=1, kept=3)
+    done = recovery.recover(incarnation(1), verdicts)
+    assert done == Recovered(requeued=1, convicted=1, kept=3, refusal=done.refusal)
+    assert done.refusal.startswith("resque:failed: WRONGTYPE")
     assert recovery.incarnations(DAEMON) == [incarnation(1)]
+    again = recovery.recover(incarnation(1), verdicts)
+    assert again == Recovered(kept=3, refusal=done.refusal)
     redis_client.delete("resque:queue:bad", "resque:failed")
-    assert recovery.recover(incarnation(1), verdicts) == Recovered(requeued=2, convicted=1)
+    assert recovery.recover(incarnation(1), {}) == Recovered(requeued=2, recorded=1)
+    assert redis_client.lrange("resque:failed", 0, -1) == [b"r"]
+    assert redis_client.get("resque:stat:failed") == b"1"
     assert queued(redis_client, "bad") == [numbered(1)[0], b'{"deliveries":1,' + numbered(2)[1][1:]]
     assert redis_client.keys("resque:resqd:*") == [b"resque:resqd:daemons"]
 
