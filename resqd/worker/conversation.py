@@ -16,6 +16,9 @@ from resqd.worker.unrecorded import Unrecorded
 
 _log = logging.getLogger(__name__)
 
+AT_ONCE = 0.5
+"""Seconds within which the good-bye's failure is no sign yet that Redis is away."""
+
 
 class Conversation:
     """Keeps what Redis must still be told in `outbox`; nothing leaves it before Redis has confirmed it.
@@ -74,12 +77,13 @@ class Conversation:
         moment = float("-inf") if self.doubtful else min(self._look_at, self.unrecorded.next_at)
         return max(moment, self.retry_at)
 
-    def tend(self, held: Collection[int]) -> set[int]:
+    def tend(self, held: Collection[int]) -> set[int] | None:
         """Compare what is in flight with what is `held`, and try to record what was refused, each when it is due.
 
-        Returns what is held, but not in flight any more. What else differs is in the outbox then. Errors: Fenced.
+        Returns what is held, but not in flight any more, None where it did not compare. What else differs is in the
+        outbox then. Errors: Fenced.
         """
-        absent: set[int] = set()
+        absent = None
         try:
             if self.doubtful or self._clock() >= self._look_at:
                 absent = self._reconcile(held)
@@ -91,12 +95,13 @@ class Conversation:
             self.failed(error)
         return absent
 
-    def _reconcile(self, held: Collection[int]) -> set[int]:
+    def _reconcile(self, held: Collection[int]) -> set[int] | None:
         there = self._inflight.look()
         self._look_at = self._clock() + LOOK_EVERY
         self.doubtful = False
         if there is None:
-            return set()
+            return None
+        self._good()
         found = compare(
             there,
             held=held,
@@ -114,6 +119,7 @@ class Conversation:
         None when told to leave meanwhile, unless there are outcomes that Redis does not know.
         """
         while True:
+            began, healthy = self._clock(), self.healthy
             try:
                 closed = self._close()
             except Fenced:
@@ -121,7 +127,9 @@ class Conversation:
             except StoreError as error:
                 self.doubtful = True
                 pause = self._pause(error)
-                if leaving() and not self.outbox:
+                # A connection that was closed while idle says so at once, and Redis may be there all the same.
+                hopeful = healthy and self._clock() - began < AT_ONCE
+                if leaving() and not self.outbox and not hopeful:
                     return None
                 self._sleeper.sleep(pause, listen=False)
             else:
@@ -150,8 +158,8 @@ class Conversation:
             self.failed(error)
             exchanged = None
         if failures and not self.outbox.failed:  # Redis has confirmed them, maybe nothing else
-            self._recent.add(failures, self._clock())
-            self._kept([failure.record for failure in failures])
+            news = self._recent.add(failures, self._clock())
+            self._kept([failure.record for failure in news])
         if exchanged is not None:
             self.unsure = False
             self.unrecorded.note(exchanged)

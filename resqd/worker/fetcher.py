@@ -159,9 +159,10 @@ class Fetcher:
 
     def _tend(self) -> None:
         """Compare with Redis what is held: what it has lost, and no thread has begun, is in its queue again."""
-        waiting, dropped = self._holdings.drop(self._conversation.tend(self._holdings.tokens))
-        self._permits.give_back(dropped)
-        self._return(waiting)
+        if (lost := self._conversation.tend(self._holdings.tokens)) is not None:
+            waiting, dropped = self._holdings.drop(lost)
+            self._permits.give_back(dropped)
+            self._return(waiting)
 
     def _staff(self) -> None:
         missing = self._staffing.missing(

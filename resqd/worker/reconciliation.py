@@ -68,15 +68,21 @@ class RecentFailures:
 
     def __init__(self) -> None:
         self._kept: deque[tuple[float, Failure]] = deque()
+        self._tokens: set[int] = set()
         self._bytes = 0
 
-    def add(self, failures: Iterable[Failure], now: float) -> None:
-        """Keep them for a while; `now` in the clock's seconds."""
-        for failure in failures:
+    def add(self, failures: Iterable[Failure], now: float) -> list[Failure]:
+        """Keep them for a while, `now` in the clock's seconds; returns those that are news."""
+        news = [failure for failure in failures if failure.token not in self._tokens]
+        for failure in news:
             self._kept.append((now, failure))
+            self._tokens.add(failure.token)
             self._bytes += len(failure.record or b"")
         while self._kept and self._beyond(now):
-            self._bytes -= len(self._kept.popleft()[1].record or b"")
+            _, oldest = self._kept.popleft()
+            self._tokens.discard(oldest.token)
+            self._bytes -= len(oldest.record or b"")
+        return news
 
     def _beyond(self, now: float) -> bool:
         return len(self._kept) > MOST_KEPT or self._bytes > MOST_BYTES or now - self._kept[0][0] > KEPT_FOR

@@ -34,7 +34,14 @@ class LoneWorker:
     """Forked in `with`; `heard` holds all that it has said."""
 
     def __init__(
-        self, app: App, *, url: str, state: str = "running", slots: int = 2, **variables: str
+        self,
+        app: App,
+        *,
+        url: str,
+        state: str = "running",
+        slots: int = 2,
+        pace: float = 0.0,
+        **variables: str,
     ) -> None:
         base = {"QUEUES": "q", "THREAD_COUNT": "2", "JOBS_PER_FORK": "0", "KILL_GRACE": "1", "REDIS_URL": url}
         settings = Settings.load({**base, **variables})
@@ -49,7 +56,7 @@ class LoneWorker:
         self.client = redis.Redis.from_url(url)
         self.heard: list[Message] = []
         self.status: int | None = None
-        self._state, self._slots = state, slots
+        self._state, self._slots, self._pace = state, slots, pace
         self._spawner = Spawner(
             entries={Kind.WORKER: partial(main.run, settings=settings, app=app, blueprint=blueprint)},
             epoch="e",
@@ -68,7 +75,7 @@ class LoneWorker:
 
     def __enter__(self) -> Self:
         self._child = self._spawner.spawn(
-            kind=Kind.WORKER, index=0, state=self._state, slots=self._slots, pace=0.0, quotas={}
+            kind=Kind.WORKER, index=0, state=self._state, slots=self._slots, pace=self._pace, quotas={}
         )
         return self
 

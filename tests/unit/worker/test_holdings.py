@@ -63,3 +63,16 @@ def test_caps_count_what_is_held() -> None:
     assert holdings.by_queue["few"] == 1
     holdings.take_back()
     assert holdings.by_queue["few"] == 0
+
+
+def test_lost_jobs_are_dropped_once() -> None:
+    """Of what has not begun the lost ones are forgotten and the others given back; running ones are news once."""
+    holdings = Holdings(capped=())
+    holdings.take_in([(token, "q", b"") for token in (1, 2, 3, 4)], 0.0)
+    assert holdings.buffer.get_nowait() == (1, "q", b"")
+    assert holdings.drop({1, 3}) == ([2, 4], 1)
+    assert len(holdings) == 1
+    holdings.take_in([(5, "q", b"")], 0.0)
+    assert holdings.drop({1}) == ([], 0)
+    assert holdings.holds(1)
+    assert holdings.holds(5)
