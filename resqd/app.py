@@ -44,7 +44,8 @@ class App:
         self._namespace = namespace
         self._store: Store | None = None
         self._outlet: Outlet | None = None
-        self._around: list[Callable[[], Iterator[None]]] = []
+        self.around: list[Callable[[], Iterator[None]]] = []
+        """The hooks around all jobs; `around_each_job` adds to them."""
 
     # The jobs.
 
@@ -101,16 +102,19 @@ class App:
         job: Job[..., Any] = Job(
             definition, name=name, queue=queue or DEFAULT_QUEUE, options=options, sender=self
         )
-        for hook in self._around:
+        for hook in self.around:
             job.surround(hook)
         self.jobs[name] = job
         return job
 
     def around_each_job(self, hook: Callable[[], Iterator[None]]) -> None:
-        """Wrap each run of every job, hooks included, in the generator `hook()`, which yields once."""
+        """Wrap each run of every job, hooks included, in the generator `hook()`, which yields once.
+
+        What the application does about a failure later, in its callbacks and backends, is wrapped as well.
+        """
         for job in self.jobs.values():
             job.surround(hook)
-        self._around.append(hook)
+        self.around.append(hook)
 
     def find(self, name: str) -> Job[..., Any]:
         """The job of that name; raises UnknownJob. Only what was registered is found: nothing is imported."""
@@ -142,7 +146,7 @@ class App:
         return job_id
 
     def enqueue_many(self, job: Job[..., Any] | str, batch: Iterable[Sequence[Any]], /) -> list[str | None]:
-        """Put one job for each sequence of positional arguments on the job's queue, in one round trip."""
+        """Put one job for each list or tuple of arguments on the job's queue; see Job.enqueue_many."""
         job = self.find(job) if isinstance(job, str) else job
         return job.enqueue_many(batch)
 
@@ -157,9 +161,9 @@ class App:
         return job_id
 
     def send_many(self, job: Job[..., Any], queue: str, batch: Iterable[Sequence[Any]]) -> list[str | None]:
-        """Put many jobs on a queue, in thousands to a call; their ids, None for each that a hook vetoed.
+        """Put many jobs on a queue, 2,000 to a round trip; their ids, None for each that a hook vetoed.
 
-        Where a call fails its error is raised; the calls before it have pushed their jobs.
+        Where one fails its error is raised; those before it have pushed their jobs.
         """
         rows = list(batch)
         if not job.hooks.of("before_enqueue"):
@@ -197,7 +201,13 @@ class App:
         For tests and scripts: a job that fails is recorded in `failed`, and its error raised; one whose
         process dies meanwhile is lost, as in Resque.
         """
-        return run_next(self.store, queues or self.queues(), find=self.find, policy=self.failure_policy)
+        return run_next(
+            self.store,
+            queues or self.queues(),
+            jobs=self.jobs,
+            policy=self.failure_policy,
+            around=self.around,
+        )
 
     def redirect(self, outlet: Outlet | None) -> Outlet | None:
         """Send what is enqueued to a stand-in, or to Redis again (None); what it went to before."""

@@ -6,6 +6,8 @@ import threading
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
+from resqd.errors import DirtyExit, JobInterrupt
+
 if TYPE_CHECKING:
     from resqd.store.payload import Payload
 
@@ -45,6 +47,15 @@ class CurrentJob:
         return self._slot.payload is not self._payload or self._slot.cancelled
 
 
+@dataclass(slots=True)
+class Here:
+    """The slot of a job whose code runs in a thread that is no worker's job thread; nobody cancels it."""
+
+    payload: Payload | None
+    queue: str
+    cancelled: bool = False
+
+
 class _Bound(threading.local):
     slot: Slot | None = None
 
@@ -60,6 +71,14 @@ def bind_thread(slot: Slot | None) -> None:
 def bound_slot() -> Slot | None:
     """The slot bound to this thread, so that a nested inline run can put it back."""
     return _bound.slot
+
+
+def as_recorded(error: BaseException) -> BaseException:
+    """What the failure record of this thread's job will say of an error: that it was killed, if it was."""
+    slot = _bound.slot
+    if isinstance(error, DirtyExit) or not (isinstance(error, JobInterrupt) or (slot and slot.cancelled)):
+        return error
+    return DirtyExit("Job was killed")
 
 
 def current_job() -> CurrentJob | None:

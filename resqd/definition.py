@@ -12,7 +12,7 @@ from resqd.errors import JobDefinitionError, PayloadError
 from resqd.store import payload
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterable, Sequence
 
 _POSITIONAL: Final = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
 
@@ -72,6 +72,26 @@ class Definition:
         if self.least <= len(args) <= self.most and not isinstance(args, str | bytes):
             return args
         raise TypeError(f"{self.target.__qualname__}{self.signature} cannot be called with {_shown(args)}")
+
+    def rows(self, batch: Iterable[Sequence[Any]]) -> list[Sequence[Any]]:
+        """The arguments of many calls, each a list or tuple; raises TypeError, naming the first that is not or not fit.
+
+        An object or a set has a length and no order that the author can have meant.
+        """
+        rows = list(batch)
+        for index, args in enumerate(rows):
+            if not isinstance(args, list | tuple):
+                kind = type(args).__name__
+                raise TypeError(
+                    f"{self.target.__qualname__}: item {index} of the batch is a {kind}, {_shown(args)}; each must be "
+                    "a list or tuple of positional arguments"
+                )
+            if not self.least <= len(args) <= self.most:
+                raise TypeError(
+                    f"item {index} of the batch: {self.target.__qualname__}{self.signature} "
+                    f"cannot be called with {_shown(args)}"
+                )
+        return rows
 
     def default_name(self) -> str:
         """`module.qualname`, with the real name of a module that runs as `__main__`."""

@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import partial
 from queue import SimpleQueue
 from typing import TYPE_CHECKING, Any
 
+from resqd.current import Here, bind_thread
+from resqd.errors import DirtyExit, PayloadError
+from resqd.hooks import Hook, run_within
 from resqd.store import payload as payloads
 from resqd.store.backends import FailureBackend, FailurePolicy, Place, Record, backend_of
 from resqd.threads import NamedThread
@@ -15,6 +19,7 @@ if TYPE_CHECKING:
     from resqd.job import Job
     from resqd.store.keys import Keys
     from resqd.store.payload import Payload
+    from resqd.store.recovery import Held
 
 _log = logging.getLogger(__name__)
 
@@ -32,6 +37,7 @@ class FailureRules:
         names: Iterable[str],
         jobs: Mapping[str, Job[..., Any]],
         keys: Keys,
+        around: Sequence[Hook] = (),
     ) -> None:
         chosen = tuple(policy.backends) or tuple(names)
         self._policy = policy
@@ -39,6 +45,7 @@ class FailureRules:
         self._own = any(not isinstance(backend, str) for backend in chosen)
         self._jobs = jobs
         self._keys = keys
+        self._around = around
 
     @property
     def notifies(self) -> bool:
@@ -56,9 +63,27 @@ class FailureRules:
             return self._backend.place(queue, self._keys)
         return Place(()) if self.notifies else None
 
-    def after(self, record: bytes) -> None:
-        """Let backends of the application's own save a record, and call its callbacks. What they raise is logged."""
+    def hooked(self, payload: Payload | None) -> bool:
+        """Whether this job has on_failure hooks of its own."""
+        job = self._jobs.get(payload.job_class) if payload else None
+        return job is not None and bool(job.hooks.of("on_failure"))
+
+    def after(self, record: bytes, crashed: Payload | None = None) -> None:
+        """Let backends of the application's own save a record, and call its callbacks. What they raise is logged.
+
+        `crashed`: the job whose process died, so that its on_failure hooks are still to be called. All of it runs
+        inside of the hooks around jobs, and to them it is the failed job that runs.
+        """
         told: Record = payloads.load(record)
+        bind_thread(Here(crashed or _payload_of(told), str(told["queue"])))
+        try:
+            run_within(self._around, lambda: self._tell(told, crashed))
+        finally:
+            bind_thread(None)
+
+    def _tell(self, told: Record, crashed: Payload | None) -> None:
+        if crashed is not None and self.hooked(crashed):
+            self._jobs[crashed.job_class].hooks.report_failure(DirtyExit(told["error"]), crashed.args)
         if not self._skips(told["payload"].get("class")):
             try:
                 self._backend.save(told)
@@ -71,16 +96,31 @@ class FailureRules:
         return self._policy.skip_failed_queue or (job is not None and job.options.skip_failed_queue)
 
 
+def _payload_of(told: Record) -> Payload | None:
+    try:
+        return payloads.decode(payloads.dump(told["payload"]))
+    except PayloadError:
+        return None
+
+
 class Aftermath:
     """Runs the application's code for failures on a thread of its own, after Redis has confirmed each record.
 
-    What it has not done when its process is killed is not done again. `eased` is called when `full` ends.
+    What it has not done when its process is killed is not done again. `eased` is called when `full` ends, `prepare`
+    on the thread before all else.
     """
 
-    def __init__(self, *, rules: FailureRules, eased: Callable[[], object] = lambda: None) -> None:
+    def __init__(
+        self,
+        *,
+        rules: FailureRules,
+        eased: Callable[[], object] = lambda: None,
+        prepare: Callable[[], object] = lambda: None,
+    ) -> None:
         self._rules = rules
         self._eased = eased
-        self._waiting: SimpleQueue[bytes] = SimpleQueue()
+        self._prepare = prepare
+        self._waiting: SimpleQueue[tuple[bytes, Payload | None]] = SimpleQueue()
         self._thread: NamedThread | None = None
 
     @property
@@ -94,7 +134,27 @@ class Aftermath:
             return
         for record in records:
             if record is not None:
-                self._waiting.put(record)
+                self._waiting.put((record, None))
+        self._start()
+
+    def put_crashed(self, crashed: Iterable[tuple[Held, bytes]]) -> None:
+        """Note the records of jobs whose process died. Recovery does not wait: what is too much is not told."""
+        for held, record in crashed:
+            try:
+                payload = payloads.decode(held.payload)
+            except PayloadError:
+                payload = None
+            if not self._rules.acts and not self._rules.hooked(payload):
+                continue
+            if self.full:
+                _log.error(
+                    "a failure is kept, but the application is not told of it: %d others wait", MOST_WAITING
+                )
+                continue
+            self._waiting.put((record, payload))
+            self._start()
+
+    def _start(self) -> None:
         if self._thread is None:
             self._thread = NamedThread(name="failures", target=self._work)
             self._thread.start()
@@ -103,16 +163,20 @@ class Aftermath:
         """Wait at most so many seconds until all is done."""
         if self._thread is None:
             return
-        self._waiting.put(b"")
+        self._waiting.put((b"", None))
         self._thread.join(timeout)
         if left := self._waiting.qsize():
             _log.error("%d failures were kept, but the application was not told of them in time", left)
 
     def _work(self) -> None:
-        while record := self._waiting.get():
-            try:
-                self._rules.after(record)
-            except BaseException:  # noqa: BLE001 - a thread's top: a callback's SystemExit must not end it
-                _log.exception("a failure callback failed")
+        self._safely(self._prepare)
+        while (case := self._waiting.get()) and case[0]:
+            self._safely(partial(self._rules.after, *case))
             if self._waiting.qsize() == MOST_WAITING:
                 self._eased()
+
+    def _safely(self, work: Callable[[], object]) -> None:
+        try:
+            work()
+        except BaseException:  # noqa: BLE001 - a thread's top: a callback's SystemExit must not end it
+            _log.exception("the application's code for failures failed")

@@ -13,6 +13,8 @@ from resqd.errors import DontPerform, JobDefinitionError
 log = logging.getLogger("resqd.hooks")
 
 Hook = Callable[..., Any]
+Tell = Callable[[BaseException], BaseException]
+"""From what ended a job to what its on_failure hooks are told."""
 
 JOB_HOOKS: Final = (
     "before_enqueue",
@@ -94,18 +96,25 @@ class JobHooks:
         for hook in self._by_kind[kind]:
             hook(*args)
 
-    def perform(self, perform: Hook, args: Sequence[Any]) -> bool:
+    def perform(self, perform: Hook, args: Sequence[Any], *, told: Tell = lambda error: error) -> bool:
         """Run a job with its hooks; False where a hook ended it quietly by DontPerform or by not yielding.
 
-        What the job or a hook raises goes on to the caller after the on_failure hooks have seen it.
+        What the job or a hook raises goes on to the caller after the on_failure hooks have seen it, as `told` says
+        of it: a job that is killed is recorded as something else than what stopped it.
         """
         if not self._outermost:
-            return self._perform(perform, args)
+            return self._perform(perform, args, told)
         ended: list[bool] = []
-        _Run(lambda: ended.append(self._perform(perform, args)), ()).around(self._outermost)
+        run = _Run(lambda: ended.append(self._perform(perform, args, told)), ())
+        try:
+            run.around(self._outermost)
+        except BaseException as error:
+            if ended or not run.started:  # else they have seen it already
+                self.report_failure(told(error), args)
+            raise
         return ended == [True]
 
-    def _perform(self, perform: Hook, args: Sequence[Any]) -> bool:
+    def _perform(self, perform: Hook, args: Sequence[Any], told: Tell) -> bool:
         run = _Run(perform, args)
         try:
             self.notify("before_perform", args)
@@ -115,7 +124,7 @@ class JobHooks:
         except BaseException as error:
             if isinstance(error, DontPerform) and not run.started:
                 return False
-            self.report_failure(error, args)
+            self.report_failure(told(error), args)
             raise
         return run.performed
 
@@ -174,6 +183,25 @@ class _Run:
             return
         wrapper.close()
         raise JobDefinitionError("an around_perform hook yielded twice")
+
+
+def run_within(hooks: Sequence[Hook], work: Callable[[], object]) -> None:
+    """Do work for a job that has ended inside of the hooks that go around jobs; it is done whatever they do.
+
+    What they raise is logged. What the work raises goes through them first.
+    """
+    if not hooks:
+        work()
+        return
+    run = _Run(work, ())
+    try:
+        run.around(hooks)
+    except BaseException:
+        if run.started and not run.performed:
+            raise
+        log.exception("a hook around all jobs failed")
+    if not run.started:
+        work()
 
 
 def kind_of(name: str) -> str | None:

@@ -4,33 +4,27 @@ from __future__ import annotations
 
 import os
 import socket
-from dataclasses import dataclass
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from resqd.backtrace import backtrace_of
-from resqd.current import bind_thread, bound_slot
+from resqd.current import Here, bind_thread, bound_slot
+from resqd.errors import UnknownJob
+from resqd.hooks import run_within
 from resqd.store import payload as payloads
 from resqd.store.backends import backend_of
 from resqd.store.failures import build_record
 from resqd.store.worker_id import WorkerId
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
+    from resqd.hooks import Hook
     from resqd.job import Job
     from resqd.store.backends import FailurePolicy
     from resqd.store.payload import Payload
     from resqd.store.store import Store
-
-
-@dataclass(slots=True)
-class _Here:
-    """The slot of a job that runs in its caller's thread; nobody cancels it."""
-
-    payload: Payload | None
-    queue: str
-    cancelled: bool = False
 
 
 class Inline:
@@ -49,37 +43,59 @@ class Inline:
 
 def run_here(job: Job[..., Any], payload: Payload, queue: str) -> bool:
     """Run one job now, hooks and `current_job()` included; False where a hook ended it quietly."""
+    with _here(payload, queue):
+        return job.run(payload.args)
+
+
+@contextmanager
+def _here(payload: Payload | None, queue: str) -> Iterator[None]:
+    """Within the block it is this job that runs in this thread."""
     outer = bound_slot()
-    here = _Here(payload, queue)
+    here = Here(payload, queue)
     bind_thread(here)
     try:
-        return job.run(payload.args)
+        yield
     finally:
         here.payload = None
         bind_thread(outer)
 
 
 def run_next(
-    store: Store, queues: Iterable[str], *, find: Callable[[str], Job[..., Any]], policy: FailurePolicy
+    store: Store,
+    queues: Iterable[str],
+    *,
+    jobs: Mapping[str, Job[..., Any]],
+    policy: FailurePolicy,
+    around: Sequence[Hook],
 ) -> Payload | None:
     """Take the oldest payload of the first queue that has one, and run it; None where all are empty.
 
-    A failure is recorded where the policy says (default: in `failed`) before its error is raised.
+    A failure is recorded where the policy says (default: in `failed`) before its error is raised, unless the
+    policy or the job wants no records.
     """
     for queue in queues:
         raw = store.books.queues.pop(queue)
         if raw is not None:
-            return _run_raw(store, queue, raw, find=find, policy=policy)
+            return _run_raw(store, queue, raw, jobs=jobs, policy=policy, around=around)
     return None
 
 
 def _run_raw(
-    store: Store, queue: str, raw: bytes, *, find: Callable[[str], Job[..., Any]], policy: FailurePolicy
+    store: Store,
+    queue: str,
+    raw: bytes,
+    *,
+    jobs: Mapping[str, Job[..., Any]],
+    policy: FailurePolicy,
+    around: Sequence[Hook],
 ) -> Payload:
-    payload = None
+    payload = job = None
     try:
         payload = payloads.decode(raw)
-        run_here(find(payload.job_class), payload, queue)
+        job = jobs.get(payload.job_class)
+        if job is None:
+            raise UnknownJob(f"no job is registered as {payload.job_class!r}")  # noqa: TRY301 - one way out
+        run_here(job, payload, queue)
     except BaseException as error:
         record = build_record(
             raw=raw,
@@ -90,8 +106,15 @@ def _run_raw(
             queue=queue,
             failed_at=datetime.now(UTC),
         )
-        store.books.record_failure(record, queue, backend_of(policy.backends or ("redis",)))
-        policy.notify(payloads.load(record))
+        skips = policy.skip_failed_queue or (job is not None and job.options.skip_failed_queue)
+
+        def conclude() -> None:
+            if not skips:
+                store.books.record_failure(record, queue, backend_of(policy.backends or ("redis",)))
+            policy.notify(payloads.load(record))
+
+        with _here(payload, queue):
+            run_within(around, conclude)
         raise
     return payload
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, Generic, Literal, ParamSpec, Protocol, TypeVar
 
-from resqd.current import CurrentJob, Slot, bind_thread, current_job
+from resqd.current import CurrentJob, Slot, as_recorded, bind_thread, current_job
 from resqd.errors import JobDefinitionError
 from resqd.hooks import Hook, JobHooks
 
@@ -48,7 +48,7 @@ class Sender(Protocol):
         """Put one job on a queue; its id, or None where a hook vetoed."""
 
     def send_many(self, job: Job[..., Any], queue: str, batch: Iterable[Sequence[Any]]) -> list[str | None]:
-        """Put many jobs on a queue in one round trip; their ids, None for each that a hook vetoed."""
+        """Put many jobs on a queue, 2,000 to a round trip; their ids, None for each that a hook vetoed."""
 
 
 class Job(Generic[P, R]):
@@ -107,9 +107,11 @@ class Job(Generic[P, R]):
         return self._sender.send(self, queue, self._definition.bind(args, kwargs))
 
     def enqueue_many(self, batch: Iterable[Sequence[Any]]) -> list[str | None]:
-        """Put one job for each sequence of positional arguments on the queue, in order, in one round trip."""
-        check = self._definition.check
-        return self._sender.send_many(self, self.queue, [check(args) for args in batch])
+        """Put one job for each list or tuple of positional arguments on the queue, in order, 2,000 to a round trip.
+
+        Raises TypeError, before any is sent, for the first item that is neither, or whose arguments do not fit.
+        """
+        return self._sender.send_many(self, self.queue, self._definition.rows(batch))
 
     def run(self, args: Sequence[Any]) -> bool:
         """Perform with the job's hooks; False where a hook ended it quietly. Raises what the job raises."""
@@ -117,7 +119,7 @@ class Job(Generic[P, R]):
         if self.plain:
             perform(*args)
             return True
-        return self.hooks.perform(perform, args)
+        return self.hooks.perform(perform, args, told=as_recorded)
 
     def surround(self, hook: Hook) -> None:
         """Wrap each run, hooks included, in the generator `hook()`; for what an App does around all its jobs."""
@@ -162,5 +164,8 @@ class Job(Generic[P, R]):
         return self._hook("after_perform", hook)
 
     def on_failure(self, hook: H) -> H:
-        """Call `hook(error, *args)` when the job failed."""
+        """Call `hook(error, *args)` when the job failed; DirtyExit says that it was killed, or its process died.
+
+        In that last case the housekeeper calls it, on a thread of its own.
+        """
         return self._hook("on_failure", hook)

@@ -57,8 +57,10 @@ def run(birth: Birth, *, settings: Settings, app: App, connection: ConnectionCon
         names=settings.failure_backend,
         jobs=app.jobs,
         keys=Keys(settings.namespace),
+        around=app.around,
     )
-    aftermath = Aftermath(rules=rules)
+    # Only when it has to run the application's code this process is made fit for it, as a worker is.
+    aftermath = Aftermath(rules=rules, prepare=partial(app.hooks.run, "after_fork"))
     culprits = Culprits(settings=settings, app=app, rules=rules, worker_id=worker_id)
     house = _House(birth=birth, settings=settings, connection=connection, worker_id=worker_id, voice=Voice())
     ringer = house.ringer()
@@ -162,7 +164,7 @@ class _House:
             gone=lambda incarnation: not is_foreign(incarnation) and gone(incarnation),
             rule=culprits.rule,
             convict=culprits.convict,
-            convicted=aftermath.put,
+            convicted=aftermath.put_crashed,
             clock=monotonic,
         )
 

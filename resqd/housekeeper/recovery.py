@@ -6,15 +6,19 @@ import logging
 from collections.abc import Callable, Iterable
 
 from resqd.clock import Clock
+from resqd.complaints import Complaints
+from resqd.errors import StoreError, StoreRefused, StoreUnavailable
 from resqd.housekeeper.verdicts import Rule, verdicts
 from resqd.store.incarnation import Incarnation
-from resqd.store.recovery import Convict, Held, Recovery
+from resqd.store.recovery import Convict, Held, Recovered, Recovery
 from resqd.wire.messages import Alive, Death, Settled
 
 _log = logging.getLogger(__name__)
 
 LOOK_EVERY = 10.0
 """Seconds between two looks at the index while the master's account stays the same."""
+RETRIES = 100
+"""Incarnations whose jobs no list took before, and still does not take, after which a look leaves the others alone."""
 
 
 class Recoverer:
@@ -29,7 +33,7 @@ class Recoverer:
         gone: Callable[[Incarnation], bool],
         rule: Callable[[Held], Rule],
         convict: Callable[[Held, str], Convict],
-        convicted: Callable[[Iterable[bytes]], None],
+        convicted: Callable[[Iterable[tuple[Held, bytes]]], None],
         clock: Clock,
     ) -> None:
         self._recovery = recovery
@@ -40,6 +44,9 @@ class Recoverer:
         self._convict = convict
         self._convicted = convicted
         self._clock = clock
+        self._complaints = Complaints(clock)
+        self._kept: set[str] = set()  # incarnations with jobs that no list took
+        self._in_vain = 0
         self._settled: Alive | None = None
         self._look_at = 0.0
 
@@ -53,31 +60,63 @@ class Recoverer:
             return None
         deaths = {death.fork: death for death in alive.deaths}
         predecessors = 0
+        self._in_vain = 0
+        trouble: StoreError | None = None
         for incarnation in self._recovery.incarnations(self._daemon):
-            if incarnation.epoch != self._epoch:
-                predecessors += 1
-                if self._gone(incarnation):
+            foreign = incarnation.epoch != self._epoch
+            predecessors += foreign
+            try:
+                if foreign and self._gone(incarnation):
                     self._recover(incarnation, None)
-            elif incarnation.fork <= alive.forks and incarnation.fork not in alive.alive:
-                self._recover(incarnation, deaths.get(incarnation.fork))
+                elif not foreign and incarnation.fork <= alive.forks and incarnation.fork not in alive.alive:
+                    self._recover(incarnation, deaths.get(incarnation.fork))
+            except (StoreUnavailable, StoreRefused):
+                raise
+            except StoreError as error:  # of this one alone, such as a key of a wrong type: the others go on
+                trouble = trouble or error
+        if trouble is not None:
+            raise trouble
         self._settled = None if predecessors else alive
         self._look_at = self._clock() + LOOK_EVERY
         return Settled(tuple(deaths))
 
     def _recover(self, incarnation: Incarnation, death: Death | None) -> None:
+        if incarnation.id in self._kept and self._in_vain >= RETRIES:
+            return
+        held: dict[int, Held] = {}
         judged = {}
         if death is not None:
             held = self._recovery.inspect(incarnation, death.running)
             judged = verdicts(death, held, rule=self._rule, convict=self._convict)
         done = self._recovery.recover(incarnation, judged)
         if done.convicted:
-            self._convicted(verdict.record for verdict in judged.values() if isinstance(verdict, Convict))
-        if done.requeued or done.suspected or done.convicted:
+            self._convicted(
+                (held[token], verdict.record)
+                for token, verdict in judged.items()
+                if isinstance(verdict, Convict)
+            )
+        self._note_kept(incarnation, done)
+        if done.requeued or done.suspected or done.convicted or done.recorded:
             _log.warning(
                 "recovered the jobs of %s (pid %d): %d back to their queues, %d suspects, %d failed",
                 incarnation.id,
                 incarnation.pid,
                 done.requeued,
                 done.suspected,
-                done.convicted,
+                done.convicted + done.recorded,
+            )
+
+    def _note_kept(self, incarnation: Incarnation, done: Recovered) -> None:
+        if not done.kept:
+            self._kept.discard(incarnation.id)
+            return
+        self._kept.add(incarnation.id)
+        self._in_vain += 1
+        if self._complaints.due(done.refusal):
+            _log.error(
+                "%d jobs of %s (pid %d) stay in flight, since no list takes them: %s",
+                done.kept,
+                incarnation.id,
+                incarnation.pid,
+                done.refusal or "the keys of their queues are of another type",
             )

@@ -63,7 +63,11 @@ class Blueprint:
         self._holdings = Holdings(capped=self._sources.capped)
         self._metrics = Metrics(held=self._holdings.holds) if settings.metered else None
         self._rules = FailureRules(
-            policy=app.failure_policy, names=settings.failure_backend, jobs=app.jobs, keys=keys
+            policy=app.failure_policy,
+            names=settings.failure_backend,
+            jobs=app.jobs,
+            keys=keys,
+            around=app.around,
         )
         recorder = Recorder(rules=self._rules, worker=worker_id)
         self._inflight_class, executor_class = planted(os.environ)

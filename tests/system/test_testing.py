@@ -13,6 +13,8 @@ from resqd.errors import PayloadError, UnknownJob
 from resqd.job import current_job
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     import redis
 
     from resqd.store.backends import Record
@@ -134,3 +136,38 @@ def test_run_one_records_failures(redis_url: str, redis_client: redis.Redis) -> 
     record = json.loads(app.failures.all()[0].record)
     assert record["backtrace"][0].startswith(__file__)
     assert record["worker"].endswith(":q:1:1:1")
+
+
+@pytest.mark.parametrize("skipper", ["policy", "job"])
+def test_run_one_keeps_no_record_where_none_is_wanted(
+    redis_url: str, redis_client: redis.Redis, skipper: str
+) -> None:
+    """With skip_failed_queue, of all jobs or of this one; callbacks know of it, inside of the hooks around jobs."""
+    app = App(redis_url)
+    told: list[str] = []
+    app.failure_policy.skip_failed_queue = skipper == "policy"
+
+    def callback(record: Record) -> None:
+        job = current_job()
+        assert job is not None
+        told.append(f"{record['exception']} of {job.job_class} from {job.queue}")
+
+    def around() -> Iterator[None]:
+        told.append("in")
+        try:
+            yield
+        finally:
+            told.append("out")
+
+    app.failure_policy.on_failure = callback
+
+    @app.job(queue="q", name="Fail", skip_failed_queue=skipper == "job")
+    def fail() -> None:
+        raise ValueError("no")
+
+    app.around_each_job(around)
+    fail.enqueue()
+    with pytest.raises(ValueError, match="no"):
+        app.run_one()
+    assert told == ["in", "out", "in", "ValueError of Fail from q", "out"]
+    assert redis_client.keys("*failed*") == []

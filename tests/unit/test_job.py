@@ -97,10 +97,19 @@ def test_open_ended_arguments() -> None:
         definition.bind((1,), {"more": 2})
 
 
-def test_a_string_is_not_a_row_of_arguments() -> None:
-    """enqueue_many(["ab"]) is a slip, not two arguments."""
-    with pytest.raises(TypeError):
-        job_of(mail).enqueue_many(["ab"])
+@pytest.mark.parametrize(
+    "row", ["ab", b"ab", {"name": "Ada"}, {1}, range(1), 1, None, (each for each in [1])]
+)
+def test_only_lists_and_tuples_are_rows_of_arguments(row: Any) -> None:
+    """enqueue_many([{"name": "Ada"}]) is a slip, whose payload no worker could run: the item is named, none is sent."""
+    job = job_of(mail)
+    with pytest.raises(TypeError, match=f"item 1 of the batch is a {type(row).__name__}"):
+        job.enqueue_many([(1,), row])
+    with pytest.raises(TypeError, match=r"item 2 of the batch: mail.*cannot be called with"):
+        job.enqueue_many([(1,), [2], (), (4,)])
+    sender = job._sender
+    assert isinstance(sender, Outbox)
+    assert sender.sent == []
 
 
 def test_a_function_job_stays_callable_and_enqueues() -> None:
