@@ -108,10 +108,7 @@ class App:
         return job
 
     def around_each_job(self, hook: Callable[[], Iterator[None]]) -> None:
-        """Wrap each run of every job, hooks included, in the generator `hook()`, which yields once.
-
-        What the application does about a failure later, in its callbacks and backends, is wrapped as well.
-        """
+        """Wrap each run of every job, and callbacks for failures, in the generator `hook()`, which yields once."""
         for job in self.jobs.values():
             job.surround(hook)
         self.around.append(hook)
@@ -201,13 +198,8 @@ class App:
         For tests and scripts: a job that fails is recorded in `failed`, and its error raised; one whose
         process dies meanwhile is lost, as in Resque.
         """
-        return run_next(
-            self.store,
-            queues or self.queues(),
-            jobs=self.jobs,
-            policy=self.failure_policy,
-            around=self.around,
-        )
+        names, policy = queues or self.queues(), self.failure_policy
+        return run_next(self.store, names, jobs=self.jobs, policy=policy, around=self.around)
 
     def redirect(self, outlet: Outlet | None) -> Outlet | None:
         """Send what is enqueued to a stand-in, or to Redis again (None); what it went to before."""

@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 import logging
+from functools import partial
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
+from resqd.hooks import run_within
+
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
+
+    from resqd.hooks import Hook
 
 log = logging.getLogger("resqd.hooks")
 
@@ -22,15 +27,28 @@ PROCESS_HOOKS: Final = (
     "worker_exit",
 )
 
+AFTER_BOOT: Final = ("after_jobs_run", "before_pause", "after_pause", "worker_exit")
+"""The kinds that run in a worker that is at work."""
+
 
 class ProcessHooks:
     """The hooks of an application, several of each kind, called in the order in which they were added."""
 
     def __init__(self) -> None:
         self._by_name: dict[str, list[Callable[..., Any]]] = {name: [] for name in PROCESS_HOOKS}
+        self._around: dict[str, list[Hook]] = {name: [] for name in PROCESS_HOOKS}
 
     def run(self, name: str, *args: Any) -> None:
         """Call the hooks of one kind; an error in one is logged, and the others still run."""
+        if self._by_name[name]:
+            run_within(self._around[name], partial(self._run, name, *args))
+
+    def surround(self, hook: Hook, names: Iterable[str] = AFTER_BOOT) -> None:
+        """Wrap all hooks of these kinds in the generator `hook()`, as around a job; it yields once."""
+        for name in names:
+            self._around[name].append(hook)
+
+    def _run(self, name: str, *args: Any) -> None:
         for hook in self._by_name[name]:
             try:
                 hook(*args)
@@ -51,7 +69,10 @@ class ProcessHooks:
         return self.add("before_fork", hook)
 
     def after_fork(self, hook: C) -> C:
-        """Call `hook()` in each worker after the fork, before its first job. sys.exit in it ends the boot."""
+        """Call `hook()` in each worker after the fork, before its first job. sys.exit in it ends the boot.
+
+        The housekeeper calls it too, before it first runs the application's code: for a job whose process died.
+        """
         return self.add("after_fork", hook)
 
     def after_jobs_run(self, hook: C) -> C:

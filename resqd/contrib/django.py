@@ -20,6 +20,7 @@ def install(app: App) -> None:
     app.hooks.after_fork(forget_inherited_connections)
     app.hooks.worker_exit(close_connections)
     app.around_each_job(clean_connections)
+    app.hooks.surround(clean_connections)
 
 
 def close_connections() -> None:
@@ -39,7 +40,7 @@ def forget_inherited_connections() -> None:
 
 
 def clean_connections() -> Iterator[None]:
-    """Around each job, what Django does around each request: old and broken connections are closed."""
+    """Around each job or hook, what Django does around each request: old and broken connections are closed."""
     reset_queries()
     close_old_connections()
     try:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
+from resqd.process_hooks import AFTER_BOOT
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
@@ -20,6 +22,7 @@ def install(app: App, *engines: Engine, session: scoped_session[Any] | None = No
     app.hooks.worker_exit(partial(close_connections, engines))
     if session is not None:
         app.around_each_job(_removing(session))
+        app.hooks.surround(_removing(session), (*AFTER_BOOT, "after_fork"))
 
 
 def forget_inherited_connections(engines: tuple[Engine, ...]) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 import django
@@ -16,10 +17,16 @@ import resqd.testing
 from resqd.app import App
 from resqd.contrib import django as resqd_django
 from resqd.contrib import sqlalchemy as resqd_sqlalchemy
+from resqd.failing import Aftermath, FailureRules
+from resqd.store.failures import build_record
+from resqd.store.keys import Keys
+from resqd.store.payload import decode, encode
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
+
+    from resqd.store.backends import Record
 
 
 def in_child(check: Callable[[], bool]) -> bool:
@@ -175,3 +182,79 @@ def test_jobs_are_surrounded_whenever_they_are_registered(app: App) -> None:
         late.enqueue()
     assert told == ["in", "early", "out", "in", "before", "late", "out"]
     assert not early.plain
+
+
+def failure(job_class: str) -> bytes:
+    """A record as a worker sends it."""
+    raw = encode(job_class, [], id="i")
+    return build_record(
+        raw=raw,
+        payload=decode(raw),
+        exception=("E", "no"),
+        backtrace=[],
+        worker="w",
+        queue="q",
+        failed_at=datetime.now(UTC),
+    )
+
+
+def told(app: App) -> Aftermath:
+    """What runs the application's code for failures."""
+    return Aftermath(
+        rules=FailureRules(
+            policy=app.failure_policy, names=["redis"], jobs=app.jobs, keys=Keys(), around=app.around
+        )
+    )
+
+
+def test_django_callbacks_for_failures_start_with_a_sound_connection(django_app: App) -> None:
+    """What one leaves behind, as a job may, is cleaned up before the next one."""
+    found: list[Any] = []
+
+    def callback(record: Record) -> None:
+        if record["payload"]["class"] == "Sloppy":
+            transaction.set_autocommit(False)
+            with connection.cursor() as cursor:
+                cursor.execute("INSERT INTO done VALUES (2)")
+            raise ValueError("no")
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT count(*) FROM done")
+            found.append((transaction.get_autocommit(), cursor.fetchone()))
+        connections.close_all()
+
+    django_app.failure_policy.on_failure = callback
+    aftermath = told(django_app)
+    aftermath.put([failure("Sloppy"), failure("Count")])
+    aftermath.close(10)
+    assert found == [(True, (0,))]
+
+
+def test_django_process_hooks_start_and_end_with_sound_connections(django_app: App) -> None:
+    """A hook around a pause may leave autocommit off; the next one finds it on."""
+    found: list[bool] = []
+    django_app.hooks.before_pause(lambda: transaction.set_autocommit(False))
+    django_app.hooks.after_pause(lambda: found.append(transaction.get_autocommit()))
+    django_app.run_hooks("before_pause")
+    django_app.run_hooks("after_pause")
+    assert found == [True]
+
+
+def test_sqlalchemy_session_ends_with_each_callback_and_hook(app: App, engine: sqlalchemy.Engine) -> None:
+    """Of the same thread, each has a session of its own, and none keeps a transaction open."""
+    session = scoped_session(sessionmaker(engine))
+    resqd_sqlalchemy.install(app, engine, session=session)
+    sessions: list[Any] = []
+
+    def use(*_: Any) -> None:
+        sessions.append(session())
+        session.execute(sqlalchemy.text("SELECT count(*) FROM done"))
+
+    app.failure_policy.on_failure = use
+    aftermath = told(app)
+    aftermath.put([failure("A"), failure("B")])
+    aftermath.close(10)
+    for name in ("after_fork", "before_pause", "after_pause", "after_jobs_run", "worker_exit"):
+        app.hooks.add(name, use)
+        app.run_hooks(name)
+    assert len({id(one) for one in sessions}) == 7
+    assert not any(one.in_transaction() for one in sessions)

@@ -6,7 +6,9 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from resqd.errors import DontPerform, JobDefinitionError
+from resqd.current import bind_thread
+from resqd.errors import DirtyExit, DontPerform, JobDefinitionError, JobInterrupt
+from resqd.hooks import run_within
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator
@@ -146,3 +148,86 @@ def test_hooks_of_the_wrong_form_are_refused() -> None:
         job.before_perform(generating)
     with pytest.raises(JobDefinitionError, match="async"):
         job.before_perform(waiting)
+
+
+def test_a_killed_jobs_hooks_are_told_dirty_exit() -> None:
+    """Whatever the job makes of its interrupt, as the record does; what does not come from a kill is told as it is."""
+
+    class Place:
+        payload = None
+        queue = "q"
+        cancelled = False
+
+    place, seen = Place(), []
+
+    def job_code(error: BaseException) -> None:
+        place.cancelled = not isinstance(error, LookupError)
+        raise error
+
+    job = job_of(job_code)
+    job.on_failure(lambda error, _: seen.append(f"{type(error).__name__}: {error}"))
+    bind_thread(place)
+    try:
+        for error in (JobInterrupt(), ValueError("cleaning up"), DirtyExit("own"), LookupError("no")):
+            with pytest.raises(type(error)):
+                job.run([error])
+    finally:
+        bind_thread(None)
+    assert seen == [
+        "DirtyExit: Job was killed",
+        "DirtyExit: Job was killed",
+        "DirtyExit: own",
+        "LookupError: no",
+    ]
+
+
+def test_an_error_of_the_outermost_hooks_is_told_once() -> None:
+    """Before the job or after it: on_failure hooks see it, and a job's own error is not told again on its way out."""
+
+    def job_code() -> None:
+        if place == "job":
+            raise ValueError(place)
+
+    def around() -> Generator[None]:
+        if place == "before":
+            raise ValueError(place)
+        yield
+        if place == "after":
+            raise ValueError(place)
+
+    seen: list[str] = []
+    for place in ("before", "job", "after"):
+        job = job_of(job_code)
+        job.on_failure(lambda error: seen.append(str(error)))
+        job.surround(around)
+        with pytest.raises(ValueError, match=place):
+            job.run([])
+    assert seen == ["before", "job", "after"]
+
+
+def test_work_within_hooks_is_done_whatever_they_do() -> None:
+    """They raise before or after it, do not yield, yield twice; what the work raises goes through them."""
+    told: list[str] = []
+
+    def around() -> Generator[None]:
+        if how == "before":
+            raise SystemExit(how)
+        if how == "never":
+            return
+        yield
+        told.append("out")
+        if how == "after":
+            raise ValueError(how)
+        if how == "twice":
+            yield
+
+    for how in ("well", "before", "never", "after", "twice"):
+        told.clear()
+        run_within([around], lambda: told.append("work"))
+        assert told == (["work"] if how in ("before", "never") else ["work", "out"])
+
+    def work() -> None:
+        raise KeyError("work")
+
+    with pytest.raises(KeyError):
+        run_within([around], work)
