@@ -7,11 +7,12 @@ import re
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final, Literal, cast
 
-from resqd.errors import PayloadError, ResqdError
+from resqd.errors import PayloadError
 from resqd.store.backends import DEFAULT_EXPIRE_GENERATION
 from resqd.store.failed_job import FailedJob
 from resqd.store.guard import store_errors
 from resqd.store.keys import is_name, to_bytes, to_text
+from resqd.store.sweep import MOST_TRIES, FailureMoved, Sweep
 from resqd.text import escaped
 
 if TYPE_CHECKING:
@@ -53,10 +54,6 @@ _DEFAULT: Final = "failed"
 
 Verdict = Literal["keep", "remove", "requeue", "mark"]
 """What becomes of a record: kept, deleted, requeued and deleted, or requeued and kept with the time of it."""
-
-
-class FailureMoved(ResqdError):  # noqa: N818 - names what happened to the failure
-    """The failure is not, or no longer, where it was said to be; nothing was changed."""
 
 
 class Failures:
@@ -198,29 +195,31 @@ class Failures:
     def _apply(self, failure: FailedJob, verdict: Verdict) -> FailedJob:
         # Records before it may have gone since it was read, so look for the same bytes once more.
         step = _Step.of(failure, verdict, failure.index)
-        if self._run(failure.list_name, [step]) == 1:
-            return failure
-        position = self._client.lpos(self._key(failure.list_name), cast("str", failure.record))
-        if isinstance(position, int) and self._run(failure.list_name, [replace(step, at=position)]) == 1:
-            return failure
+        for _ in range(MOST_TRIES):
+            if self._run(failure.list_name, [step]) == 1:
+                return failure
+            position = self._position(failure.list_name, failure.record)
+            if position is None:
+                break
+            step = replace(step, at=position)
         raise FailureMoved(f"the failure of job {failure.id} is gone from {failure.list_name}")
+
+    def _position(self, list_name: str, record: bytes) -> int | None:
+        found = self._client.lpos(self._key(list_name), cast("str", record))
+        return found if isinstance(found, int) else None
 
     def _sweep_all(self, judge: Callable[[FailedJob], Verdict]) -> int:
         return sum(self._sweep(name, judge) for name in self.lists())
 
     def _sweep(self, list_name: str, judge: Callable[[FailedJob], Verdict]) -> int:
-        """Judge each record that the list holds now, from its head; those that come meanwhile are left."""
-        left, offset, changed = self._client.llen(self._key(list_name)), 0, 0
-        while left > 0 and (chunk := self.all(offset, min(left, _CHUNK), list_name=list_name)):
-            steps, offset = _plan(chunk, judge, offset)
-            done = self._run(list_name, steps)
-            changed += done
-            if done < len(steps):
-                raise FailureMoved(
-                    f"someone else changes {list_name} as well; {changed} were done before that"
-                )
-            left -= len(chunk)
-        return changed
+        return Sweep(
+            name=list_name,
+            total=self._client.llen(self._key(list_name)),
+            read=lambda offset, count: self.all(offset, count, list_name=list_name),
+            plan=lambda chunk, offset: _plan(chunk, judge, offset),
+            apply=lambda steps: self._run(list_name, steps),
+            find=lambda record: self._position(list_name, record),
+        ).run()
 
     def _run(self, list_name: str, steps: list[_Step]) -> int:
         done = 0
@@ -228,7 +227,10 @@ class Failures:
             keys = [self._key(list_name), to_bytes(self._keys.queues)]
             keys += [to_bytes(self._keys.queue(step.queue)) for step in batch]
             args = [part for step in batch for part in step.args()]
-            done += cast("int", self._change(keys=keys, args=args))
+            applied = cast("int", self._change(keys=keys, args=args))
+            done += applied
+            if applied < len(batch):
+                break
         return done
 
 
@@ -260,21 +262,18 @@ class _Step:
         return [self.at, self.digest, self.new, to_bytes(self.queue), self.payload]
 
 
-def _plan(
-    chunk: list[FailedJob], judge: Callable[[FailedJob], Verdict], offset: int
-) -> tuple[list[_Step], int]:
-    """The steps for a chunk that starts at `offset`, and where the next one starts when they are done."""
-    steps = []
+def _plan(chunk: list[FailedJob], judge: Callable[[FailedJob], Verdict], offset: int) -> list[_Step | None]:
+    """For each record of a chunk that starts at `offset` a step, or None where it stays as it is."""
+    steps: list[_Step | None] = []
     for failure in chunk:
         verdict = judge(failure)
         try:
             step = None if verdict == "keep" else _Step.of(failure, verdict, offset)
         except PayloadError:
             step = None  # it cannot be put back, so its record stays, for people to look at
-        if step is not None:
-            steps.append(step)
+        steps.append(step)
         offset += step is None or verdict == "mark"
-    return steps, offset
+    return steps
 
 
 def _batches(steps: list[_Step]) -> Iterator[list[_Step]]:

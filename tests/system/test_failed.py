@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import random
 import threading
 from datetime import UTC, datetime
+from typing import Any
 
 import pytest
 import redis
@@ -12,8 +14,8 @@ import redis
 from resqd.app import App
 from resqd.errors import PayloadError
 from resqd.store import payload as payloads
-from resqd.store.failed import FailureMoved
 from resqd.store.failures import build_record
+from resqd.store.sweep import FailureMoved
 from resqd.text import escaped
 
 
@@ -111,31 +113,76 @@ def test_requeue_all_moves_each_job_once(app: App, redis_client: redis.Redis) ->
     assert app.failures.requeue_all() == 0
 
 
+@pytest.mark.parametrize("way", ["requeue_all", "requeue_queue"])
 def test_two_that_requeue_all_at_once_double_nothing(
-    app: App, redis_url: str, redis_client: redis.Redis
+    app: App, redis_url: str, redis_client: redis.Redis, way: str
 ) -> None:
-    """Two administrators at once: each job is requeued exactly once, whoever is first."""
+    """Two administrators at once: each job is requeued exactly once, whoever is first, and neither gives up."""
     for number in range(2_000):
         fail(redis_client, f"{number}")
+        if number % 100 == 0:
+            redis_client.rpush("resque:failed", b"broken %d" % number)
     start = threading.Barrier(2)
+    done: list[int] = []
 
     def sweep() -> None:
         own = App(redis_url)
         start.wait(10)
-        while own.failures.count():
-            try:
-                own.failures.requeue_all()
-            except FailureMoved:
-                continue
+        done.append(
+            own.failures.requeue_all() if way == "requeue_all" else own.failures.requeue_queue("mail")
+        )
 
     threads = [threading.Thread(target=sweep) for _ in range(2)]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join(60)
+    assert len(done) == 2
+    assert sum(done) == 2_000
     assert sorted(job_id or "" for job_id, _ in ids(app, "mail")) == sorted(
         f"{number}" for number in range(2_000)
     )
+    assert app.failures.count() == (20 if way == "requeue_all" else 2_020)
+
+
+def test_a_sweep_goes_on_behind_what_it_has_kept(
+    app: App, redis_client: redis.Redis, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whatever others delete before, at or behind where it stands: every record that stays is judged, and requeued."""
+    pick = random.Random(3)
+    for number in range(600):
+        fail(redis_client, f"{number}", queue="keep" if number % 3 else "go")
+    failures = app.failures
+    run, removed = failures._run, set[str]()
+
+    def disturbed(list_name: str, steps: list[Any]) -> int:
+        if len(removed) < 60:
+            for _ in range(5):
+                at = pick.randrange(redis_client.llen("resque:failed"))
+                victim = failures.at(at)
+                redis_client.lrem("resque:failed", 1, victim.record.decode())
+                removed.add(victim.id or "")
+        return run(list_name, steps)
+
+    monkeypatch.setattr(failures, "_run", disturbed)
+    count = failures._sweep("failed", lambda failure: "requeue" if failure.queue == "go" else "keep")
+    gone = {f"{number}" for number in range(0, 600, 3)} - removed
+    assert count == len(ids(app, "go"))
+    assert {job_id for job_id, _ in ids(app, "go")} >= gone
+    assert not list(failures.each(queue="go"))
+
+
+def test_a_list_that_changes_all_the_time_is_given_up(
+    app: App, redis_client: redis.Redis, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With an error that says how much was done, instead of for ever."""
+    monkeypatch.setattr("resqd.store.sweep.MOST_TRIES", 10)
+    fail(redis_client, "one")
+    monkeypatch.setattr(app.failures, "_run", lambda _name, _steps: 0)
+    with pytest.raises(FailureMoved, match="all the time; 0 were done"):
+        app.failures.requeue_all()
+    with pytest.raises(FailureMoved, match="is gone"):
+        app.failures.requeue(0)
 
 
 def test_by_queue_and_by_generation(app: App, redis_client: redis.Redis) -> None:
