@@ -17,6 +17,8 @@ _log = logging.getLogger(__name__)
 
 LOOK_EVERY = 10.0
 """Seconds between two looks at the index while the master's account stays the same."""
+RETRY_EVERY = 2.0
+"""The same while there are jobs that no list took."""
 RETRIES = 100
 """Incarnations whose jobs no list took before, and still does not take, after which a look leaves the others alone."""
 
@@ -77,7 +79,7 @@ class Recoverer:
         if trouble is not None:
             raise trouble
         self._settled = None if predecessors else alive
-        self._look_at = self._clock() + LOOK_EVERY
+        self._look_at = self._clock() + (RETRY_EVERY if self._kept else LOOK_EVERY)
         return Settled(tuple(deaths))
 
     def _recover(self, incarnation: Incarnation, death: Death | None) -> None:

@@ -12,7 +12,7 @@ _log = logging.getLogger(__name__)
 
 MOST = 1_000
 """So many may wait in one worker before it takes no more jobs: each holds its record in Redis beside its payload."""
-TRY_EVERY = 5.0
+TRY_EVERY = 2.0
 """Seconds between two tries."""
 
 
