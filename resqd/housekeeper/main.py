@@ -92,6 +92,7 @@ class _House:
             registry=registry, say=self.voice.say, patience=settings.prune_interval, clock=monotonic
         )
         metrics = self._metrics()
+        recoverer = self._recoverer(recovery, culprits, aftermath)
 
         def farewell() -> None:
             registry.unregister()
@@ -102,8 +103,9 @@ class _House:
             duties=[
                 Duty(ONCE, partial(check_up, link, settings)),
                 *self._duties(recovery, own_life, registry, publisher, metrics),
+                Duty(settings.heartbeat_interval, recoverer.retry),
             ],
-            recover=self._recoverer(recovery, culprits, aftermath).run,
+            recover=recoverer.run,
             identify=Identifier(recovery=recovery, daemon=settings.daemon, epoch=self.birth.epoch),
             suspects=lambda: recovery.suspects_waiting(settings.daemon),
             farewell=farewell,

@@ -17,10 +17,8 @@ _log = logging.getLogger(__name__)
 
 LOOK_EVERY = 10.0
 """Seconds between two looks at the index while the master's account stays the same."""
-RETRY_EVERY = 2.0
-"""The same while there are jobs that no list took."""
 RETRIES = 100
-"""Incarnations whose jobs no list took before, and still does not take, after which a look leaves the others alone."""
+"""Incarnations whose jobs no list takes yet, after which the others are not tried either."""
 
 
 class Recoverer:
@@ -47,8 +45,7 @@ class Recoverer:
         self._convicted = convicted
         self._clock = clock
         self._complaints = Complaints(clock)
-        self._kept: set[str] = set()  # incarnations with jobs that no list took
-        self._in_vain = 0
+        self._kept: dict[str, Incarnation] = {}  # dead, with jobs that no list took
         self._settled: Alive | None = None
         self._look_at = 0.0
 
@@ -62,11 +59,12 @@ class Recoverer:
             return None
         deaths = {death.fork: death for death in alive.deaths}
         predecessors = 0
-        self._in_vain = 0
         trouble: StoreError | None = None
         for incarnation in self._recovery.incarnations(self._daemon):
             foreign = incarnation.epoch != self._epoch
             predecessors += foreign
+            if incarnation.id in self._kept:
+                continue
             try:
                 if foreign and self._gone(incarnation):
                     self._recover(incarnation, None)
@@ -79,12 +77,19 @@ class Recoverer:
         if trouble is not None:
             raise trouble
         self._settled = None if predecessors else alive
-        self._look_at = self._clock() + (RETRY_EVERY if self._kept else LOOK_EVERY)
+        self._look_at = self._clock() + LOOK_EVERY
         return Settled(tuple(deaths))
 
+    def retry(self) -> None:
+        """Try again to put away what no list took before. May raise a StoreError."""
+        vain = 0
+        for incarnation in tuple(self._kept.values()):
+            if vain >= RETRIES:
+                return
+            self._recover(incarnation, None)
+            vain += incarnation.id in self._kept
+
     def _recover(self, incarnation: Incarnation, death: Death | None) -> None:
-        if incarnation.id in self._kept and self._in_vain >= RETRIES:
-            return
         held: dict[int, Held] = {}
         judged = {}
         if death is not None:
@@ -110,10 +115,9 @@ class Recoverer:
 
     def _note_kept(self, incarnation: Incarnation, done: Recovered) -> None:
         if not done.kept:
-            self._kept.discard(incarnation.id)
+            self._kept.pop(incarnation.id, None)
             return
-        self._kept.add(incarnation.id)
-        self._in_vain += 1
+        self._kept[incarnation.id] = incarnation
         if self._complaints.due(done.refusal):
             _log.error(
                 "%d jobs of %s (pid %d) stay in flight, since no list takes them: %s",

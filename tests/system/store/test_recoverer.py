@@ -1,0 +1,125 @@
+"""The housekeeper's recovery over a real server: what hinders one incarnation hinders no other."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from resqd.errors import StoreError
+from resqd.housekeeper import recovery as module
+from resqd.housekeeper.recovery import Recoverer
+from resqd.housekeeper.verdicts import Rule
+from resqd.store.inflight import Failure, Outbox, Want
+from resqd.store.keys import Keys
+from resqd.store.recovery import Convict
+from resqd.wire.messages import Alive, Death, Settled
+from tests.system.store.conftest import DAEMON
+from tests.system.store.mail import MAIL, numbered, push, queued, reserve
+
+if TYPE_CHECKING:
+    import redis
+
+    from resqd.store.incarnation import Incarnation
+    from resqd.store.recovery import Held, Recovery
+    from tests.system.store.conftest import OwnerMaker
+
+FAILED = (Keys().failed,)
+
+
+@pytest.fixture
+def told() -> list[bytes]:
+    """The payloads of the convicted, as the application is told of them."""
+    return []
+
+
+@pytest.fixture
+def recoverer(recovery: Recovery, told: list[bytes]) -> Recoverer:
+    return Recoverer(
+        recovery=recovery,
+        daemon=DAEMON,
+        epoch="e0",
+        gone=lambda _incarnation: True,
+        rule=lambda _held: Rule(fail=True, most=3),
+        convict=lambda held, _why: Convict(b"record of " + held.payload, FAILED),
+        convicted=lambda pairs: told.extend(_payload(*pair) for pair in pairs),
+        clock=lambda: 0.0,
+    )
+
+
+def _payload(held: Held, record: bytes) -> bytes:
+    assert record == b"record of " + held.payload
+    return held.payload
+
+
+def death(fork: int, token: int) -> Death:
+    return Death(fork, 1, (token,), (), blamed=True, probation=False, reason="died")
+
+
+def test_one_that_cannot_be_recovered_stops_no_other(
+    recoverer: Recoverer, make_owner: OwnerMaker, redis_client: redis.Redis
+) -> None:
+    """The trouble is raised, so that the account is kept, after all the others have been put away."""
+    push(redis_client, "mail", *numbered(3))
+    for fork in (1, 2, 3):
+        reserve(make_owner(fork=fork), Want(1, MAIL))
+    broken = Keys().inflight(DAEMON, "e0.2")
+    redis_client.rename(broken, "elsewhere")
+    redis_client.set(broken, "not a hash")
+    alive = Alive(3, (), ())
+    with pytest.raises(StoreError, match="WRONGTYPE"):
+        recoverer.run(alive)
+    assert sorted(queued(redis_client)) == [numbered(3)[0], numbered(3)[2]]
+    redis_client.rename("elsewhere", broken)
+    assert recoverer.run(alive) == Settled(())
+    assert sorted(queued(redis_client)) == numbered(3)
+
+
+def test_a_conviction_is_told_once_and_recorded_later(
+    recoverer: Recoverer, make_owner: OwnerMaker, redis_client: redis.Redis, told: list[bytes]
+) -> None:
+    """A failed list that refuses it keeps it in flight; retries that find the list mended put it there."""
+    push(redis_client, "mail", *numbered(1))
+    [(token, _, payload)] = reserve(make_owner(fork=1), Want(1, MAIL))
+    redis_client.set("resque:failed", "not a list")
+    assert recoverer.run(Alive(1, (), (death(1, token),))) == Settled((1,))
+    assert told == [payload]
+    recoverer.run(Alive(2, (), ()))
+    recoverer.retry()
+    assert queued(redis_client) == []
+    redis_client.delete("resque:failed")
+    recoverer.retry()
+    assert redis_client.lrange("resque:failed", 0, -1) == [b"record of " + payload]
+    assert told == [payload]
+    assert redis_client.keys("resque:resqd:inflight:*") == []
+
+
+def test_retries_are_bounded_until_one_succeeds(
+    recoverer: Recoverer,
+    make_owner: OwnerMaker,
+    redis_client: redis.Redis,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Thousands of recycled workers may have left such jobs; each look tries a few, and all once the list is mended."""
+    monkeypatch.setattr(module, "RETRIES", 2)
+    push(redis_client, "mail", *numbered(5))
+    redis_client.set("resque:failed", "not a list")
+    for fork in range(1, 6):
+        owner = make_owner(fork=fork)
+        [(token, _, _)] = reserve(owner, Want(1, MAIL))
+        owner.exchange(Outbox(failed=[Failure(token, b"r", FAILED)]))
+    recoverer.run(Alive(5, (), ()))
+    tried: list[str] = []
+    recover = recoverer._recover
+
+    def counted(incarnation: Incarnation, death: Death | None) -> None:
+        tried.append(incarnation.id)
+        recover(incarnation, death)
+
+    monkeypatch.setattr(recoverer, "_recover", counted)
+    recoverer.retry()
+    assert len(tried) == 2
+    redis_client.delete("resque:failed")
+    recoverer.retry()
+    assert redis_client.llen("resque:failed") == 5
+    assert redis_client.keys("resque:resqd:inflight:*") == []
