@@ -50,6 +50,8 @@ class Child:
     """The last intent that was sent down."""
     silent_cpu: float = -1.0
     silent_cpu_since: float = 0.0
+    pinged_at: float | None = None
+    """When the first ping was sent that it has not answered yet."""
     hung: str = ""
     """Shown in `status`: silent in a long call, or stopped."""
     leave_by: float | None = None

@@ -13,6 +13,8 @@ LOOK_EVERY = 1.0
 """Seconds between two looks at all children."""
 CPU_NOISE = 0.02
 """Seconds of CPU time that a hung process may still use between two looks."""
+ANSWER_WITHIN = 2.5
+"""Seconds that a child may take to answer a ping, however short its limit: silence alone is no hang."""
 STALL = 3 * LOOK_EVERY
 """Seconds between two looks after which it was the master that stood still: nobody's silence counts."""
 DEAF_FOR = 2.0
@@ -29,7 +31,8 @@ STOP_MARGIN = 1.5
 class Limits:
     """The settings that bound a child's silence and its leave, in seconds; `hang_busy` 0 means never.
 
-    `heart` bounds the housekeeper's hang: it must be replaced before other hosts take this daemon for dead.
+    `heart` bounds the housekeeper's hang, busy or not: it must be replaced before other hosts take this daemon for
+    dead, and it runs no job that would be lost with it.
     """
 
     boot: float
@@ -104,7 +107,7 @@ def overdue(child: Child, limits: Limits, now: float) -> Verdict | None:
 def forgive(children: Iterable[Child], now: float) -> None:
     """After a stall of the master: count everybody's silence from now on."""
     for child in children:
-        child.heard = now
+        child.heard, child.pinged_at = now, None
 
 
 def silent(children: Iterable[Child], now: float) -> list[Child]:
@@ -114,7 +117,7 @@ def silent(children: Iterable[Child], now: float) -> list[Child]:
         if child.booted and now - child.heard >= PING_AFTER:
             quiet.append(child)
         else:
-            child.silent_cpu, child.hung = -1.0, ""
+            child.silent_cpu, child.hung, child.pinged_at = -1.0, "", None
     return quiet
 
 
@@ -122,7 +125,8 @@ def judge(child: Child, look: Look, limits: Limits, now: float) -> Verdict:
     """What to do with a silent child.
 
     Silence while the CPU time grows is a long call that holds the GIL, not a hang: it is shown, and
-    ends only on command or after the limit for it. Silence with the CPU time standing still is a hang.
+    ends only on command or after the limit for it. Silence with the CPU time standing still is a hang,
+    once a ping has found no answer.
     """
     if look.cpu_seconds - child.silent_cpu > CPU_NOISE:
         child.silent_cpu, child.silent_cpu_since = (
@@ -132,9 +136,14 @@ def judge(child: Child, look: Look, limits: Limits, now: float) -> Verdict:
     still_for = now - child.silent_cpu_since
     silent_for = now - child.heard
     child.hung = f"{'stopped' if look.stopped else 'silent'} for {silent_for:.0f} s"
+    if child.pinged_at is None or child.pinged_at < child.heard:
+        child.pinged_at = now
+    if now - child.pinged_at < ANSWER_WITHIN:
+        return Ping(child)  # a housekeeper, or a worker in a long call, may only have had nothing to say
     if still_for >= (limits.hang if child.working else min(limits.hang, limits.heart)):
         why = f"was {'stopped' if look.stopped else 'silent and idle'} for {still_for:.0f} s"
         return Kill(child, why, blamed=not look.stopped)
-    if 0 < limits.hang_busy <= silent_for:
+    busy_limit = limits.hang_busy if child.working else limits.heart
+    if 0 < busy_limit <= silent_for:
         return Kill(child, f"was silent and busy for {silent_for:.0f} s", blamed=True)
     return Ping(child)

@@ -55,8 +55,31 @@ def test_silence_with_cpu_time_standing_still_is_a_hang() -> None:
 def test_hung_housekeeper_is_replaced_before_other_hosts_act() -> None:
     """It holds the daemon's heartbeat, so its limit is short of PRUNE_INTERVAL, and HANG_TIMEOUT where that is less."""
     quiet = housekeeper(heard=0.0)
-    assert judge(quiet, Look(3.0, stopped=True), LIMITS, 14.0) == Ping(quiet)
+    assert judge(quiet, Look(3.0, stopped=True), LIMITS, 12.0) == Ping(quiet)
+    assert judge(quiet, Look(3.0, stopped=True), LIMITS, 14.9) == Ping(quiet)
     assert isinstance(judge(quiet, Look(3.0, stopped=True), LIMITS, 15.0), Kill)
+
+
+@pytest.mark.parametrize("limit", [0.1, 1.0, 5.0])
+def test_a_short_limit_kills_nobody_who_answers(limit: float) -> None:
+    """HANG_TIMEOUT below the time after which a child is pinged: the ping comes first, its answer decides."""
+    limits = Limits(boot=30.0, hang=limit, heart=15.0, hang_busy=0.0, drain=50.0, kill_grace=5.0)
+    for one in (housekeeper(heard=0.0), child(1, heard=0.0)):
+        assert judge(one, Look(3.0, stopped=False), limits, 5.9) == Ping(one)
+        assert judge(one, Look(3.0, stopped=False), limits, 6.9) == Ping(one)
+        one.heard = 7.0  # the answer
+        assert silent([one], 7.9) == []
+        assert judge(one, Look(3.0, stopped=False), limits, 12.5) == Ping(one)
+        assert judge(one, Look(3.0, stopped=False), limits, 14.0) == Ping(one)
+        assert isinstance(judge(one, Look(3.0, stopped=False), limits, 15.1), Kill)
+
+
+def test_a_housekeeper_that_is_busy_and_silent_is_replaced_too() -> None:
+    """The application's failure backend may hold its GIL, and no heartbeat comes; no job is lost with it."""
+    busy = housekeeper(heard=0.0)
+    for second in range(5, 15):
+        assert judge(busy, Look(float(second), False), LIMITS, float(second)) == Ping(busy)
+    assert isinstance(judge(busy, Look(15.0, False), LIMITS, 15.0), Kill)
 
 
 def test_silence_with_growing_cpu_time_is_a_long_call() -> None:
