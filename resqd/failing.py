@@ -12,7 +12,7 @@ from resqd.current import Here, bind_thread
 from resqd.errors import DirtyExit, PayloadError
 from resqd.hooks import Hook, run_within
 from resqd.store import payload as payloads
-from resqd.store.backends import FailureBackend, FailurePolicy, Place, Record, backend_of
+from resqd.store.backends import FailureBackend, FailurePolicy, Place, Record, backend_of, place_of
 from resqd.threads import NamedThread
 
 if TYPE_CHECKING:
@@ -53,6 +53,11 @@ class FailureRules:
         return self._policy.on_failure is not None or self._policy.on_expire is not None
 
     @property
+    def foreign(self) -> bool:
+        """Whether a backend is the application's own code, which may take its time."""
+        return self._own
+
+    @property
     def acts(self) -> bool:
         """Whether there is anything to do after a record was kept."""
         return self._own or self.notifies
@@ -60,7 +65,7 @@ class FailureRules:
     def place(self, queue: str, payload: Payload | None) -> Place | None:
         """The lists that take a record; None where no record is wanted, neither kept nor told."""
         if not self._skips(payload.job_class if payload else None):
-            return self._backend.place(queue, self._keys)
+            return place_of(self._backend, queue, self._keys)
         return Place(()) if self.notifies else None
 
     def hooked(self, payload: Payload | None) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import selectors
 
 from resqd.errors import ChannelClosed, ProtocolError
@@ -14,10 +15,14 @@ from resqd.threads import NamedThread
 from resqd.wire.channel import Channel
 from resqd.wire.messages import Alive, Booted, Busy, Drain, Identify, Ping, Pong, Stop
 
+_log = logging.getLogger(__name__)
+
 REPLACED = "replaced"
 """The reason of a housekeeper that leaves its place to another, as at a reload: the daemon stays registered."""
 FAREWELL = 2.0
 """Seconds that the good-bye to Redis may take when the daemon ends or the master is gone."""
+STUCK = 15.0
+"""Seconds at one work after which the keeper hangs; Redis's silence ends within 10."""
 LAST_METRICS = 0.5
 """Seconds that the last metrics may take; statsd's host may be slow to find."""
 
@@ -80,7 +85,7 @@ class Control:
             if isinstance(message, Alive | Identify):
                 self._keeper.orders.put(message)
             elif isinstance(message, Ping):
-                self._channel.send(Pong())
+                self._answer()
             elif isinstance(message, Busy):
                 self._publisher.take(message)
                 if self._metrics is not None:
@@ -90,6 +95,14 @@ class Control:
             elif isinstance(message, Stop):
                 return "stopped"
         return ""
+
+    def _answer(self) -> None:
+        """A Pong, unless the keeper's thread hangs: without an answer the master replaces this process."""
+        stuck_for = self._keeper.stuck_for()
+        if stuck_for < STUCK:
+            self._channel.send(Pong())
+        else:
+            _log.error("the housekeeper has been stuck for %.0f s: it is to be replaced", stuck_for)
 
     def _speak(self) -> str:
         for message in self._voice.take():

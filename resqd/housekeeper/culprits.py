@@ -7,10 +7,12 @@ from datetime import UTC, datetime
 from resqd.app import App
 from resqd.errors import PayloadError
 from resqd.failing import FailureRules
+from resqd.housekeeper.patience import Patience
 from resqd.housekeeper.verdicts import Rule
 from resqd.settings import Settings
 from resqd.store.backends import Place
 from resqd.store.failures import build_record
+from resqd.store.keys import Keys
 from resqd.store.payload import Payload, decode
 from resqd.store.recovery import Convict, Held
 
@@ -23,6 +25,7 @@ class Culprits:
         self._app = app
         self._rules = rules
         self._worker = worker_id
+        self._patience: Patience[Place | None] = Patience(what="place() of the application's failure backend")
 
     def rule(self, held: Held) -> Rule:
         """What applies to this job."""
@@ -35,8 +38,17 @@ class Culprits:
     def convict(self, held: Held, why: str) -> Convict:
         """The record of this job as DirtyExit, and the lists that take it."""
         payload = _decoded(held)
-        place = self._rules.place(held.queue, payload) or Place(())
-        record = build_record(
+        place = self._place(held.queue, payload) or Place(())
+        return Convict(self._record(held, payload, why), place.lists, place.member or "")
+
+    def _place(self, queue: str, payload: Payload | None) -> Place | None:
+        if not self._rules.foreign:
+            return self._rules.place(queue, payload)
+        default = Place((Keys(self._settings.namespace).failed,))
+        return self._patience.ask(lambda: self._rules.place(queue, payload), default)
+
+    def _record(self, held: Held, payload: Payload | None, why: str) -> bytes:
+        return build_record(
             raw=held.payload,
             payload=payload,
             exception=("DirtyExit", why),
@@ -45,7 +57,6 @@ class Culprits:
             queue=held.queue,
             failed_at=datetime.now(UTC),
         )
-        return Convict(record, place.lists, place.member or "")
 
 
 def _decoded(held: Held) -> Payload | None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import partial
 from queue import Empty, SimpleQueue
 
 from resqd.clock import Clock
@@ -16,13 +15,28 @@ from resqd.wire.messages import Alive, Identified, Identify, Message, Settled, U
 
 _log = logging.getLogger(__name__)
 
+FAULT_PAUSE = 5.0
+"""Seconds until the next try of a work that failed by a defect, ours or the application's."""
+
 
 @dataclass(frozen=True, slots=True)
 class Duty:
-    """Something to do every so often, in seconds; it may raise a StoreError, and is then done again."""
+    """Something to do every so often, in seconds; when it raises it is done again. `name` is for the log."""
 
     every: float
     action: Callable[[], object]
+    name: str = "a duty"
+
+
+@dataclass(slots=True, eq=False)
+class _Work:
+    """A part of the round that fails alone. `due_at` is when to do it next; `refused` is what Redis said last."""
+
+    name: str
+    action: Callable[[], object]
+    every: float = 0.0
+    due_at: float = 0.0
+    refused: StoreError | None = None
 
 
 class Keeper:
@@ -45,7 +59,6 @@ class Keeper:
         clock: Clock,
     ) -> None:
         self.orders: SimpleQueue[Alive | Identify | None] = SimpleQueue()
-        self._duties = duties
         self._recover = recover
         self._identify = identify
         self._suspects = suspects
@@ -54,7 +67,11 @@ class Keeper:
         self._backoff = backoff
         self._say = say
         self._clock = clock
-        self._due = [0.0 for _ in duties]
+        self._duties = [_Work(duty.name, duty.action, duty.every) for duty in duties]
+        self._answering = _Work("naming jobs", self._answer)
+        self._settling = _Work("recovery", self._settle)
+        self._shortest = min(duty.every for duty in duties)
+        self._busy_since: float | None = None
         self._retry_at = 0.0
         self._alive: Alive | None = None
         self._asked: list[Identify] = []
@@ -68,7 +85,7 @@ class Keeper:
             if self._clock() >= self._retry_at:
                 self._attempt(self._round)
             self._report()
-            self._take_orders(max(0.0, max(self._retry_at, min(self._due)) - self._clock()))
+            self._take_orders(max(0.0, max(self._retry_at, self._next_at()) - self._clock()))
         self._attempt(self._farewell_round)
 
     def leave(self, *, final: bool) -> None:
@@ -76,48 +93,62 @@ class Keeper:
         self._final = final
         self.orders.put(None)
 
+    def stuck_for(self) -> float:
+        """For how many seconds it has been at one and the same work; any thread may ask."""
+        began = self._busy_since
+        return 0.0 if began is None else self._clock() - began
+
     def _attempt(self, work: Callable[[], None]) -> None:
-        """Do it. What fails is tried again after a pause, which no order shortens."""
+        """Do it. While Redis is away everything waits, and no order shortens the pause."""
         try:
             work()
         except StoreError as error:
             self._health.bad(error)
             self._retry_at = self._clock() + self._pause(error)
-        except Exception:  # noqa: BLE001 - the loop's tick: without this thread nobody would beat or recover
-            _log.exception("the housekeeper failed; trying again")
-            self._retry_at = self._clock() + self._backoff.delay()
-        else:
-            self._health.good()
-            self._backoff.reset()
 
     def _pause(self, error: StoreError) -> float:
         """Seconds to wait: an outage may end soon, and after it other hosts wait for our heartbeat."""
         refused = isinstance(error, StoreRefused)
         pause = self._backoff.delay(refused=refused)
-        return pause if refused else min(pause, *(duty.every for duty in self._duties))
+        return pause if refused else min(pause, self._shortest)
 
     def _round(self) -> None:
-        """Recovery and what is due. A refusal of one does not keep the others from being done."""
-        trouble: StoreError | None = None
-        works: list[Callable[[], None]] = [self._answer, self._settle]
-        works += [partial(self._do, position) for position in self._now_due()]
+        """What is due, the heartbeat first, then what the master asks. None keeps the others from being done."""
+        works = [*self._duties, *self._asked_for()]
         for work in works:
-            try:
-                work()
-            except StoreUnavailable:
-                raise
-            except StoreError as error:
-                trouble = trouble or error
-        if trouble is not None:
-            raise trouble
+            if self._clock() >= work.due_at:
+                self._do(work)
+        if not any(work.refused for work in works):
+            self._health.good()
+            self._backoff.reset()
 
-    def _now_due(self) -> list[int]:
-        return [position for position, at in enumerate(self._due) if self._clock() >= at]
+    def _do(self, work: _Work) -> None:
+        """Do one work. Errors: StoreUnavailable. What is refused, or fails by a defect, is tried again by itself."""
+        self._busy_since = self._clock()
+        try:
+            work.action()
+        except StoreUnavailable:
+            raise
+        except StoreError as error:
+            work.refused = error
+            work.due_at = self._clock() + self._pause(error)
+            self._health.bad(error)
+        except Exception:  # noqa: BLE001 - the loop's tick: without this thread nobody would beat or recover
+            _log.exception("the housekeeper failed at %s; trying that again in %g s", work.name, FAULT_PAUSE)
+            work.due_at = self._clock() + FAULT_PAUSE
+        else:
+            work.refused = None
+            work.due_at = self._clock() + work.every
+        finally:
+            self._busy_since = None
 
-    def _do(self, position: int) -> None:
-        duty = self._duties[position]
-        duty.action()
-        self._due[position] = self._clock() + duty.every
+    def _asked_for(self) -> list[_Work]:
+        """What the master has asked for and did not get yet."""
+        works = [self._answering] if self._asked else []
+        return [*works, self._settling] if self._alive is not None else works
+
+    def _next_at(self) -> float:
+        return min(work.due_at for work in (*self._duties, *self._asked_for()))
 
     def _answer(self) -> None:
         while self._asked:
@@ -136,9 +167,9 @@ class Keeper:
             self._say(settled)
 
     def _farewell_round(self) -> None:
-        self._settle()
+        self._do(self._settling)
         if self._final:
-            self._farewell()
+            self._do(_Work("the good-bye", self._farewell))
 
     def _report(self, suspects: int | None = None) -> None:
         """Say how things are when that is news; the master counts suspects down itself, so a fresh count always is."""

@@ -101,9 +101,9 @@ class _House:
 
         keeper = Keeper(
             duties=[
-                Duty(ONCE, partial(check_up, link, settings)),
                 *self._duties(recovery, own_life, registry, publisher, metrics),
-                Duty(settings.heartbeat_interval, recoverer.retry),
+                Duty(settings.heartbeat_interval, recoverer.retry, "the records that no list took"),
+                Duty(ONCE, partial(check_up, link, settings), "the check of Redis's settings"),
             ],
             recover=recoverer.run,
             identify=Identifier(recovery=recovery, daemon=settings.daemon, epoch=self.birth.epoch),
@@ -149,13 +149,15 @@ class _House:
             registry=registry, worker_id=self.worker_id, patience=settings.prune_interval, clock=monotonic
         )
         duties = [
-            Duty(settings.heartbeat_interval, publisher.beat),
-            Duty(gap * POLL_WITHIN, hosts.watch),
-            Duty(PUBLISH_EVERY, publisher.publish),
-            Duty(settings.prune_interval, pruner.look),
+            Duty(settings.heartbeat_interval, publisher.beat, "the heartbeat"),
+            Duty(gap * POLL_WITHIN, hosts.watch, "the watch over other daemons"),
+            Duty(PUBLISH_EVERY, publisher.publish, "publishing"),
+            Duty(settings.prune_interval, pruner.look, "pruning the registry"),
         ]
         if metrics is not None:
-            duties.append(Duty(GAUGES_EVERY, lambda: metrics.measured(registry.queue_lengths())))
+            duties.append(
+                Duty(GAUGES_EVERY, lambda: metrics.measured(registry.queue_lengths()), "measuring queues")
+            )
         return duties
 
     def _recoverer(self, recovery: Recovery, culprits: Culprits, aftermath: Aftermath) -> Recoverer:

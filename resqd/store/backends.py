@@ -70,7 +70,7 @@ class MultipleBackend:
 
     def place(self, queue: str, keys: Keys) -> Place:
         """The lists of all."""
-        places = [backend.place(queue, keys) for backend in self._backends]
+        places = [place_of(backend, queue, keys) for backend in self._backends]
         lists = dict.fromkeys(key for place in places for key in place.lists)
         return Place(tuple(lists), next((place.member for place in places if place.member), None))
 
@@ -81,6 +81,34 @@ class MultipleBackend:
                 backend.save(record)
             except Exception:
                 log.exception("the failure backend %r failed", backend)
+
+
+def place_of(backend: FailureBackend, queue: str, keys: Keys) -> Place:
+    """Where a backend wants a record. One that raises, or gives no Place, loses it to the default list: it is kept.
+
+    Whatever the application's code raises, it must end neither a job thread nor the housekeeper's round.
+    """
+    try:
+        return _checked(backend.place(queue, keys))
+    except BaseException:
+        log.exception(
+            "place() of the failure backend %s failed; the record goes to %s",
+            type(backend).__name__,
+            keys.failed,
+        )
+        return Place((keys.failed,))
+
+
+def _checked(place: object) -> Place:
+    """A Place whose parts Redis can take. Errors: TypeError."""
+    fits = (
+        isinstance(place, Place) and isinstance(place.lists, tuple) and isinstance(place.member, str | None)
+    )
+    if isinstance(place, Place) and fits and all(isinstance(key, str) for key in place.lists):
+        return place
+    raise TypeError(
+        f"place() gave a {type(place).__name__}, and not a Place of keys and a member that are str"
+    )
 
 
 BACKENDS: Final[dict[str, Callable[[], FailureBackend]]] = {

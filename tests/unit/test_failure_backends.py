@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from resqd.backtrace import backtrace_of
@@ -14,6 +16,7 @@ from resqd.store.backends import (
     RedisBackend,
     RedisMultiQueueBackend,
     backend_of,
+    place_of,
 )
 from resqd.store.keys import Keys
 
@@ -54,6 +57,35 @@ def test_backends_say_which_lists() -> None:
     assert backend_of(["redis_multi_queue"]).place("mail", keys) == multi
     both = backend_of(["redis", "redis_multi_queue"])
     assert both.place("mail", keys) == Place(("resque:failed", "resque:mail_failed"), "mail_failed")
+
+
+class _Astray:
+    """Answers with whatever it was made with, or raises it."""
+
+    def __init__(self, answer: Any) -> None:
+        self._answer = answer
+
+    def place(self, queue: str, keys: Keys) -> Any:  # noqa: ARG002
+        if isinstance(self._answer, BaseException):
+            raise self._answer
+        return self._answer
+
+    def save(self, record: Record) -> None:
+        """Nothing."""
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [ValueError("no"), SystemExit(1), None, "failed", Place((7,)), Place("failed"), Place(("a",), 3)],  # type: ignore[arg-type]
+    ids=repr,
+)
+def test_a_backend_that_cannot_say_where_loses_its_record_to_the_default_list(answer: Any) -> None:
+    """Raised or nonsense, alone or among several: the record is kept, and nothing is raised."""
+    keys = Keys()
+    astray = _Astray(answer)
+    assert place_of(backend_of([astray]), "mail", keys) == Place(("resque:failed",))
+    both = place_of(backend_of([astray, "redis_multi_queue"]), "mail", keys)
+    assert both == Place(("resque:failed", "resque:mail_failed"), "mail_failed")
 
 
 def test_own_backends_save_and_one_that_fails_stops_none() -> None:

@@ -119,12 +119,43 @@ def test_an_account_is_kept_until_it_has_been_acted_on() -> None:
 
 
 def test_an_error_of_our_own_does_not_end_it() -> None:
-    """Without this thread nobody would beat: it goes on with what it can do."""
+    """Without this thread nobody would beat: it goes on with what it can do, and beats as often as ever."""
     scene = Scene((1.0, ACCOUNT))
     scene.trouble["recover"] = ZeroDivisionError("a defect")
     scene.play()
-    assert scene.times("beat")[0] == 0
-    assert len(scene.times("recover")) > 1
+    assert scene.times("beat") == [0, 2, 4, 6, 8]
+    assert scene.times("watch") == [0, 3, 6, 9]
+    assert scene.times("recover") == [1, 6, 10]
+    assert scene.times("farewell") == [10]
+
+
+def test_what_fails_by_a_defect_is_not_tried_at_each_order() -> None:
+    """Its own pause holds, however often the master reports."""
+    scene = Scene(*((at / 2, ACCOUNT) for at in range(1, 20)))
+    scene.trouble["recover"] = RuntimeError("the application's")
+    scene.play()
+    assert scene.times("recover") == [0.5, 5.5, 10]
+
+
+def test_a_refused_duty_slows_no_heartbeat() -> None:
+    """Redis refuses recovery for want of a right: that waits 5 s for a person, the heartbeat its 2 s as ever."""
+    scene = Scene((0.0, ACCOUNT))
+    scene.trouble["recover"] = StoreRefused("no right")
+    scene.play()
+    assert scene.times("beat") == [0, 2, 4, 6, 8]
+    assert scene.times("recover") == [0, 5, 10]
+    assert [said for said in scene.said if isinstance(said, Upkeep)] == [
+        Upkeep("ok", 100.0, 0),
+        Upkeep("no right", 100.0, 0),
+    ]
+
+
+def test_the_heartbeat_comes_before_what_the_master_asks() -> None:
+    """What an application's code does to recovery takes nothing from it."""
+    scene = Scene((4.0, ACCOUNT))
+    scene.play()
+    at_four = [word for word, at in scene.done if at == 4]
+    assert at_four == ["beat", "recover"]
 
 
 def test_a_count_of_suspects_is_said_again_though_it_is_the_same() -> None:
