@@ -4,19 +4,23 @@ from __future__ import annotations
 
 import logging
 import selectors
+import sys
 
 from resqd.errors import ChannelClosed, ProtocolError
 from resqd.housekeeper.keeper import Keeper
 from resqd.housekeeper.metrics import Metrics
 from resqd.housekeeper.pause_files import PauseFiles
 from resqd.housekeeper.publisher import Publisher
+from resqd.housekeeper.siblings import Siblings
 from resqd.housekeeper.voice import Voice
 from resqd.threads import NamedThread
 from resqd.wire.channel import Channel
-from resqd.wire.messages import Alive, Booted, Busy, Drain, Identify, Ping, Pong, Stop
+from resqd.wire.messages import Alive, Booted, Busy, Death, Drain, Identify, Ping, Pong, Stop
 
 _log = logging.getLogger(__name__)
 
+ORPHANED = "orphaned"
+"""The reason of a housekeeper whose master is gone."""
 REPLACED = "replaced"
 """The reason of a housekeeper that leaves its place to another, as at a reload: the daemon stays registered."""
 FAREWELL = 2.0
@@ -39,6 +43,8 @@ class Control:
         metrics: Metrics | None,
         pause_files: PauseFiles,
         voice: Voice,
+        siblings: Siblings,
+        grace: float,
     ) -> None:
         self._channel = channel
         self._keeper = keeper
@@ -46,6 +52,9 @@ class Control:
         self._metrics = metrics
         self._pause_files = pause_files
         self._voice = voice
+        self._siblings = siblings
+        self._grace = grace
+        self._deaths: tuple[Death, ...] = ()
         self._selector = selectors.DefaultSelector()
 
     def run(self) -> str:
@@ -61,6 +70,8 @@ class Control:
         while not reason:
             for key, _ in self._selector.select():
                 reason = key.data() or reason
+        if reason == ORPHANED:
+            self._outlive()
         self._keeper.leave(final=reason != REPLACED)
         thread.join(FAREWELL)
         if self._metrics is not None and sender is not None:
@@ -68,6 +79,16 @@ class Control:
             sender.join(LAST_METRICS)
         self._speak()
         return reason
+
+    def _outlive(self) -> None:
+        """The master is dead: beat on while its workers end, see to it that they do, then bring back what they held.
+
+        Before a worker's end nobody may take its jobs, for they may run; after it nobody else here would.
+        """
+        if not self._siblings.orphaned():
+            _log.error("the channel to the master is broken; this housekeeper gives way to a new one")
+        elif self._siblings.outlive(self._grace):
+            self._keeper.orders.put(Alive(sys.maxsize, (), self._deaths))
 
     def _start_metrics(self) -> NamedThread | None:
         if self._metrics is None:
@@ -80,10 +101,11 @@ class Control:
         try:
             messages = self._channel.receive()
         except (ChannelClosed, ProtocolError):
-            return "orphaned"
+            return ORPHANED
         for message in messages:
             if isinstance(message, Alive | Identify):
                 self._keeper.orders.put(message)
+                self._deaths = message.deaths if isinstance(message, Alive) else self._deaths
             elif isinstance(message, Ping):
                 self._answer()
             elif isinstance(message, Busy):

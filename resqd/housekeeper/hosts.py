@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable
 
 from resqd.clock import Clock
 from resqd.housekeeper.reaping import Reaping
-from resqd.store.incarnation import of_life
+from resqd.store.incarnation import Incarnation, of_life
 from resqd.store.recovery import Recovery
 
 _log = logging.getLogger(__name__)
@@ -15,8 +16,17 @@ _log = logging.getLogger(__name__)
 class Hosts:
     """Watches every life of every daemon but its own."""
 
-    def __init__(self, *, recovery: Recovery, reaping: Reaping, life: str, clock: Clock) -> None:
+    def __init__(
+        self,
+        *,
+        recovery: Recovery,
+        reaping: Reaping,
+        lingers: Callable[[Incarnation], bool],
+        life: str,
+        clock: Clock,
+    ) -> None:
         self._recovery = recovery
+        self._lingers = lingers
         self._reaping = reaping
         self._life = life
         self._clock = clock
@@ -30,11 +40,14 @@ class Hosts:
             self._bury(life, alone=of_life(life)[0] not in living)
 
     def _bury(self, life: str, *, alone: bool) -> None:
-        """Nobody is charged: what ran there is not known. Suspects stay while a daemon of that name lives."""
+        """Nobody is charged: what ran there is not known. Suspects stay while a daemon of that name lives.
+
+        A worker that lives on as an orphan on this very machine is waited for: its jobs would run twice at a time.
+        """
         daemon, epoch = of_life(life)
         jobs = 0
         for incarnation in self._recovery.incarnations(daemon):
-            if incarnation.epoch == epoch:
+            if incarnation.epoch == epoch and not self._lingers(incarnation):
                 done = self._recovery.recover(incarnation, {})
                 jobs += done.requeued
         if alone:

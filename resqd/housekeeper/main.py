@@ -21,18 +21,20 @@ from resqd.housekeeper.hosts import Hosts
 from resqd.housekeeper.identifier import Identifier
 from resqd.housekeeper.keeper import Duty, Keeper
 from resqd.housekeeper.metrics import GAUGES_EVERY, Metrics
+from resqd.housekeeper.orphans import Orphans
 from resqd.housekeeper.pause_files import PauseFiles
 from resqd.housekeeper.pruner import Pruner
 from resqd.housekeeper.publisher import PUBLISH_EVERY, Publisher
 from resqd.housekeeper.reaping import Reaping
-from resqd.housekeeper.recovery import Recoverer
+from resqd.housekeeper.recovery import FOLLOW_EVERY, Recoverer
+from resqd.housekeeper.siblings import MARGIN, Siblings
 from resqd.housekeeper.voice import Voice
 from resqd.settings import Settings
 from resqd.store.backoff import Backoff
 from resqd.store.config import ConnectionConfig
 from resqd.store.doorbell import Doorbell
 from resqd.store.health import Health
-from resqd.store.incarnation import gone, is_foreign, life
+from resqd.store.incarnation import life, of_life
 from resqd.store.keys import Keys
 from resqd.store.link import Link
 from resqd.store.recovery import Recovery
@@ -51,6 +53,7 @@ POLL_WITHIN = 0.75
 def run(birth: Birth, *, settings: Settings, app: App, connection: ConnectionConfig, worker_id: str) -> int:
     """Be the housekeeper: called in the forked child, returns its exit status."""
     _settle_signals()
+    birth.page.unmap()  # it marks a worker
     setproctitle(f"{settings.procline_prefix}resqd-{'.'.join(__version__.split('.')[:2])}: housekeeper")
     rules = FailureRules(
         policy=app.failure_policy,
@@ -92,16 +95,21 @@ class _House:
             registry=registry, say=self.voice.say, patience=settings.prune_interval, clock=monotonic
         )
         metrics = self._metrics()
-        recoverer = self._recoverer(recovery, culprits, aftermath)
+        orphans = Orphans(grace=settings.kill_grace + MARGIN, clock=monotonic)
+        recoverer = self._recoverer(recovery, orphans, culprits, aftermath)
 
         def farewell() -> None:
             registry.unregister()
-            recovery.release_suspects(settings.daemon)
+            if not any(
+                of_life(each)[0] == settings.daemon for each in recovery.counters() if each != own_life
+            ):
+                recovery.release_suspects(settings.daemon)  # else a new master's probation workers run them
             recovery.forget(own_life)
 
         keeper = Keeper(
             duties=[
-                *self._duties(recovery, own_life, registry, publisher, metrics),
+                *self._duties(self._hosts(recovery, orphans, own_life), registry, publisher, metrics),
+                Duty(FOLLOW_EVERY, recoverer.follow, "the watch over predecessors"),
                 Duty(settings.heartbeat_interval, recoverer.retry, "the records that no list took"),
                 Duty(ONCE, partial(check_up, link, settings), "the check of Redis's settings"),
             ],
@@ -121,6 +129,8 @@ class _House:
             metrics=metrics,
             pause_files=PauseFiles(paths=settings.all_pause_files, say=self.voice.say),
             voice=self.voice,
+            siblings=Siblings(bell=self.birth.bell, master_pid=self.birth.master_pid, clock=monotonic),
+            grace=settings.kill_grace + MARGIN,
         )
 
     def ringer(self) -> Ringer:
@@ -133,18 +143,17 @@ class _House:
             clock=monotonic,
         )
 
+    def _hosts(self, recovery: Recovery, orphans: Orphans, own_life: str) -> Hosts:
+        reaping = Reaping(still_for=self.settings.prune_interval, gap=2 * self.settings.heartbeat_interval)
+        return Hosts(
+            recovery=recovery, reaping=reaping, lingers=orphans.lingers, life=own_life, clock=monotonic
+        )
+
     def _duties(
-        self,
-        recovery: Recovery,
-        own_life: str,
-        registry: Registry,
-        publisher: Publisher,
-        metrics: Metrics | None,
+        self, hosts: Hosts, registry: Registry, publisher: Publisher, metrics: Metrics | None
     ) -> list[Duty]:
         settings = self.settings
         gap = 2 * settings.heartbeat_interval
-        reaping = Reaping(still_for=settings.prune_interval, gap=gap)
-        hosts = Hosts(recovery=recovery, reaping=reaping, life=own_life, clock=monotonic)
         pruner = Pruner(
             registry=registry, worker_id=self.worker_id, patience=settings.prune_interval, clock=monotonic
         )
@@ -160,12 +169,14 @@ class _House:
             )
         return duties
 
-    def _recoverer(self, recovery: Recovery, culprits: Culprits, aftermath: Aftermath) -> Recoverer:
+    def _recoverer(
+        self, recovery: Recovery, orphans: Orphans, culprits: Culprits, aftermath: Aftermath
+    ) -> Recoverer:
         return Recoverer(
             recovery=recovery,
             daemon=self.settings.daemon,
             epoch=self.birth.epoch,
-            gone=lambda incarnation: not is_foreign(incarnation) and gone(incarnation),
+            gone=orphans.ended,
             rule=culprits.rule,
             convict=culprits.convict,
             convicted=aftermath.put_crashed,

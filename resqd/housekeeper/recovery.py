@@ -15,6 +15,8 @@ from resqd.wire.messages import Alive, Death, Settled
 
 _log = logging.getLogger(__name__)
 
+FOLLOW_EVERY = 1.0
+"""Seconds between two looks whether predecessors' workers have ended."""
 LOOK_EVERY = 10.0
 """Seconds between two looks at the index while the master's account stays the same."""
 RETRIES = 100
@@ -48,6 +50,7 @@ class Recoverer:
         self._kept: dict[str, Incarnation] = {}  # dead, with jobs that no list took
         self._settled: Alive | None = None
         self._look_at = 0.0
+        self._predecessors = 0
 
     def run(self, alive: Alive) -> Settled | None:
         """Recover every incarnation that is dead by this account. May raise a StoreError; then run it again.
@@ -58,27 +61,56 @@ class Recoverer:
         if alive == self._settled and self._clock() < self._look_at:
             return None
         deaths = {death.fork: death for death in alive.deaths}
-        predecessors = 0
-        trouble: StoreError | None = None
-        for incarnation in self._recovery.incarnations(self._daemon):
-            foreign = incarnation.epoch != self._epoch
-            predecessors += foreign
-            if incarnation.id in self._kept:
-                continue
-            try:
-                if foreign and self._gone(incarnation):
-                    self._recover(incarnation, None)
-                elif not foreign and incarnation.fork <= alive.forks and incarnation.fork not in alive.alive:
-                    self._recover(incarnation, deaths.get(incarnation.fork))
-            except (StoreUnavailable, StoreRefused):
-                raise
-            except StoreError as error:  # of this one alone, such as a key of a wrong type: the others go on
-                trouble = trouble or error
-        if trouble is not None:
-            raise trouble
-        self._settled = None if predecessors else alive
+        troubles: list[StoreError] = []
+        incarnations = self._recovery.incarnations(self._daemon)
+        self._follow(incarnations, troubles)
+        for incarnation in incarnations:
+            fork = incarnation.fork
+            dead = incarnation.epoch == self._epoch and fork <= alive.forks and fork not in alive.alive
+            if dead and not self._attempt(incarnation, deaths.get(fork), troubles):
+                deaths.pop(fork, None)
+        if troubles:
+            raise troubles[0]
+        settled = tuple(deaths)
+        self._settled = None if self._predecessors or len(settled) < len(alive.deaths) else alive
         self._look_at = self._clock() + LOOK_EVERY
-        return Settled(tuple(deaths))
+        return Settled(settled)
+
+    def follow(self) -> None:
+        """Look at the predecessors' workers again while there are any. May raise a StoreError."""
+        if not self._predecessors:
+            return
+        troubles: list[StoreError] = []
+        self._follow(self._recovery.incarnations(self._daemon), troubles)
+        if troubles:
+            raise troubles[0]
+
+    def _follow(self, incarnations: Iterable[Incarnation], troubles: list[StoreError]) -> None:
+        """Recover what earlier masters' workers held that have ended."""
+        predecessors = [one for one in incarnations if one.epoch != self._epoch]
+        self._predecessors = len(predecessors)
+        for incarnation in predecessors:
+            if self._gone(incarnation):
+                self._attempt(incarnation, None, troubles)
+
+    def _attempt(self, incarnation: Incarnation, death: Death | None, troubles: list[StoreError]) -> bool:
+        """Recover one; False where that fails for a reason of its own, which must not keep the others' jobs back.
+
+        Such reasons are a key of a wrong type, added to `troubles`, and defects, such as the application's.
+        """
+        if incarnation.id in self._kept:
+            return True
+        try:
+            self._recover(incarnation, death)
+        except (StoreUnavailable, StoreRefused):
+            raise
+        except StoreError as error:
+            troubles.append(error)
+            return False
+        except Exception:  # noqa: BLE001 - the boundary of one incarnation, which the application's code may fail
+            _log.exception("cannot recover the jobs of %s now", incarnation.id)
+            return False
+        return True
 
     def retry(self) -> None:
         """Try again to put away what no list took before. May raise a StoreError."""

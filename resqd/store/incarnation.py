@@ -20,6 +20,8 @@ class Incarnation:
     `daemon` is the stable `HOST/NAME`; `epoch` the master's nonce, new at each start, and `fork` the number of the
     worker in it. `pid`, `start_time` (in clock ticks after boot, as in `/proc/PID/stat`) and `place` (the boot and
     the pid namespace, outside of which a pid means nothing) let the next master see whether the process still lives.
+    `master` is the pid and the start time of the master that forked it, which stay over a reload; (0, 0) where an
+    older release has not told them.
     """
 
     daemon: str
@@ -28,6 +30,7 @@ class Incarnation:
     pid: int
     start_time: int
     place: str
+    master: tuple[int, int] = (0, 0)
 
     @property
     def id(self) -> str:
@@ -37,7 +40,7 @@ class Incarnation:
     def to_json(self) -> str:
         """The facts as the index keeps them."""
         facts = {"daemon": self.daemon, "epoch": self.epoch, "fork": self.fork, "pid": self.pid,
-                 "start_time": self.start_time, "place": self.place}  # fmt: skip
+                 "start_time": self.start_time, "place": self.place, "master": list(self.master)}  # fmt: skip
         return json.dumps(facts)
 
     @property
@@ -52,9 +55,11 @@ class Incarnation:
         try:
             known = json.loads(facts)
             pid, start_time, place = int(known["pid"]), int(known["start_time"]), str(known["place"])
-        except (ValueError, TypeError, KeyError, OverflowError, RecursionError):
-            pid, start_time, place = 0, 0, ""
-        return cls(daemon, epoch, number(fork) or 0, pid, start_time, place)
+            master = tuple(map(int, known.get("master", (0, 0))))
+        except (ValueError, TypeError, KeyError, AttributeError, OverflowError, RecursionError):
+            pid, start_time, place, master = 0, 0, "", (0, 0)
+        masters = (master[0], master[1]) if len(master) == 2 else (0, 0)
+        return cls(daemon, epoch, number(fork) or 0, pid, start_time, place, masters)
 
 
 def life(daemon: str, epoch: str) -> str:
@@ -68,9 +73,17 @@ def of_life(name: str) -> tuple[str, str]:
     return daemon, epoch
 
 
-def of_this_process(*, daemon: str, epoch: str, fork: int, place: str) -> Incarnation:
+def of_this_process(
+    *, daemon: str, epoch: str, fork: int, place: str, master: tuple[int, int] = (0, 0)
+) -> Incarnation:
     """The incarnation that this process is, with the facts of proc(5); `place` is that of the master, too."""
-    return Incarnation(daemon, epoch, fork, os.getpid(), int(_stat("self")[_START_TIME]), place)
+    pid, start_time = this_process()
+    return Incarnation(daemon, epoch, fork, pid, start_time, place, master)
+
+
+def this_process() -> tuple[int, int]:
+    """The pid and the start time of this process, which no other process of this boot has."""
+    return os.getpid(), int(_stat("self")[_START_TIME])
 
 
 def is_foreign(incarnation: Incarnation) -> bool:
@@ -79,12 +92,22 @@ def is_foreign(incarnation: Incarnation) -> bool:
 
 
 def gone(incarnation: Incarnation) -> bool:
-    """Whether a process that is not foreign has ended: no such pid, a zombie, or the pid is another's now."""
+    """Whether a process that is not foreign has ended."""
+    return _ended(incarnation.pid, incarnation.start_time)
+
+
+def orphaned(incarnation: Incarnation) -> bool:
+    """Whether the master of a process that is not foreign has ended for sure, so that nobody steers it any more."""
+    return incarnation.master != (0, 0) and _ended(*incarnation.master)
+
+
+def _ended(pid: int, start_time: int) -> bool:
+    """No such pid, a zombie, or the pid is another's now."""
     try:
-        stat = _stat(incarnation.pid)
+        stat = _stat(pid)
     except (FileNotFoundError, ProcessLookupError):
         return True
-    return stat[_STATE] == b"Z" or int(stat[_START_TIME]) != incarnation.start_time
+    return stat[_STATE] in (b"Z", b"X") or int(stat[_START_TIME]) != start_time
 
 
 def this_place() -> str:

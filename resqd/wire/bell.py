@@ -44,6 +44,11 @@ class Bell:
         self._untaken = select.poll()
         self._untaken.register(self.rung, select.POLLIN)
 
+    def unmap(self) -> None:
+        """Give the memory up, and with it the sign of being a child of this master; it cannot be used any more."""
+        self._found.release()
+        self._memory.close()
+
     def set_idle(self, fork: int, *, idle: bool) -> bool:
         """Set the flag of one fetcher and return what it was; the master clears it for a worker that died.
 

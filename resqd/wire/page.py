@@ -28,8 +28,12 @@ class Page:
         """The tokens on the threads now."""
         return tuple(token for token in self.cells if token)
 
+    def unmap(self) -> None:
+        """Give the memory up in a process that has closed the descriptor already."""
+        self.cells.release()
+        self._memory.close()
+
     def close(self) -> None:
         """Unmap the memory in this process and close the descriptor."""
         os.close(self.descriptor)
-        self.cells.release()
-        self._memory.close()
+        self.unmap()

@@ -11,7 +11,7 @@ from resqd.failing import Aftermath, FailureRules
 from resqd.settings import QueueSpec, Settings
 from resqd.store.backoff import Backoff
 from resqd.store.health import Health
-from resqd.store.incarnation import of_this_process, this_place
+from resqd.store.incarnation import of_this_process, this_place, this_process
 from resqd.store.inflight import Inflight
 from resqd.store.keys import Keys, to_text
 from resqd.store.link import Link
@@ -50,6 +50,7 @@ class Blueprint:
         self._link = link
         self._worker_id = worker_id
         self._place = this_place()
+        self._master = this_process()
         self._clock = clock
         self._keys = keys = Keys(settings.namespace)
         self._quotas = Quotas()
@@ -149,7 +150,11 @@ class Blueprint:
             link=self._link,
             keys=self._keys,
             incarnation=of_this_process(
-                daemon=self._settings.daemon, epoch=birth.epoch, fork=birth.fork, place=self._place
+                daemon=self._settings.daemon,
+                epoch=birth.epoch,
+                fork=birth.fork,
+                place=self._place,
+                master=self._master,
             ),
             worker_id=self._worker_id,
             source="suspects" if birth.kind is Kind.PROBATION else "queues",

@@ -8,17 +8,24 @@ from collections.abc import Iterable, Sequence
 
 from setproctitle import setproctitle
 
+from resqd.wire.bell import Bell
 from resqd.wire.channel import Channel
 from resqd.worker.executor import Executor
 
 
 def guard(
-    *, channel: Channel, executors: Sequence[Executor], signals: Iterable[signal.Signals], title: str
+    *,
+    channel: Channel,
+    bell: Bell,
+    executors: Sequence[Executor],
+    signals: Iterable[signal.Signals],
+    title: str,
 ) -> None:
     """See to it, from now on and for good, that a fork in this process does not make a second worker.
 
     The copy has but the thread that forked. It gives up the channel, whose end tells the master of the
-    worker's death, and the worker's signal handlers; its executor leaves by os._exit at the job's end.
+    worker's death, the bell, whose memory marks the daemon's own children, and the worker's signal handlers;
+    its executor leaves by os._exit at the job's end.
     """
     handled = tuple(signals)
 
@@ -26,6 +33,7 @@ def guard(
         for executor in executors:
             executor.copied = True
         channel.close()
+        bell.unmap()
         signal.set_wakeup_fd(-1)
         for number in handled:
             signal.signal(number, signal.SIG_DFL)

@@ -27,6 +27,7 @@ ACK_AFTER = 0.005
 """Seconds after which an outcome is acknowledged though all threads still have work."""
 FOREVER = 3600.0
 RECYCLED = "recycled"  # it has used all its permits
+ABANDONED = "abandoned"  # jobs run on until the process has ended: its incarnation must be recovered
 UNSURE = "left without Redis"  # which may have given it jobs: its incarnation must be recovered
 
 
@@ -74,6 +75,7 @@ class Fetcher:
         self._news = news
         self._clock = clock
         self._prefetch = Prefetch(measured_at=clock(), pace=pace)
+        self._behind = False  # jobs run that were abandoned
         self._left_out = False  # in a burst: jobs wait for which this worker has no quota now
         self._oldest: float | None = None  # since when an outcome waits to be acknowledged
 
@@ -85,6 +87,8 @@ class Fetcher:
             if reason is RECYCLED:
                 self._pool.dismiss()
                 self._news()
+            if reason is ABANDONED:
+                return reason
             closed = self._conversation.close(leaving=self._leaving)
             if closed is None:
                 return UNSURE
@@ -116,7 +120,7 @@ class Fetcher:
             self._tend()
         if self._sources.capped and not self._conversation.unsure:
             self._share()
-        if self._spent():
+        if self._spent() or (self._behind and not (self._conversation.outbox or self._conversation.unsure)):
             return
         self._staff()
         want = self._want()
@@ -134,9 +138,9 @@ class Fetcher:
         if self._conversation.unsure or self._conversation.doubtful:
             # What Redis gave us last, if anything, has not begun: recovery puts it back.
             return UNSURE if self._leaving() and not self._conversation.healthy else None
-        if self.mandate is Mandate.ABANDON:
-            return "abandoned"
-        if self.mandate is Mandate.LEAVE:
+        if self.mandate is Mandate.ABANDON and self._behind:
+            return ABANDONED
+        if self._leaving():
             return "left"
         if self._burst and self._watchman.empty and not self._left_out and self.mandate is Mandate.RESERVE:
             return "burst"
@@ -190,9 +194,13 @@ class Fetcher:
             self._watchman.empty = False
 
     def _give_back(self) -> None:
-        """Return what has not begun when it should not begin here; what runs as well when told to abandon it."""
+        """Return what has not begun when it should not begin here; what runs is not held any more once abandoned.
+
+        Nobody may have it before this process has ended: it would run twice at a time.
+        """
         if self.mandate is Mandate.ABANDON:
-            self._return(self._holdings.take_back() + self._holdings.abandon())
+            self._return(self._holdings.take_back())
+            self._behind = bool(self._holdings.abandon()) or self._behind
         elif self.mandate is not Mandate.RESERVE:
             self._return(self._holdings.take_back())
         elif self._holdings.stuck(self.slots, self._clock()):

@@ -35,6 +35,7 @@ def run(birth: Birth, *, settings: Settings, app: App, blueprint: Blueprint) -> 
     control = Control(birth=birth, settings=settings, crew=crew, pauses=pauses, clock=monotonic)
     copies.guard(
         channel=birth.channel,
+        bell=birth.bell,
         executors=crew.executors,
         signals=[*SIGNALS, *IGNORED],
         title=f"{settings.procline_prefix}resqd-{reports.short_version()}: forked by a job",

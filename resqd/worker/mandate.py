@@ -13,7 +13,7 @@ class Mandate(Enum):
     RESERVE = "reserve"
     HOLD = "hold"  # reserve nothing, return what has not started
     LEAVE = "leave"  # hold, and end when nothing runs any more
-    ABANDON = "abandon"  # return what runs as well, and end now
+    ABANDON = "abandon"  # leave what runs in flight, and end now: it is recovered when the process is gone
 
 
 class Wake:

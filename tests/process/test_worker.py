@@ -6,6 +6,7 @@ import signal
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import cast
 
 import psutil
 import pytest
@@ -177,17 +178,36 @@ def test_slots_bound_how_much_runs(make: MakeWorker, tmp_path: Path) -> None:
         assert worker.client.llen("resque:queue:q") == 1
 
 
-def test_without_a_master_it_returns_everything(make: MakeWorker, tmp_path: Path) -> None:
-    """At the end of its channel: what runs goes back uncharged after KILL_GRACE, and the process is gone."""
-    with make() as worker:
+def test_without_a_master_it_leaves_and_gives_away_nothing_that_runs(
+    make: MakeWorker, tmp_path: Path
+) -> None:
+    """At the end of its channel: what runs stays in flight, for recovery when the process is gone, after KILL_GRACE.
+
+    Put back by the worker itself it would run twice at a time for as long as this process takes to end.
+    """
+    with make(slots=1) as worker:
         worker.push("endless")
         wait_for((tmp_path / "begun").exists)
-        payload = worker.client.lindex("resque:queue:q", 0)
-        assert payload is None
+        worker.push("quick", "never")
         worker.hang_up()
         assert worker.wait() == 0
         assert worker.client.llen("resque:queue:q") == 1
+        [in_flight] = worker.client.keys("resque:resqd:inflight:*")
+        fields = cast("dict[bytes, bytes]", worker.client.hgetall(in_flight))
+        entries = [entry for field, entry in fields.items() if not field.startswith(b"!")]
+        assert [b'"class": "endless"' in entry for entry in entries] == [True]
+        assert not (tmp_path / "never").exists()
         assert failed(worker) == []
+
+
+def test_without_a_master_it_ends_what_it_can(make: MakeWorker, tmp_path: Path) -> None:
+    """A job that ends within KILL_GRACE is acknowledged, and nothing is left of the worker."""
+    with make(KILL_GRACE="10") as worker:
+        worker.push("quick", "one")
+        wait_for((tmp_path / "one").exists)
+        worker.hang_up()
+        assert worker.wait() == 0
+        assert worker.client.keys("resque:resqd:inflight:*") == []
 
 
 def test_a_stalled_master_blocks_nothing(make: MakeWorker, tmp_path: Path) -> None:

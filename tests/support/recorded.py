@@ -1,6 +1,7 @@
 """Jobs that write down each start and end of theirs in a file, for tests that count what ran."""
 
 import os
+import re
 import signal
 import sys
 import time
@@ -62,6 +63,28 @@ def wait(number: int, path: str) -> None:
     _note("start", number)
     while not Path(path).exists():
         time.sleep(0.01)
+    _note("end", number)
+
+
+@app.job(queue="work", name="Hold")
+def hold(number: int, path: str) -> None:
+    """Holds the GIL in one call for ages, unless the file is there."""
+    _note("start", number)
+    if not Path(path).exists():
+        re.match("(a+)+$", "a" * 60 + "b")
+    _note("end", number)
+
+
+@app.job(queue="work", name="Detach")
+def detach(number: int) -> None:
+    """Leaves a process behind that outlives it."""
+    _note("start", number)
+    if os.fork() == 0:
+        if os.fork() == 0:
+            _note("detached", number)
+            time.sleep(60)
+        os._exit(0)
+    os.wait()
     _note("end", number)
 
 

@@ -83,33 +83,6 @@ def test_a_host_that_comes_back_is_fenced_and_starts_afresh(
     assert late.stop() == 0
 
 
-def test_a_predecessors_worker_that_hangs_is_recovered_by_its_silence(
-    scene: Scene, frozen: list[psutil.Process]
-) -> None:
-    """Its process is still there, so it is waited for, but not longer than PRUNE_INTERVAL; it is never signalled."""
-    gate = scene.folder / "gate"
-    scene.store.push("Wait", 1, str(gate))
-    first = scene.start(*QUICK)
-    wait_for(lambda: scene.record.starts()[1] == 1)
-    worker = psutil.Process(scene.record.pids(1)[0])
-    frozen.append(worker)
-    worker.suspend()
-    first.tree()
-    first.process.kill()
-    first.process.wait(10)
-    second = scene.start(*QUICK)
-    second.wait_for_line("forked worker 0")
-    assert len(scene.store.in_flight()) == 1
-    wait_for(lambda: scene.record.starts()[1] == 2, 10)
-    assert worker.status() == psutil.STATUS_STOPPED
-    gate.touch()
-    wait_for(lambda: scene.store.processed() == 1)
-    worker.resume()
-    first.expect_gone()
-    assert scene.store.failures() == []
-    assert second.stop() == 0
-
-
 def test_a_namesake_in_another_container_is_not_convicted(scene: Scene) -> None:
     """A live daemon of the same host's name and name, whose pids mean nothing here, keeps its jobs while it beats."""
     gate = scene.folder / "gate"

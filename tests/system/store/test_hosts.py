@@ -23,7 +23,14 @@ class Watch:
         self.client = client
         self.life = life
         reaping = Reaping(still_for=30, gap=4)
-        self.hosts = Hosts(recovery=recovery, reaping=reaping, life=life, clock=lambda: self.now)
+        self.lingering: set[int] = set()
+        self.hosts = Hosts(
+            recovery=recovery,
+            reaping=reaping,
+            lingers=lambda incarnation: incarnation.fork in self.lingering,
+            life=life,
+            clock=lambda: self.now,
+        )
 
     def look(self, times: int) -> None:
         for _ in range(times):
@@ -35,6 +42,24 @@ class Watch:
 @pytest.fixture
 def watch(recovery: Recovery, redis_client: redis.Redis) -> Watch:
     return Watch(recovery, redis_client)
+
+
+def test_an_orphan_that_lives_on_here_keeps_its_jobs_until_it_has_ended(
+    watch: Watch, make_owner: OwnerMaker, recovery: Recovery, redis_client: redis.Redis
+) -> None:
+    """Its siblings' jobs come back after 30 s, its own not before its end: they would run twice at a time."""
+    push(redis_client, "mail", *numbered(3))
+    reserve(make_owner(fork=1), Want(2, MAIL))
+    reserve(make_owner(fork=2), Want(1, MAIL))
+    beat(redis_client, LIFE)
+    watch.lingering.add(1)
+    watch.look(15)
+    assert queued(redis_client) == numbered(3)[2:]
+    assert LIFE in recovery.counters()
+    watch.lingering.clear()
+    watch.look(1)
+    assert queued(redis_client) == numbered(3)
+    assert recovery.counters().keys() == {watch.life}
 
 
 def test_a_dead_hosts_jobs_and_suspects_come_back_and_it_is_forgotten(
