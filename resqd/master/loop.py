@@ -195,6 +195,7 @@ class Master:
             _log.warning("the master stood still for %.1f s", now - self._look_at)
             watch.forgive(children, now)
         self._look_at = now + watch.LOOK_EVERY
+        self._nursery.reap_strangers(now)
         for child in children:
             if verdict := watch.overdue(child, self._limits, now):
                 self._carry_out(verdict)

@@ -16,6 +16,7 @@ from resqd.master.plan import Fleet, Fork
 from resqd.master.reaper import Exit, reap
 from resqd.master.respawn import Respawn
 from resqd.master.spawner import Spawner
+from resqd.master.strangers import Strangers
 from resqd.wire.bell import Bell
 from resqd.wire.birth import Kind
 from resqd.wire.messages import Alive
@@ -57,6 +58,7 @@ class Nursery:
         self._children: list[Child] = []
         self._respawns: defaultdict[tuple[Kind, int], Respawn] = defaultdict(Respawn)
         self._alive_at = 0.0
+        self._strangers = Strangers()
         fleet.children = self._children
 
     def descriptors(self) -> list[int]:
@@ -105,6 +107,11 @@ class Nursery:
             child = next(child for child in self._children if child.pid == end.pid)
             self.hear(child)
             self._bury(child, end)
+
+    def reap_strangers(self, now: float) -> None:
+        """In a container, and wherever else orphans come to this process, leave no zombies of jobs' processes."""
+        if count := self._strangers.reap({child.pid for child in self._children}, now):
+            _log.debug("reaped %d processes that jobs had left behind", count)
 
     def hear(self, child: Child) -> None:
         """Read what a child has sent; its end of file says nothing that the reaper does not say better."""
