@@ -34,7 +34,10 @@ class Hosts:
     def watch(self) -> None:
         """One look at the counters; the jobs of the dead are recovered. May raise a StoreError."""
         counters = self._recovery.counters()
-        dead = set(self._reaping.poll(counters, self._clock())) - {self._life}
+        now = self._clock()
+        dead = set(self._reaping.poll(counters, now)) - {self._life}
+        if dead:
+            dead = set(self._reaping.confirm(dead, self._recovery.intervals(), now))
         living = {of_life(life)[0] for life in counters.keys() - dead}
         for life in sorted(dead):
             self._bury(life, alone=of_life(life)[0] not in living)

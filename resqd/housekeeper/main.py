@@ -24,7 +24,7 @@ from resqd.housekeeper.metrics import GAUGES_EVERY, Metrics
 from resqd.housekeeper.orphans import Orphans
 from resqd.housekeeper.pause_files import PauseFiles
 from resqd.housekeeper.pruner import Pruner
-from resqd.housekeeper.publisher import PUBLISH_EVERY, Publisher
+from resqd.housekeeper.publisher import PUBLISH_EVERY, Publisher, register_every
 from resqd.housekeeper.reaping import Reaping
 from resqd.housekeeper.recovery import FOLLOW_EVERY, Recoverer
 from resqd.housekeeper.siblings import MARGIN, Siblings
@@ -90,7 +90,15 @@ class _House:
         settings, link, keys = self.settings, Link(self.connection), Keys(self.settings.namespace)
         recovery = Recovery(link=link, keys=keys)
         own_life = life(settings.daemon, self.birth.epoch)
-        registry = Registry(link=link, keys=keys, life=own_life, worker_id=self.worker_id)
+        beats_every = settings.heartbeat_interval
+        registry = Registry(
+            link=link,
+            keys=keys,
+            life=own_life,
+            worker_id=self.worker_id,
+            beats_every=beats_every,
+            registers_every=beats_every + register_every(settings.prune_interval),
+        )
         publisher = Publisher(
             registry=registry, say=self.voice.say, patience=settings.prune_interval, clock=monotonic
         )

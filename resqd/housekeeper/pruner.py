@@ -6,6 +6,7 @@ import logging
 from typing import NamedTuple
 
 from resqd.clock import Clock
+from resqd.housekeeper.reaping import MISSED
 from resqd.store.registry import Registry
 
 _log = logging.getLogger(__name__)
@@ -40,8 +41,10 @@ class Pruner:
         self._looked_at = now
         sights = {each: self._sight(each, beat, now) for each, beat in beats.items()}
         self._seen = {each: sight for each, sight in sights.items() if each != self._worker_id}
-        for each, sight in list(self._seen.items()):
-            if now - sight.since >= self._patience:
+        silent = [each for each, sight in self._seen.items() if now - sight.since >= self._patience]
+        intervals = self._registry.intervals(silent)
+        for each in silent:
+            if now - self._seen[each].since >= MISSED * intervals[each]:
                 _log.info("%s is dead; its entries in Resque's registry are removed", each)
                 self._registry.forget(each)
                 del self._seen[each]

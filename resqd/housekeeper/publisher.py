@@ -19,6 +19,11 @@ REGISTER_MOST = 10.0
 """Seconds after which everything is registered again, the heartbeat's time too, which others' pruning reads."""
 
 
+def register_every(patience: float) -> float:
+    """Seconds after which a daemon registers again where others allow so many seconds of silence."""
+    return min(REGISTER_MOST, patience / 3)
+
+
 class Publisher:
     """`take` is called by the control thread, all else by the keeper's; only the deque lies between them.
 
@@ -38,7 +43,7 @@ class Publisher:
         self._say = say
         self._clock = clock
         self._wall = wall
-        self._register_every = min(REGISTER_MOST, patience / 3)
+        self._register_every = register_every(patience)
         self._news: deque[Busy] = deque()
         self._jobs: dict[Place, RunningJob] = {}
         self._shown: dict[Place, RunningJob] = {}

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+
+MISSED = 3
+"""Heartbeats that must be missing, by the interval that their daemon tells, however short our own patience is."""
 
 
 @dataclass(slots=True)
@@ -28,3 +31,7 @@ class Reaping:
             for life, count in counters.items()
         }
         return [life for life, (_, since) in self._last.items() if now - since >= self.still_for]
+
+    def confirm(self, dead: Iterable[str], intervals: Mapping[str, float], now: float) -> list[str]:
+        """Those of a poll's dead that are so by their own intervals too, which may be longer than our patience."""
+        return [life for life in dead if now - self._last[life][1] >= MISSED * intervals.get(life, 0.0)]

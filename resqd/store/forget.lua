@@ -1,4 +1,4 @@
--- KEYS: daemons, index, suspects. ARGV: life, its daemon with ':', its epoch with '.'.
+-- KEYS: daemons, index, suspects, intervals. ARGV: life, its daemon with ':', its epoch with '.'.
 -- Strikes a life off the list, but not while it holds jobs, nor the last life of a daemon that has suspects.
 -- Returns 1 when it is gone.
 local function others()
@@ -13,4 +13,5 @@ for _, id in ipairs(redis.call('HKEYS', KEYS[2])) do
 end
 if redis.call('EXISTS', KEYS[3]) == 1 and not others() then return 0 end
 redis.call('HDEL', KEYS[1], ARGV[1])
+redis.call('HDEL', KEYS[4], ARGV[1])
 return 1

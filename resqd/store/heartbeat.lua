@@ -1,4 +1,5 @@
--- KEYS: daemons, heartbeats, workers, ours, started. ARGV: life of the daemon, worker id, '1' to register in any case.
+-- KEYS: daemons, heartbeats, workers, ours, started, intervals. ARGV: life of the daemon, worker id, '1' to register
+-- in any case, seconds between two heartbeats, seconds between two times that it registers ('0': not told).
 -- Idle daemons should cost Redis little: most heartbeats only count, and look whether somebody took us off the
 -- registry (any Resque does that to the set of workers, a new one to the heartbeat as well).
 -- HDEL comes first, even of nothing: a script that begins by freeing passes at maxmemory.
@@ -6,7 +7,9 @@
 redis.call('HDEL', KEYS[1], '!none')
 local count = redis.call('HINCRBY', KEYS[1], ARGV[1], 1)
 local known = redis.call('SISMEMBER', KEYS[3], ARGV[2])
-if known == 1 and ARGV[3] ~= '1' then return { count, known } end
+if known == 1 and count > 1 and ARGV[3] ~= '1' then return { count, known } end
+if ARGV[4] ~= '0' then redis.call('HSET', KEYS[6], ARGV[1], ARGV[4]) end
+if ARGV[5] ~= '0' then redis.call('HSET', KEYS[6], ARGV[2], ARGV[5]) end
 local now = redis.call('TIME')[1]
 local days, rest = math.floor(now / 86400), now % 86400
 local z = days + 719468

@@ -100,6 +100,11 @@ class Keys:
         """The hash of each life of a daemon (`HOST/NAME:EPOCH`) to its heartbeat counter."""
         return f"{self.namespace}:resqd:daemons"
 
+    @property
+    def intervals(self) -> str:
+        """The hash of each life of a daemon to the seconds between its heartbeats, and of its id in the registry."""
+        return f"{self.namespace}:resqd:intervals"
+
     def index(self, daemon: str) -> str:
         """The hash of incarnation id to JSON facts, of one daemon."""
         return f"{self.namespace}:resqd:index:{daemon}"

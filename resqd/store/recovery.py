@@ -10,7 +10,7 @@ from resqd.store.entries import deliveries, split_entry
 from resqd.store.incarnation import Incarnation, of_life
 from resqd.store.keys import Keys, to_text
 from resqd.store.link import Link
-from resqd.store.numbers import number
+from resqd.store.numbers import number, seconds
 from resqd.store.scripts import FORGET, RECOVER, RELEASE, Argument, PackedKeys, ScriptCall
 from resqd.store.tokens import token_text
 
@@ -139,10 +139,17 @@ class Recovery:
         found = {to_text(life): number(count) for life, count in self._hash(self._keys.daemons).items()}
         return {life: count for life, count in found.items() if count is not None}
 
+    def intervals(self) -> dict[str, float]:
+        """The seconds between the heartbeats of all lives that tell them; older releases do not."""
+        told = self._hash(self._keys.intervals)
+        return {to_text(life): seconds(text) for life, text in told.items()}
+
     def forget(self, life: str) -> bool:
         """Strikes a life off the list, if it holds no jobs and no suspects of its daemon need it."""
         daemon, epoch = of_life(life)
-        keys = PackedKeys.of(self._keys.daemons, self._keys.index(daemon), self._keys.suspects(daemon))
+        keys = PackedKeys.of(
+            self._keys.daemons, self._keys.index(daemon), self._keys.suspects(daemon), self._keys.intervals
+        )
         return bool(self._link.run_script(ScriptCall(FORGET, keys, (life, f"{daemon}:", f"{epoch}."))))
 
     def _hash(self, key: str) -> dict[bytes, bytes]:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final
 
 from resqd.store.failures import clean
 from resqd.store.keys import Keys, to_bytes, to_text
-from resqd.store.numbers import number
+from resqd.store.numbers import number, seconds
 from resqd.store.replies import ServerError, judge
 from resqd.store.scripts import HEARTBEAT, Argument, PackedKeys, ScriptCall
 
@@ -46,17 +46,34 @@ class RunningJob:
 class Registry:
     """Writes one daemon's entries; `worker_id` stays as it was at the start, through reloads and scaling.
 
+    `beats_every` and `registers_every` tell other hosts how long this daemon may be silent, in seconds.
+
     Every method may raise a StoreError, and may then be called again.
     """
 
-    def __init__(self, *, link: Link, keys: Keys, life: str, worker_id: str) -> None:
+    def __init__(
+        self,
+        *,
+        link: Link,
+        keys: Keys,
+        life: str,
+        worker_id: str,
+        beats_every: float = 0.0,
+        registers_every: float = 0.0,
+    ) -> None:
         self._link = link
         self._keys = keys
         self._life = life
         self._id = worker_id
         self._beat_keys = PackedKeys.of(
-            keys.daemons, keys.heartbeats, keys.workers, own_workers(keys), keys.worker_started(worker_id)
+            keys.daemons,
+            keys.heartbeats,
+            keys.workers,
+            own_workers(keys),
+            keys.worker_started(worker_id),
+            keys.intervals,
         )
+        self._paces = (f"{beats_every:g}", f"{registers_every:g}")
         self._shown: dict[Place, RunningJob | None] | None = (
             None  # a job of None: it may be there, or an older one
         )
@@ -66,7 +83,7 @@ class Registry:
 
         Where it did not, since Ruby workers may prune us, or with `register`, everything is entered again.
         """
-        arguments = (self._life, self._id, "1" if register else "")
+        arguments = (self._life, self._id, "1" if register else "", *self._paces)
         known: int = self._link.run_script(ScriptCall(HEARTBEAT, self._beat_keys, arguments))[1]
         return bool(known)
 
@@ -116,6 +133,11 @@ class Registry:
             to_text(id_): None if beat is None else to_text(beat)
             for id_, beat in zip(ids, times, strict=True)
         }
+
+    def intervals(self, ids: Sequence[str]) -> dict[str, float]:
+        """The most seconds between two changes of these daemons' times; 0 where it is not told."""
+        told: list[bytes | None] = self._link.call("HMGET", self._keys.intervals, *ids) if ids else []
+        return {id_: seconds(text or b"") for id_, text in zip(ids, told, strict=True)}
 
     def queue_lengths(self) -> dict[str, int]:
         """How many jobs wait, by queue; a key of another type counts as empty."""
@@ -202,6 +224,7 @@ def removal(keys: Keys, worker_id: str, others: Iterable[str] = ()) -> list[Comm
         ("SREM", keys.workers, worker_id),
         ("SREM", own_workers(keys), worker_id),
         ("HDEL", keys.heartbeats, worker_id),
+        ("HDEL", keys.intervals, worker_id),
     ]
 
 

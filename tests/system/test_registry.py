@@ -10,6 +10,7 @@ import pytest
 import redis
 
 from resqd.app import App
+from resqd.housekeeper.pruner import Pruner
 from resqd.store.client import redis_client
 from resqd.store.config import ConnectionConfig
 from resqd.store.embedded import server_binary
@@ -107,7 +108,7 @@ def test_a_heartbeat_is_cheap(registry: Registry, redis_client: redis.Redis) -> 
 def test_the_scripts_calendar_is_right(moment: int, redis_client: redis.Redis) -> None:
     """Leap days, ends of years and centuries: the script's date is Python's."""
     script = HEARTBEAT.source.replace("redis.call('TIME')[1]", str(moment))
-    redis_client.eval(script, 5, "d", "h", "w", "o", "s", "host/name", "id", "")
+    redis_client.eval(script, 6, "d", "h", "w", "o", "s", "i", "host/name", "id", "", "2", "10")
     beat: bytes = redis_client.hget("h", "id")  # type: ignore[assignment] # bytes client
     assert datetime.fromisoformat(beat.decode()) == datetime.fromtimestamp(moment, UTC)
 
@@ -242,6 +243,26 @@ def test_another_daemons_entries_are_forgotten(
     other = Registry(link=link, keys=Keys(), life="web2/resqd:e2", worker_id="web2:1:*:1:1:1")
     other.forget(ID.text)
     assert redis_client.keys("*") == [b"resque:resqd:daemons"]
+
+
+def test_a_pruner_waits_for_daemons_that_register_less_often_than_it_is_patient(
+    registry: Registry, redis_url: str, redis_client: redis.Redis
+) -> None:
+    """One that tells to register every 10 s is struck off after 30; one that tells nothing after the pruner's 2."""
+    now = [0.0]
+    link = Link(ConnectionConfig.from_url(redis_url))
+    slow = Registry(
+        link=link, keys=Keys(), life="w/s:1", worker_id="w:1:*:1:1:1", beats_every=2, registers_every=10
+    )
+    pruner = Pruner(registry=registry, worker_id="w:9:*:1:1:1", patience=2.0, clock=lambda: now[0])
+    registry.heartbeat()
+    slow.heartbeat()
+    known = {}
+    for now[0] in range(32):
+        pruner.look()
+        known[now[0]] = len(registry.beats())
+    assert [known[at] for at in (0, 1, 2, 29, 30)] == [2, 2, 1, 1, 0]
+    assert redis_client.hgetall(Keys().intervals) == {b"w/s:1": b"2"}
 
 
 def test_ruby_workers_are_seen(app: App, redis_client: redis.Redis) -> None:

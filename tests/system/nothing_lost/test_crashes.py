@@ -167,14 +167,35 @@ def test_a_killed_master_leaves_no_orphan_and_the_next_start_is_clean(
 def test_a_master_and_its_worker_killed_at_once_lose_nothing(
     start: Start, store: Redis, record: Record, tmp_path: Path
 ) -> None:
-    """Nobody is left to tell how the worker died: the next start sees that it is gone and takes its jobs back."""
+    """Nobody is left to tell how the worker died: the housekeeper sees that it is gone and takes its jobs back."""
     gate = tmp_path / "gate"
     store.push("Wait", 0, str(gate))
+    payload = store.queued()
     first = start()
     wait_for(lambda: record.starts()[0])
     first.tree()
     first.process.kill()
     os.kill(record.pids(0)[0], signal.SIGKILL)
+    first.expect_gone(5)
+    assert store.queued() == payload
+    gate.touch()
+    second = start()
+    wait_for(lambda: record.ends()[0] == 1, 5)
+    assert second.stop() == 0
+    wait_for(store.settled)
+
+
+def test_a_whole_daemon_killed_at_once_loses_nothing(
+    start: Start, store: Redis, record: Record, tmp_path: Path
+) -> None:
+    """Nobody is left at all: the next start sees that the worker is gone and takes its jobs back."""
+    gate = tmp_path / "gate"
+    store.push("Wait", 0, str(gate))
+    first = start()
+    wait_for(lambda: record.starts()[0])
+    os.kill(first.pid, signal.SIGSTOP)  # so that it forks no other
+    for one in reversed(first.tree()):
+        one.kill()
     first.expect_gone(5)
     assert store.queued() == []
     gate.touch()

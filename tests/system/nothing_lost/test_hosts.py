@@ -83,6 +83,25 @@ def test_a_host_that_comes_back_is_fenced_and_starts_afresh(
     assert late.stop() == 0
 
 
+def test_a_daemon_whose_heart_beats_slower_than_others_are_patient_is_not_fenced(scene: Scene) -> None:
+    """HEARTBEAT_INTERVAL 4 beside another host's PRUNE_INTERVAL 1: its job runs once."""
+    gate = scene.folder / "gate"
+    scene.store.push("Wait", 1, str(gate))
+    slow = scene.start(
+        "--heartbeat-interval", "4", "--prune-interval", "9", host="slow.example", RESQD_NAME="slow"
+    )
+    wait_for(lambda: scene.record.starts()[1] == 1)
+    wait_for(lambda: lives(scene.store) == {"slow.example/slow"} and max(_beats(scene.store)) > 0)
+    flags = ("--heartbeat-interval", "0.2", "--prune-interval", "1")
+    hasty = scene.start(*flags, host="hasty.example", RESQD_NAME="hasty")
+    wait_for(lambda: max(_beats(scene.store), default=0) > 17, 10, what="three times its patience")
+    assert "has no heartbeat any more" not in hasty.output()
+    assert scene.record.starts()[1] == 1
+    gate.touch()
+    wait_for(lambda: scene.store.processed() == 1)
+    assert (slow.stop(), hasty.stop()) == (0, 0)
+
+
 def test_a_namesake_in_another_container_is_not_convicted(scene: Scene) -> None:
     """A live daemon of the same host's name and name, whose pids mean nothing here, keeps its jobs while it beats."""
     gate = scene.folder / "gate"

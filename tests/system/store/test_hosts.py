@@ -1,5 +1,7 @@
 """Dead hosts, against a real server and with a clock of the test's own."""
 
+from collections.abc import Callable
+
 import pytest
 import redis
 
@@ -7,7 +9,9 @@ from resqd.housekeeper.hosts import Hosts
 from resqd.housekeeper.reaping import Reaping
 from resqd.store.inflight import Want
 from resqd.store.keys import Keys
+from resqd.store.link import Link
 from resqd.store.recovery import Recovery
+from resqd.store.registry import Registry
 from tests.system.store.conftest import DAEMON, OwnerMaker, beat, incarnation
 from tests.system.store.mail import MAIL, numbered, push, queued, reserve
 
@@ -42,6 +46,26 @@ class Watch:
 @pytest.fixture
 def watch(recovery: Recovery, redis_client: redis.Redis) -> Watch:
     return Watch(recovery, redis_client)
+
+
+def test_a_life_that_beats_slower_than_we_are_patient_is_left_alone(
+    watch: Watch,
+    make_owner: OwnerMaker,
+    recovery: Recovery,
+    redis_client: redis.Redis,
+    open_link: Callable[[], Link],
+) -> None:
+    """It tells its interval of 20 s: it is dead after three of them, then no trace is left; nonsense counts as none."""
+    push(redis_client, "mail", *numbered(2))
+    reserve(make_owner(fork=1), Want(1, MAIL))
+    Registry(link=open_link(), keys=Keys(), life=LIFE, worker_id="h:1:q", beats_every=20.0).heartbeat()
+    redis_client.hset(Keys().intervals, "another", "soon")
+    watch.look(20)
+    assert queued(redis_client) == numbered(2)[1:]
+    assert recovery.intervals() == {LIFE: 20.0, "another": 0.0}
+    watch.look(2)
+    assert queued(redis_client) == numbered(2)
+    assert LIFE not in recovery.intervals()
 
 
 def test_an_orphan_that_lives_on_here_keeps_its_jobs_until_it_has_ended(

@@ -36,6 +36,18 @@ def test_an_outage_begins_the_count_again() -> None:
     assert [at for at in range(93, 123, 3) if policy.poll({"a": 7}, at)] == [120]
 
 
+def test_a_slower_heart_than_our_patience_is_respected() -> None:
+    """One that tells to beat every 20 s is dead after three of them; one that tells nothing after our 30."""
+    policy = reaping()
+    dead = {}
+    for at in range(0, 70, 3):
+        found = policy.poll({"slow": 7, "silent": 7}, at)
+        dead[at] = policy.confirm(found, {"slow": 20.0}, at)
+    assert dead[27] == []
+    assert dead[30] == ["silent"] == dead[57]
+    assert sorted(dead[60]) == ["silent", "slow"]
+
+
 def test_a_life_that_goes_and_comes_is_counted_anew() -> None:
     """What is not in the list is not remembered."""
     policy = reaping()
