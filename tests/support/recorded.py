@@ -16,7 +16,7 @@ RECORD = "RESQD_TEST_RECORD"
 app = resqd.App()
 
 
-def _note(word: str, number: int) -> None:
+def note(word: str, number: int) -> None:
     """One line in one write, so that lines of many processes never mix."""
     descriptor = os.open(os.environ[RECORD], os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
     try:
@@ -28,25 +28,25 @@ def _note(word: str, number: int) -> None:
 @app.job(queue="work", name="Nap")
 def nap(number: int, seconds: float = 0.0) -> None:
     """Sleeps."""
-    _note("start", number)
+    note("start", number)
     if seconds:
         time.sleep(seconds)
-    _note("end", number)
+    note("end", number)
 
 
 @app.job(queue="work", name="Raise")
 def fail(number: int) -> None:
     """Fails."""
-    _note("start", number)
+    note("start", number)
     raise ValueError(f"job {number} fails, as it should")
 
 
 @app.job(queue="work", name="Poison")
 def poison(number: int, signal_number: int = signal.SIGKILL, seconds: float = 0.0) -> None:
     """Kills its own process."""
-    _note("start", number)
+    note("start", number)
     time.sleep(seconds)
-    _note("dies", number)
+    note("dies", number)
     os.kill(os.getpid(), signal_number)
     time.sleep(60)
 
@@ -60,40 +60,40 @@ def poison_once(number: int) -> None:
 @app.job(queue="work", name="Wait")
 def wait(number: int, path: str) -> None:
     """Runs until the file is there."""
-    _note("start", number)
+    note("start", number)
     while not Path(path).exists():
         time.sleep(0.01)
-    _note("end", number)
+    note("end", number)
 
 
 @app.job(queue="work", name="Hold")
 def hold(number: int, path: str) -> None:
     """Holds the GIL in one call for ages, unless the file is there."""
-    _note("start", number)
+    note("start", number)
     if not Path(path).exists():
         re.match("(a+)+$", "a" * 60 + "b")
-    _note("end", number)
+    note("end", number)
 
 
 @app.job(queue="work", name="Detach")
 def detach(number: int) -> None:
     """Leaves a process behind that outlives it."""
-    _note("start", number)
+    note("start", number)
     if os.fork() == 0:
         if os.fork() == 0:
-            _note("detached", number)
+            note("detached", number)
             time.sleep(60)
         os._exit(0)
     os.wait()
-    _note("end", number)
+    note("end", number)
 
 
 @app.job(queue="work", name="Size")
 def size(number: int, text: str) -> None:
     """Takes a big argument."""
-    _note("start", number)
+    note("start", number)
     if text:
-        _note("end", number)
+        note("end", number)
 
 
 @app.job(queue="work", name="Say")

@@ -19,6 +19,8 @@ def test_nothing_is_lost_whatever_is_killed_and_whenever(server: str, tmp_path: 
     if binary is None:
         pytest.skip(f"no {server} on this machine")
     outcome = run(seed=SEED, kills=KILLS, seconds=SECONDS, binary=Path(binary), folder=tmp_path)
-    assert (outcome.lost, outcome.unexplained, outcome.queued) == ([], [], 0), outcome.report()
+    assert (outcome.lost, outcome.unexplained, outcome.at_once, outcome.queued) == ([], [], [], 0), (
+        outcome.report()
+    )
     assert outcome.executed + outcome.failed >= outcome.jobs > 500, outcome.report()
     assert outcome.slowest_recovery_s < 5, outcome.report()

@@ -1,5 +1,6 @@
 """The books of a chaos run: every job that was pushed, what became of it, and whether each rerun has a reason."""
 
+import base64
 import json
 import re
 from collections import defaultdict
@@ -8,6 +9,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 
+from tests.support.chaos.hostile import number_of
 from tests.support.recorded import Record
 
 _RECOVERED = re.compile(
@@ -17,7 +19,7 @@ _RECOVERED = re.compile(
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What a run came to. `lost` and `unexplained` must be empty."""
+    """What a run came to. `lost`, `unexplained` and `at_once` must be empty."""
 
     kills: dict[str, int]
     jobs: int
@@ -31,6 +33,10 @@ class Outcome:
     duplicates: int
     unexplained: list[int]
     """Jobs that were started by more than one process that nothing had happened to."""
+    at_once: list[int]
+    """Jobs that ran in two processes at a time, though no host had stood still for longer than others wait."""
+    most: tuple[int, int]
+    """The job that was started most often, and how often."""
     slowest_recovery_s: float
     """From a worker's SIGKILL to its jobs being back, where neither Redis nor the daemon was killed meanwhile."""
 
@@ -44,6 +50,8 @@ class Outcome:
                 f"({self.crashed} of them as DirtyExit), {self.queued} left in queues",
                 f"lost: {len(self.lost)}",
                 f"duplicate starts: {self.duplicates} of {self.starts}, {len(self.unexplained)} unexplained",
+                f"most starts of any one job: {self.most[1]} (job {self.most[0]})",
+                f"run twice at a time: {len(self.at_once)}",
                 f"slowest recovery: {self.slowest_recovery_s:.2f} s",
             )
         )
@@ -59,6 +67,8 @@ class Books:
     """Jobs whose push got no reply: they may be there or not."""
     doomed: set[int] = field(default_factory=set)
     """Processes that were killed, by us or by a job, or that lost their master or their host's heartbeat."""
+    frozen: set[int] = field(default_factory=set)
+    """Those among them that stood still with their whole host, and may go on where others have taken over."""
     worker_kills: list[tuple[int, float]] = field(default_factory=list)
     """Pid and wall time of each SIGKILL of a worker."""
     troubles: list[float] = field(default_factory=list)
@@ -68,12 +78,12 @@ class Books:
     def close(
         self, record: Record, *, failures: Iterable[bytes], queued: Iterable[bytes], logs: Iterable[Path]
     ) -> Outcome:
-        """The outcome; `failures` are records, `queued` payloads."""
+        """The outcome; `failures` are records, `queued` payloads, or entries that hold one."""
         failed: dict[int, str] = {}
         for each in failures:
-            facts = json.loads(each)
-            failed[facts["payload"]["args"][0]] = facts["exception"]
-        waiting = {json.loads(each)["args"][0] for each in queued}
+            number, exception = _failure(each)
+            failed[number] = exception
+        waiting = {number_of(each) for each in queued}
         starts, ends = record.starts(), record.ends()
         accounted = set(failed) | set(ends) | waiting
         return Outcome(
@@ -86,7 +96,9 @@ class Books:
             lost=sorted((self.sure | (self.unsure & set(starts))) - accounted),
             starts=sum(starts.values()),
             duplicates=sum(count - 1 for count in starts.values()),
+            most=max(starts.items(), key=lambda one: one[1], default=(0, 0)),
             unexplained=self._unexplained(record),
+            at_once=self._at_once(record),
             slowest_recovery_s=self._slowest(logs),
         )
 
@@ -101,6 +113,16 @@ class Books:
                 doomed.add(pid)
         return sorted(number for number, those in pids.items() if sum(pid not in doomed for pid in those) > 1)
 
+    def _at_once(self, record: Record) -> list[int]:
+        starters: dict[int, list[int]] = defaultdict(list)
+        found = set()
+        for word, number, pid in record.lines():
+            if word == "twice" and not any(one in self.frozen for one in starters[number]):
+                found.add(number)
+            elif word == "start":
+                starters[number].append(pid)
+        return sorted(found)
+
     def _slowest(self, logs: Iterable[Path]) -> float:
         recovered: dict[int, list[float]] = defaultdict(list)
         for log in logs:
@@ -113,3 +135,11 @@ class Books:
                 continue
             slowest = max(slowest, back - killed_at)
         return slowest
+
+
+def _failure(record: bytes) -> tuple[int, str]:
+    """The number of a job that failed, whose payload may be kept as base64, and why."""
+    facts = json.loads(record)
+    raw = facts["payload"].get("resqd_raw")
+    payload = json.dumps(facts["payload"]).encode() if raw is None else base64.b64decode(raw)
+    return number_of(payload), facts["exception"]

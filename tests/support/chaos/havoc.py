@@ -6,20 +6,29 @@ import time
 from collections.abc import Callable
 
 import psutil
+import redis
 
 from tests.support.chaos.books import Books
+from tests.support.chaos.failures import Failures
 from tests.support.chaos.host import PRUNE, Host
 from tests.support.server import Server
+
+DEAF = 15.0
+"""Seconds after which a worker that was stopped beside its master goes on, if it has not been ended."""
 
 
 class Havoc:
     """Kills, stops and cuts; `strike` returns how many of our processes it killed with SIGKILL."""
 
-    def __init__(self, *, seed: int, server: Server, hosts: list[Host], books: Books) -> None:
+    def __init__(
+        self, *, seed: int, server: Server, hosts: list[Host], books: Books, failures: Failures
+    ) -> None:
         self._random = random.Random(seed)
         self._server = server
         self._hosts = hosts
         self._books = books
+        self._failures = failures
+        self._refusing_until: float | None = None
         self._stopped: list[tuple[float, psutil.Process]] = []
         self._acts: list[tuple[int, Callable[[Host], int]]] = [
             (70, self._kill_worker),
@@ -27,6 +36,9 @@ class Havoc:
             (3, self._kill_master),
             (1, self._kill_worker_and_master),
             (1, self._kill_worker_and_housekeeper),
+            (1, self._kill_master_and_housekeeper),
+            (1, self._kill_master_beside_a_stopped_worker),
+            (2, self._refuse_failures),
             (14, self._cut),
             (1, self._silence),
             (6, self._stop),
@@ -71,6 +83,36 @@ class Havoc:
     def _kill_worker_and_housekeeper(self, host: Host) -> int:
         return self._kill_worker(host) + self._kill_housekeeper(host)
 
+    def _kill_master_and_housekeeper(self, host: Host) -> int:
+        self._books.troubles.append(time.time())
+        killed = host.kill_master(housekeeper=True)
+        self._books.kills["masters"] += 1
+        self._books.kills["housekeepers"] += killed
+        return 1 + killed
+
+    def _kill_master_beside_a_stopped_worker(self, host: Host) -> int:
+        """The worker cannot hear of it: others must end it, with or without its housekeeper."""
+        for victim in self._random.sample(host.processes("worker"), 1) if host.processes("worker") else []:
+            self._hold(victim, DEAF)
+            self._books.kills["workers stopped beside their master"] += 1
+        return self._random.choice((self._kill_master, self._kill_master_and_housekeeper))(host)
+
+    def _refuse_failures(self, _host: Host) -> int:
+        """The list of failures is a key of another type for some seconds."""
+        if self._refusing_until is None:
+            self._refusing_until = time.monotonic() + self._random.uniform(0.2, 3.0)
+            self._books.troubles.append(time.time())
+            with contextlib.suppress(redis.RedisError):
+                self._failures.refuse()
+                self._books.kills["failure lists refused"] += 1
+        return 0
+
+    def _accept_failures(self) -> None:
+        with contextlib.suppress(redis.RedisError):  # Redis is down: the next time
+            self._failures.accept()
+            self._refusing_until = None
+            self._books.troubles.append(time.time())
+
     def _kill(self, victim: psutil.Process, what: str) -> int:
         with contextlib.suppress(psutil.NoSuchProcess):
             victim.kill()
@@ -101,6 +143,7 @@ class Havoc:
         """SIGSTOP of a whole host for longer than PRUNE_INTERVAL: it is fenced, and comes back."""
         for victim in host.daemon.tree():
             self._books.doomed.add(victim.pid)
+            self._books.frozen.add(victim.pid)
             self._hold(victim, PRUNE + 2)
         self._books.kills["hosts frozen"] += 1
         return 0
@@ -112,6 +155,8 @@ class Havoc:
 
     def resume(self, *, everybody: bool = False) -> None:
         now = time.monotonic()
+        if self._refusing_until is not None and (everybody or now >= self._refusing_until):
+            self._accept_failures()
         for at, victim in list(self._stopped):
             if everybody or now >= at:
                 self._stopped.remove((at, victim))

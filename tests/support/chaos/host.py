@@ -1,5 +1,6 @@
 """One daemon of a chaos run, as a host of its own, started again whenever its master is killed."""
 
+import contextlib
 from pathlib import Path
 
 import psutil
@@ -39,19 +40,28 @@ class Host:
         house = [one for one in found[1:] if "housekeeper" in title(one)]
         return house if kind == "housekeeper" else [one for one in found[1:] if one not in house]
 
-    def kill_master(self) -> None:
-        """SIGKILL; its workers are orphans now and may leave jobs unfinished. Another master starts at once."""
+    def kill_master(self, *, housekeeper: bool = False) -> bool:
+        """SIGKILL; its workers are orphans now and may leave jobs unfinished. Another master starts at once.
+
+        `housekeeper`: that is killed with it, so that nobody of that daemon sees to the orphans. Whether it was.
+        """
         self._books.doomed.update(one.pid for one in self.daemon.tree())
+        beside = self.processes("housekeeper") if housekeeper else []
+        with contextlib.suppress(psutil.NoSuchProcess):
+            psutil.Process(self.daemon.pid).suspend()  # it must not fork another one meanwhile
+            for one in beside:
+                one.kill()
         self.daemon.process.kill()
         self.daemon.process.wait(10)
         self._start()
+        return bool(beside)
 
     def log(self) -> Path:
         return self.folder / "daemon.log"
 
     def _start(self) -> None:
         flags = {
-            "app": "tests.support.recorded:app", "queues": "work", "workers": "2", "threads": "4",
+            "app": "tests.support.chaos.jobs:app", "queues": "work", "workers": "2", "threads": "4",
             "jobs-per-fork": "200", "host": f"{self.name}.example", "name": f"resqd-{self.name}",
             "heartbeat-interval": str(HEARTBEAT), "prune-interval": str(PRUNE), "kill-grace": "1",
             "max-deliveries": "3",

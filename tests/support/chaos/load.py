@@ -1,7 +1,6 @@
 """The load of a chaos run: a thread that keeps a backlog of jobs of all kinds."""
 
 import random
-import signal
 import threading
 import time
 from types import TracebackType
@@ -10,7 +9,9 @@ from typing import Self
 import redis
 
 from resqd.store.payload import encode
+from tests.support.chaos import hostile
 from tests.support.chaos.books import Books
+from tests.support.chaos.jobs import KILLS
 
 QUEUE = "resque:queue:work"
 BACKLOG = 300
@@ -49,14 +50,20 @@ class Load:
             time.sleep(0.01)
 
     def _job(self) -> tuple[int, bytes]:
-        """A number and its job: quick ones, some that take a while, some that fail, a few that kill their process."""
+        """A number and its job: quick ones, some that take a while, some that fail, a few that harm their process."""
         self._number += 1
         lot, choices = self._choices.random(), self._choices
+        if lot > 0.995:
+            return self._number, hostile.payload(self._number, choices)
         name, args = "Nap", [choices.random() * 0.03]
         if lot < 0.1:
             name, args = "Raise", []
         elif lot < 0.101:
-            name, args = "Poison", [int(choices.choice((signal.SIGKILL, signal.SIGSEGV)))]
+            name, args = "Poison", [int(choices.choice(KILLS))]
+        elif lot < 0.1015:
+            name, args = "Hold", [choices.choice((0.2, 1.0, 6.0))]
+        elif lot < 0.102:
+            name, args = "Choke", []
         elif lot < 0.5:
             args = [0.0]
         elif lot > 0.98:
