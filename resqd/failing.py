@@ -159,19 +159,28 @@ class Aftermath:
             self._waiting.put((record, payload))
             self._start()
 
-    def _start(self) -> None:
-        if self._thread is None:
-            self._thread = NamedThread(name="failures", target=self._work)
-            self._thread.start()
-
     def close(self, timeout: float) -> None:
         """Wait at most so many seconds until all is done."""
-        if self._thread is None:
+        if self._thread is None and not self._waiting.qsize():
             return
-        self._waiting.put((b"", None))
-        self._thread.join(timeout)
+        self._start()
+        if self._thread is not None:
+            self._waiting.put((b"", None))
+            self._thread.join(timeout)
         if left := self._waiting.qsize():
             _log.error("%d failures were kept, but the application was not told of them in time", left)
+
+    def _start(self) -> None:
+        """Start the thread, unless it runs. Where the system has none left, what waits is for the next try."""
+        if self._thread is not None:
+            return
+        thread = NamedThread(name="failures", target=self._work)
+        try:
+            thread.start()
+        except RuntimeError as error:
+            _log.warning("the application is not told of failures yet: %s", error)
+        else:
+            self._thread = thread
 
     def _work(self) -> None:
         self._safely(self._prepare)
