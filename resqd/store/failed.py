@@ -173,7 +173,8 @@ class Failures:
         return to_bytes(self._keys.failed_queue(list_name.removesuffix("_failed")))
 
     def _from_end(self, index: int, list_name: str) -> list[FailedJob]:
-        return self.all(max(0, self._client.llen(self._key(list_name)) + index), 1, list_name=list_name)
+        position = self._client.llen(self._key(list_name)) + index
+        return self.all(position, 1, list_name=list_name) if position >= 0 else []
 
     def _chosen(self, failure: FailedJob | str | int) -> FailedJob:
         if isinstance(failure, FailedJob):

@@ -207,6 +207,22 @@ def test_remove_and_clear_ask_first(cli: Cli, redis_client: redis.Redis) -> None
     assert cli("failed", "list").output == "no failures\n"
 
 
+@pytest.mark.parametrize("command", [["show"], ["requeue"], ["remove", "--yes"]])
+def test_a_position_beyond_the_list_changes_nothing(
+    cli: Cli, redis_client: redis.Redis, command: list[str]
+) -> None:
+    """A failure that is not there is said with status 1, from either end, and no other stands in for it."""
+    fail(redis_client, f"{1:032x}")
+    fail(redis_client, f"{2:032x}")
+    before = redis_client.lrange("resque:failed", 0, -1)
+    for position in ("-7", "2"):
+        beyond = cli("failed", *command, position)
+        line = f"resqd: there is no failure at {position} in failed\n"
+        assert (beyond.exit_code, beyond.stderr) == (1, line)
+    assert redis_client.lrange("resque:failed", 0, -1) == before
+    assert jobs_in(redis_client, "mail") == []
+
+
 def test_workers_shows_all_hosts(cli: Cli, redis_url: str, redis_client: redis.Redis) -> None:
     """resqd's own and Ruby's, with what each runs."""
     assert "no workers are registered" in cli("workers").output

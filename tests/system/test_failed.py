@@ -71,6 +71,17 @@ def test_looking(app: App, redis_client: redis.Redis) -> None:
         app.failures.find("a999")
 
 
+def test_a_position_before_the_first_record_is_nobodys(app: App, redis_client: redis.Redis) -> None:
+    """Counted from the end too far, a position names no failure, and not the oldest; nothing is changed."""
+    fail(redis_client, "old")
+    fail(redis_client, "new")
+    assert app.failures.at(-2).id == "old"
+    for act in (app.failures.at, app.failures.remove, app.failures.requeue):
+        with pytest.raises(FailureMoved, match="no failure at -3 in failed"):
+            act(-3)
+    assert (app.failures.count(), app.size("mail")) == (2, 0)
+
+
 def test_requeue_keeps_the_id_and_marks_the_record(app: App, redis_client: redis.Redis) -> None:
     """By id: the job is back with the next generation, its record stays with the time of the retry."""
     fail(redis_client, "one")
