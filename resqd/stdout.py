@@ -7,6 +7,7 @@ import os
 import select
 import socket
 import stat
+import sys
 from collections.abc import Callable
 
 _MAY_REOPEN = frozenset({stat.S_IFIFO, stat.S_IFCHR})
@@ -20,6 +21,15 @@ def open_standard_descriptors() -> None:
         except OSError:
             opened = os.open(os.devnull, os.O_RDWR)  # the lowest free number, so this very one
             os.set_inheritable(opened, True)
+
+
+def flush_streams() -> None:
+    """Write out what `sys.stdout` and `sys.stderr` hold, as far as they take it."""
+    for stream in (sys.stdout, sys.stderr):
+        try:
+            stream.flush()
+        except Exception:  # noqa: BLE001, S112 - closed, full, None, or of the application's own making
+            continue
 
 
 class Line:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Final
 import click
 
 from resqd.cli import words
+from resqd.cli.output import report
 from resqd.cli.place import opened, with_place
 from resqd.cli.program import NotDone, as_json, confirm, one_line
 from resqd.errors import ResqdError
@@ -179,7 +180,7 @@ def _each(
             problems.append(str(error))
             continue
         if not in_json:
-            click.echo(f"{verb} {one_line(failure.job_class)} {one_line(failure.id or '(no id)')}")
+            report(f"{verb} {one_line(failure.job_class)} {one_line(failure.id or '(no id)')}")
     done = len(chosen) - len(problems)
     if problems:
         raise NotDone("; ".join([*problems, f"{done} of {len(chosen)} {verb}"]))
@@ -194,7 +195,7 @@ def _of(count: int, queue: str | None) -> str:
 
 
 def _say(verb: str, count: int, in_json: bool) -> None:
-    click.echo(json.dumps({"ok": True, verb: count}) if in_json else f"{verb} {count}")
+    report(json.dumps({"ok": True, verb: count}) if in_json else f"{verb} {count}")
 
 
 def _tables() -> ModuleType:

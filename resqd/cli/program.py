@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
 from typing import Any, Final, TypeVar
 
 import click
 
+from resqd.cli.output import Talking, report_problems
 from resqd.errors import AppLoadError, ResqdError, SettingsError, StoreRefused, StoreUnavailable
-from resqd.stdout import open_standard_descriptors
 from resqd.text import escaped
 
 NOT_DONE: Final = 1
@@ -25,13 +24,8 @@ class NotDone(ResqdError):  # noqa: N818 - says what became of the command
     """The command was understood and could not, or was not to, be carried out."""
 
 
-class Program(click.Group):
+class Program(Talking):
     """A group whose commands end with the status of what went wrong, and a line for each problem."""
-
-    def main(self, *args: Any, **kwargs: Any) -> Any:
-        """Run the program; before all else, no file that it opens may become its standard output."""
-        open_standard_descriptors()
-        return super().main(*args, **kwargs)
 
     def invoke(self, ctx: click.Context) -> Any:
         """Run the command."""
@@ -39,10 +33,7 @@ class Program(click.Group):
             return super().invoke(ctx)
         except ResqdError as error:
             problems = error.problems if isinstance(error, SettingsError) else [str(error)]
-            if ctx.meta.get(_JSON):
-                click.echo(json.dumps({"ok": False, "error": "; ".join(problems)}))
-            for problem in problems:
-                click.echo(f"resqd: {one_line(problem)}", err=True)
+            report_problems([one_line(problem) for problem in problems], in_json=bool(ctx.meta.get(_JSON)))
             ctx.exit(exit_status(error))
 
 

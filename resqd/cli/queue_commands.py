@@ -15,6 +15,7 @@ from resqd import __version__
 from resqd.app import App
 from resqd.cli import words
 from resqd.cli.loading import load_app
+from resqd.cli.output import report
 from resqd.cli.place import Place, opened, with_place
 from resqd.cli.program import NotDone, as_json, one_line
 from resqd.errors import PayloadError, ResqdError
@@ -72,7 +73,7 @@ def enqueue(
     if job_id is None:
         raise NotDone(f"a before_enqueue hook of {job_class} vetoed it")
     said = {"id": job_id, "class": job_class, "queue": target, "args": values}
-    click.echo(json.dumps(said) if in_json else f"{one_line(job_class)} {job_id} is on {one_line(target)}")
+    report(json.dumps(said) if in_json else f"{one_line(job_class)} {job_id} is on {one_line(target)}")
 
 
 def _argument(number: int, text: str) -> Any:

@@ -18,6 +18,7 @@ from resqd import __version__
 from resqd.cli import words
 from resqd.cli.client import Client, TimedOutError, candidates
 from resqd.cli.leaving import Outcome, Status, follow, jobs_in
+from resqd.cli.output import reporting
 from resqd.cli.session import Session, Steering
 from resqd.clock import Deadline
 from resqd.errors import ResqdError
@@ -50,7 +51,7 @@ def _timeout(default: float | None) -> Callable[[Command], Command]:
     return click.option("--timeout", type=words.seconds, default=default, metavar="SECONDS", help=about)
 
 
-@click.group(cls=Steering, context_settings={"help_option_names": ["-h", "--help"]})
+@click.group("resqctl", cls=Steering, context_settings={"help_option_names": ["-h", "--help"]})
 @click.option(
     "--name",
     type=words.name,
@@ -177,7 +178,7 @@ def _leaving_view(session: Session, doing: str) -> Iterator[Callable[[Status], N
         return
     try:
         with _live().LeavingView(doing) as view:
-            yield view.show
+            yield reporting()(view.show)
     except KeyboardInterrupt:
         undo = "; `resqctl resume` takes it back" if doing == "draining" else ""
         session.fail(f"no longer waiting: the daemon goes on {doing}{undo}")
@@ -247,7 +248,7 @@ def stacks(session: Session, timeout: float) -> None:
     """Show the Python stack of every thread of every worker."""
     reply = session.call("stacks", timeout=timeout)
     texts = [f"worker {each['worker']} (pid {each['pid']})\n{each['text']}" for each in reply["stacks"]]
-    session.say(reply, "\n\n".join(_readable(text) for text in texts))
+    session.show(reply, "\n\n".join(_readable(text) for text in texts))
 
 
 def _readable(text: str) -> str:

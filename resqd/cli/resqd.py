@@ -21,7 +21,7 @@ from resqd.cli.queue_commands import enqueue, info, peek, queues, workers
 from resqd.settings import OPTIONS, Settings
 
 
-@click.group(cls=Program, context_settings={"help_option_names": ["-h", "--help"]})
+@click.group("resqd", cls=Program, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(__version__, prog_name="resqd")
 def main() -> None:
     """A job daemon that speaks Resque's wire format; resqctl steers it while it runs.

@@ -10,6 +10,7 @@ import click
 
 from resqd.cli.client import CallError, Client, DisconnectedError, NoDaemonError, RefusedError
 from resqd.cli.leaving import Status
+from resqd.cli.output import Talking, report, report_problems
 from resqd.errors import ResqdError
 
 ANSWER_TIMEOUT = 5.0
@@ -45,15 +46,19 @@ class Session:
                 time.sleep(0.05)  # it is ending, or executing itself anew: the next try tells which
 
     def say(self, reply: dict[str, Any], line: str) -> None:
-        """Show a reply: as JSON, or as the daemon's own message, or as `line`."""
-        click.echo(json.dumps(reply) if self.json else reply.get("message", line))
+        """Report what the daemon did: its reply as JSON, or its own message, or `line`."""
+        report(json.dumps(reply) if self.json else reply.get("message", line))
+
+    def show(self, reply: dict[str, Any], text: str) -> None:
+        """Show what was asked for, as JSON or as `text`."""
+        click.echo(json.dumps(reply) if self.json else text)
 
     def fail(self, line: str) -> NoReturn:
         """End with status 1, for the reason in `line`."""
         raise RefusedError(line)
 
 
-class Steering(click.Group):
+class Steering(Talking):
     """A group whose commands end with the status of what went wrong, and one line about it."""
 
     def invoke(self, ctx: click.Context) -> Any:
@@ -61,7 +66,5 @@ class Steering(click.Group):
         try:
             return super().invoke(ctx)
         except ResqdError as error:
-            if isinstance(ctx.obj, Session) and ctx.obj.json:
-                click.echo(json.dumps({"ok": False, "error": str(error)}))
-            click.echo(f"resqctl: {error}", err=True)
+            report_problems([str(error)], in_json=isinstance(ctx.obj, Session) and ctx.obj.json)
             ctx.exit(error.status if isinstance(error, CallError) else _FAILED)

@@ -7,12 +7,12 @@ import logging
 import os
 import signal
 import socket
-import sys
 from collections.abc import Callable, Iterable, Mapping
 
 from resqd.clock import Clock
 from resqd.master import signals
 from resqd.master.child import Child
+from resqd.stdout import flush_streams
 from resqd.wire.bell import Bell
 from resqd.wire.birth import Birth, Kind
 from resqd.wire.channel import Channel
@@ -82,7 +82,7 @@ class Spawner:
             return Child.of(birth, pid=pid, channel=Channel(ours), now=self._clock())
 
     def _fork(self, birth: Birth, masters_end: socket.socket) -> int:
-        _flush()
+        flush_streams()
         # A signal between the fork and the child's own handlers would be lost, or end it by default;
         # blocked, it waits until the child unblocks.
         signal.pthread_sigmask(signal.SIG_BLOCK, signals.HANDLED)
@@ -108,13 +108,5 @@ class Spawner:
             _log.exception("the %s crashed", birth.kind.value)
             birth.channel.send(Exiting(f"{type(error).__name__}: {error}"[:LAST_WORDS]))
         finally:
-            _flush()
+            flush_streams()
             os._exit(status)
-
-
-def _flush() -> None:
-    for stream in (sys.stdout, sys.stderr):
-        try:
-            stream.flush()
-        except (OSError, ValueError):
-            continue  # closed or full; the process ends all the same

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-import sys
 import time
 from collections import deque
 from collections.abc import Mapping
@@ -13,6 +12,7 @@ from typing import NamedTuple, NoReturn, Protocol
 
 from resqd.errors import DirtyExit, JobInterrupt, PayloadError, UnknownJob
 from resqd.job import Job, bind_thread
+from resqd.stdout import flush_streams
 from resqd.store.inflight import Failure, Reservation
 from resqd.store.payload import Payload, decode
 from resqd.worker.interrupt import Slot
@@ -166,7 +166,5 @@ def _leave(error: BaseException | None) -> NoReturn:
     status = 0 if error is None else 1
     if isinstance(error, SystemExit):
         status = error.code & 0xFF if isinstance(error.code, int) else int(error.code is not None)
-    for stream in (sys.stdout, sys.stderr):
-        with contextlib.suppress(OSError, ValueError):
-            stream.flush()
+    flush_streams()
     os._exit(status)
