@@ -14,7 +14,7 @@ from resqd import log
 from resqd.app import App
 from resqd.cli.loading import load_app, warn_of_leftovers
 from resqd.clock import monotonic
-from resqd.errors import SettingsError
+from resqd.errors import ResqdError, SettingsError
 from resqd.housekeeper import main as housekeeper
 from resqd.housekeeper.pause_files import first_existing
 from resqd.master import handover
@@ -32,6 +32,9 @@ from resqd.worker import main as worker
 from resqd.worker.blueprint import Blueprint
 
 _log = logging.getLogger(__name__)
+
+SERVER_FAREWELL = 10.0
+"""Seconds that the embedded server may take to write its files and end."""
 
 
 def boot(settings: Settings) -> int:
@@ -61,13 +64,28 @@ def boot(settings: Settings) -> int:
         if settings.pidfile is not None:
             remove_pidfile(settings.pidfile, os.getpid())
         lock.release()
+        server.leave()
 
 
 @dataclass(frozen=True, slots=True)
 class _Server:
     url: str
     described: str
-    held: tuple[int, ...]
+    embedded: Embedded | None = None
+
+    @property
+    def held(self) -> tuple[int, ...]:
+        """The descriptors that live on over a reload."""
+        return (self.embedded.descriptor,) if self.embedded else ()
+
+    def leave(self) -> None:
+        """Give back what is held of the server, and wait for its end where nobody else uses it."""
+        if self.embedded is None:
+            return
+        try:
+            self.embedded.end(SERVER_FAREWELL)
+        except (OSError, ResqdError) as error:
+            _log.warning("the embedded server may run on: %s", error)
 
 
 def _run(
@@ -86,7 +104,14 @@ def _run(
     work = partial(_child, partial(worker.run, settings=settings, app=app, blueprint=blueprint))
     keep = partial(
         _child,
-        partial(housekeeper.run, settings=settings, app=app, connection=connection, worker_id=worker_id),
+        partial(
+            housekeeper.run,
+            settings=settings,
+            app=app,
+            connection=connection,
+            worker_id=worker_id,
+            embedded=server.embedded,
+        ),
     )
     app.hooks.run("before_first_fork")
     master = build(
@@ -136,14 +161,15 @@ def _inherited() -> Handover | None:
 
 def _server(settings: Settings, inherited: Handover | None) -> _Server:
     """The Redis to use. Without REDIS_URL it is the embedded server, which is started, or kept over a reload."""
-    held = inherited.held if inherited else ()
-    if settings.redis_url:
-        return _Server(settings.redis_url, _configured(settings.redis_url).describe(), held)
-    if server_binary() is None:
-        url, described = default_url(os.environ)
-        return _Server(url, described, held)
-    embedded = Embedded.start(environ=os.environ)
-    return _Server(embedded.url, embedded.description, (embedded.descriptor,))
+    if inherited is not None and inherited.held:
+        embedded = Embedded.adopt(inherited.held[0], environ=os.environ)
+    elif settings.redis_url:
+        return _Server(settings.redis_url, _configured(settings.redis_url).describe())
+    elif server_binary() is None:
+        return _Server(*default_url(os.environ))
+    else:
+        embedded = Embedded.start(environ=os.environ)
+    return _Server(embedded.url, embedded.description, embedded)
 
 
 def _configured(url: str) -> ConnectionConfig:

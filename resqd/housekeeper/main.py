@@ -27,18 +27,21 @@ from resqd.housekeeper.pruner import Pruner
 from resqd.housekeeper.publisher import PUBLISH_EVERY, Publisher, register_every
 from resqd.housekeeper.reaping import Reaping
 from resqd.housekeeper.recovery import FOLLOW_EVERY, Recoverer
+from resqd.housekeeper.rewatch import Rewatch
 from resqd.housekeeper.siblings import MARGIN, Siblings
 from resqd.housekeeper.voice import Voice
 from resqd.settings import Settings
 from resqd.store.backoff import Backoff
 from resqd.store.config import ConnectionConfig
 from resqd.store.doorbell import Doorbell
+from resqd.store.embedded import Embedded
 from resqd.store.health import Health
 from resqd.store.incarnation import life, of_life
 from resqd.store.keys import Keys
 from resqd.store.link import Link
 from resqd.store.recovery import Recovery
 from resqd.store.registry import Registry
+from resqd.threads import NamedThread
 from resqd.wire.birth import Birth
 from resqd.wire.messages import Exiting
 
@@ -50,7 +53,15 @@ POLL_WITHIN = 0.75
 """The part of the longest pause between two trusted polls of others' heartbeats after which the next one is made."""
 
 
-def run(birth: Birth, *, settings: Settings, app: App, connection: ConnectionConfig, worker_id: str) -> int:
+def run(
+    birth: Birth,
+    *,
+    settings: Settings,
+    app: App,
+    connection: ConnectionConfig,
+    worker_id: str,
+    embedded: Embedded | None,
+) -> int:
     """Be the housekeeper: called in the forked child, returns its exit status."""
     _settle_signals()
     birth.page.unmap()  # it marks a worker
@@ -66,6 +77,8 @@ def run(birth: Birth, *, settings: Settings, app: App, connection: ConnectionCon
     aftermath = Aftermath(rules=rules, prepare=partial(app.hooks.run, "after_fork"))
     culprits = Culprits(settings=settings, app=app, rules=rules, worker_id=worker_id)
     house = _House(birth=birth, settings=settings, connection=connection, worker_id=worker_id, voice=Voice())
+    if embedded is not None:
+        NamedThread(name="rewatch", target=Rewatch(embedded).run).start()
     ringer = house.ringer()
     ringer.start()
     reason = house.control(culprits, aftermath).run()

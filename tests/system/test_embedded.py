@@ -5,14 +5,17 @@ import signal
 import subprocess
 import sys
 import textwrap
+import time
 from pathlib import Path
 
 import psutil
 import pytest
 import redis
 
+from resqd.cli.boot import SERVER_FAREWELL
 from resqd.folders import FolderError
 from resqd.store.embedded import Embedded, EmbeddedError, answers, default_url
+from tests.support.daemon import Daemon
 from tests.support.processes import alive, children_of_ours, title, tree
 from tests.support.waiting import wait_for
 
@@ -50,6 +53,24 @@ def starter(environ: dict[str, str]) -> subprocess.Popen[str]:
     )
 
 
+def watcher_of(server: psutil.Process) -> psutil.Process:
+    watcher = server.parent()
+    assert watcher is not None
+    assert "watcher.py" in title(watcher)
+    return watcher
+
+
+@pytest.fixture
+def daemon(tmp_path: Path, environ: dict[str, str]) -> Daemon:
+    """A daemon on the embedded server of its own state folder."""
+    (tmp_path / "few_jobs.py").write_text("import resqd\napp = resqd.App()\n")
+    return Daemon(
+        *("--app", "few_jobs:app", "--queues", "mail"),
+        folder=tmp_path,
+        environ={**environ, "PYTHONPATH": str(tmp_path)},
+    )
+
+
 def end(process: subprocess.Popen[str]) -> None:
     process.kill()
     process.communicate()
@@ -73,9 +94,12 @@ def test_it_listens_on_its_socket_only_and_evicts_nothing(environ: dict[str, str
     share = Embedded.start(environ=environ)
     with redis.Redis.from_url(share.url) as client:
         settings = {
-            name: client.config_get(name)[name] for name in ("port", "maxmemory-policy", "appendonly")
+            name: client.config_get(name)[name]
+            for name in ("port", "maxmemory-policy", "appendonly", "appendfsync")
         }
-    assert settings == {"port": "0", "maxmemory-policy": "noeviction", "appendonly": "yes"}
+    assert settings == {"port": "0", "maxmemory-policy": "noeviction", "appendonly": "yes"} | {
+        "appendfsync": "no"  # it never keeps back what it has acknowledged; the watcher syncs
+    }
     assert path_in(environ).stat().st_mode & 0o777 == 0o700
     share.close()
 
@@ -112,14 +136,69 @@ def test_a_server_whose_watcher_was_killed_gets_another_watcher(environ: dict[st
     """The next starter finds the same server, and the server still ends with its last user."""
     share = Embedded.start(environ=environ)
     (server,) = servers(environ)
-    watcher = psutil.Process(server.pid).parent()
-    assert watcher is not None
+    watcher = watcher_of(server)
     watcher.send_signal(signal.SIGKILL)
     wait_for(lambda: not alive(watcher.pid), what="the watcher is dead")
     again = Embedded.start(environ=environ)
     assert [one.pid for one in servers(environ)] == [server.pid]
     share.close()
     again.close()
+    wait_for(lambda: not alive(server.pid), what="the server ended")
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
+def test_a_signal_does_not_end_the_watcher(environ: dict[str, str], number: signal.Signals) -> None:
+    """While somebody uses the server it starts it again where it dies; with the last user both end, as ever."""
+    share = Embedded.start(environ=environ)
+    (server,) = servers(environ)
+    watcher = watcher_of(server)
+    watcher.send_signal(number)
+    server.kill()
+    wait_for(lambda: not alive(server.pid), what="the server is dead")
+    wait_for(lambda: answers(path_in(environ)), what="it answers again")
+    share.close()
+    wait_for(lambda: not alive(watcher.pid), what="the watcher ended")
+    assert servers(environ) == []
+
+
+def test_a_daemon_has_its_server_again_when_both_were_killed(daemon: Daemon, environ: dict[str, str]) -> None:
+    """The housekeeper starts another watcher, which starts the server, with nothing lost; nobody need run a command."""
+    with daemon:
+        wait_for(lambda: daemon.titled("housekeeper"), what="the daemon runs")
+        (server,) = wait_for(lambda: servers(environ), what="the server runs")
+        with redis.Redis(unix_socket_path=str(path_in(environ))) as client:
+            client.set("kept", 1)
+        watcher_of(server).kill()
+        server.kill()
+        daemon.wait_for_line("another one watches now")
+        with redis.Redis(unix_socket_path=str(path_in(environ))) as client:
+            wait_for(lambda: client.get("kept") == b"1", what="the data")
+        assert daemon.stop() == 0
+        assert servers(environ) == []
+
+
+def test_a_daemon_that_ends_leaves_no_server_behind(daemon: Daemon, environ: dict[str, str]) -> None:
+    """When its process is gone, so is the server, even one whose watcher was killed a moment before."""
+    with daemon:
+        wait_for(lambda: daemon.titled("housekeeper"), what="the daemon runs")
+        (server,) = wait_for(lambda: servers(environ), what="the server runs")
+        watcher_of(server).kill()
+        daemon.process.terminate()
+        assert daemon.wait(SERVER_FAREWELL + 10) == 0
+        assert not alive(server.pid)
+
+
+def test_a_daemon_does_not_wait_for_a_server_that_others_use(daemon: Daemon, environ: dict[str, str]) -> None:
+    """It ends at once, and the server goes on."""
+    share = Embedded.start(environ=environ)
+    with daemon:
+        wait_for(lambda: daemon.titled("housekeeper"), what="the daemon runs")
+        (server,) = servers(environ)
+        began = time.monotonic()
+        assert daemon.stop() == 0
+        assert time.monotonic() - began < SERVER_FAREWELL / 2
+        assert alive(server.pid)
+    share.close()
     wait_for(lambda: not alive(server.pid), what="the server ended")
 
 
