@@ -12,7 +12,7 @@ from functools import partial
 
 from resqd import log
 from resqd.app import App
-from resqd.cli.loading import load_app, warn_of_leftovers
+from resqd.cli.loading import load_app, refuse_green_threads, warn_of_leftovers
 from resqd.clock import monotonic
 from resqd.errors import ResqdError, SettingsError
 from resqd.housekeeper import main as housekeeper
@@ -52,6 +52,7 @@ def boot(settings: Settings) -> int:
     os.environ["REDIS_URL"] = server.url  # the application's own enqueues go to the same server
     os.environ["RESQD_NAMESPACE"] = settings.namespace
     app = load_app(settings.app)
+    refuse_green_threads(settings.app)
     warn_of_leftovers()
     _log.info(
         "resqd %s: %d jobs of %s, redis at %s", settings.name, len(app.jobs), settings.app, server.described

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import _thread
 import importlib
 import logging
 import os
@@ -9,10 +10,12 @@ import sys
 import threading
 import traceback
 from types import ModuleType
+from typing import Final
 
 from resqd.app import App
 from resqd.errors import AppLoadError
 
+_GREEN: Final = frozenset({"gevent", "eventlet"})
 _log = logging.getLogger(__name__)
 
 
@@ -47,6 +50,19 @@ def _remedy(module: ModuleType) -> str:
     if not apps:
         return "it holds no App at all; write `app = resqd.App()` in it"
     return "give " + " or ".join(f"--app {module.__name__}:{name}" for name in apps)
+
+
+def refuse_green_threads(application: str) -> None:
+    """Raise AppLoadError where the import has put green threads in the place of real ones, which workers need.
+
+    One that waits for its turn could not be interrupted, and one that computes would stop the fetcher as well.
+    """
+    library = getattr(_thread.start_new_thread, "__module__", "").partition(".")[0]
+    if library in _GREEN:
+        raise AppLoadError(
+            f"{application.partition(':')[0]} replaces threads by those of {library}: workers need real ones, so let it"
+            " be patched only in programs that enqueue"
+        )
 
 
 def warn_of_leftovers() -> None:

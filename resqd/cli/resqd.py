@@ -15,7 +15,7 @@ from click.shell_completion import get_completion_class
 from resqd import __version__
 from resqd.cli.boot import boot
 from resqd.cli.failed_commands import failed
-from resqd.cli.loading import load_app
+from resqd.cli.loading import load_app, refuse_green_threads
 from resqd.cli.program import Program, as_json
 from resqd.cli.queue_commands import enqueue, info, peek, queues, workers
 from resqd.settings import OPTIONS, Settings
@@ -59,6 +59,7 @@ def check(application: str) -> None:
     With 0 when that works, else with 78 and one line that says why not.
     """
     app = load_app(application)
+    refuse_green_threads(application)
     click.echo(f"{application}: {len(app.jobs)} jobs")
 
 

@@ -6,10 +6,12 @@ in its tables of pages. So it is left to those who look at the queues from outsi
 
 from __future__ import annotations
 
+import _socket
 import contextlib
 import select
 import socket
 import struct
+from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
 import hiredis
@@ -49,7 +51,7 @@ class Connection:
         self._config = config
         self._address = config.describe()
         self._socket: socket.socket | None = None
-        self._poll = select.poll()
+        self._waiting: Callable[[], object] = tuple
         self._reader = hiredis.Reader()
         self._secure = _securing(config)
 
@@ -117,7 +119,7 @@ class Connection:
         channel = self._socket or self._open_socket()
         try:
             data = channel.recv(_CHUNK)
-        except BlockingIOError:  # SO_RCVTIMEO has passed
+        except (BlockingIOError, TimeoutError):  # the first where the kernel watches the time
             raise TimeoutError(f"nothing came for {self._config.socket_timeout:g} s") from None
         if not data:
             raise ConnectionError("the server closed the connection")
@@ -134,7 +136,7 @@ class Connection:
 
     def readable(self) -> bool:
         """Whether something came, or the server has ended the connection."""
-        return self._socket is not None and bool(self._poll.poll(0))
+        return self._socket is not None and bool(self._waiting())
 
     def close(self) -> None:
         """Drop the socket and what has not been read."""
@@ -172,17 +174,25 @@ class Connection:
             else:
                 for option, value in _TCP:
                     opened.setsockopt(*option, value)
-            if self._secure is None:
+            if self._secure is None and isinstance(opened, _socket.socket):
                 _limit(opened, config.socket_timeout)
-            else:
-                opened = self._secure(opened)
+            else:  # also one of gevent's or eventlet's: they wait by themselves, and never in the kernel
+                opened = self._secure(opened) if self._secure is not None else opened
                 opened.settimeout(config.socket_timeout)
         except BaseException:
             opened.close()
             raise
         self._socket = opened
-        self._poll = select.poll()
-        self._poll.register(opened, select.POLLIN)
+        self._waiting = _what_waits(opened)
+
+
+def _what_waits(opened: socket.socket) -> Callable[[], object]:
+    """A function that says at once, by something true, that there is something to read."""
+    if not hasattr(select, "poll"):  # eventlet takes it away
+        return lambda: select.select([opened], [], [], 0)[0]
+    poll = select.poll()
+    poll.register(opened, select.POLLIN)
+    return partial(poll.poll, 0)
 
 
 def _limit(opened: socket.socket, seconds: float) -> None:
