@@ -142,7 +142,7 @@ def judge(child: Child, look: Look, limits: Limits, now: float) -> Verdict:
         return Ping(child)  # a housekeeper, or a worker in a long call, may only have had nothing to say
     if still_for >= (limits.hang if child.working else min(limits.hang, limits.heart)):
         why = f"was {'stopped' if look.stopped else 'silent and idle'} for {still_for:.0f} s"
-        return Kill(child, why, blamed=not look.stopped)
+        return Kill(child, why, blamed=True)  # who stopped it is not known: a job can, as it can kill
     busy_limit = limits.hang_busy if child.working else limits.heart
     if 0 < busy_limit <= silent_for:
         return Kill(child, f"was silent and busy for {silent_for:.0f} s", blamed=True)

@@ -57,7 +57,7 @@ def test_a_worker_that_does_not_get_ready_is_replaced(tmp_path: Path, redis_url:
 
 
 def test_a_stopped_worker_is_ended_and_a_busy_one_only_shown(tmp_path: Path, redis_url: str) -> None:
-    """SIGSTOP: killed at HANG_TIMEOUT, its job is run again uncharged. A long call in C that uses CPU time is shown
+    """SIGSTOP: killed at HANG_TIMEOUT, its job is run again. A long call in C that uses CPU time is shown
     in `status` with its job's name, and goes on."""
     with Station(folder=tmp_path, url=redis_url, threads=1, HANG_TIMEOUT="6") as station:
         station.push("nap", "caught", 0.5)

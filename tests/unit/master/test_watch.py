@@ -40,7 +40,7 @@ def test_when_a_child_must_be_gone() -> None:
 
 
 def test_silence_with_cpu_time_standing_still_is_a_hang() -> None:
-    """Pinged at first; at HANG_TIMEOUT killed, its jobs blamed unless it was stopped."""
+    """Pinged at first; at HANG_TIMEOUT killed, its jobs blamed: one of them can have stopped it."""
     for stopped in (False, True):
         quiet = child(1, heard=0.0)
         assert silent([quiet], 4.9) == []
@@ -49,7 +49,7 @@ def test_silence_with_cpu_time_standing_still_is_a_hang() -> None:
         assert judge(quiet, Look(3.0, stopped), LIMITS, 59.0) == Ping(quiet)
         verdict = judge(quiet, Look(3.0, stopped), LIMITS, 60.0)
         assert isinstance(verdict, Kill)
-        assert verdict.blamed is not stopped
+        assert verdict.blamed
 
 
 def test_hung_housekeeper_is_replaced_before_other_hosts_act() -> None:
