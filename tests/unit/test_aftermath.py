@@ -16,7 +16,7 @@ class Rules:
     def __init__(self) -> None:
         self.told: list[bytes] = []
 
-    def after(self, record: bytes) -> None:
+    def after(self, record: bytes, _payload: object = None) -> None:
         self.told.append(record)
 
 
