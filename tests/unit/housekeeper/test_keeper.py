@@ -171,3 +171,18 @@ def test_a_housekeeper_that_is_replaced_says_no_good_bye() -> None:
     scene = Scene()
     scene.play(final=False)
     assert scene.times("farewell") == []
+
+
+def test_it_knows_for_how_long_it_has_been_at_one_work() -> None:
+    """The control thread vouches for it by that; while it waits for orders it is not stuck."""
+    scene, found = Scene((0.0, ACCOUNT)), []
+
+    def hang() -> None:
+        scene.now += 4
+        found.append(scene.keeper.stuck_for())
+
+    scene.keeper._duties[1].action = hang
+    scene.until = 103.0
+    scene.play()
+    assert found[0] == 4
+    assert scene.keeper.stuck_for() == 0
