@@ -155,7 +155,7 @@ def test_a_read_only_replica_moves_nothing_and_is_waited_for(
     own.push("Wait", 1, str(gate))
     wait_for(lambda: scene.record.starts()[1] == 1)
     own.push("Nap", 2)
-    wait_for(lambda: scene.record.ends()[2] == 1)
+    wait_for(lambda: scene.record.ends()[2] == 1 and own.processed() == 1)
     own.client.execute_command("REPLICAOF", "127.0.0.1", "1")
     daemon.wait_for_line("trying again until it is back")
     gate.touch()
