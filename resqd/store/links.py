@@ -7,6 +7,9 @@ import os
 from resqd.store.config import ConnectionConfig
 from resqd.store.link import Link, Reply
 
+KEPT = 16
+"""Free links that are kept: a burst of callers at once leaves no more sockets behind."""
+
 
 class Links:
     """Lends a free link to each call, and opens one more where none is free. A fork gives the child its own."""
@@ -20,7 +23,10 @@ class Links:
         """As Link.transact. Errors: StoreError; then the commands may have run, and are not repeated."""
         link = self._take()
         replies = link.transact(packed, count)
-        self._free.append(link)  # not after an error: that link is dropped with its unread replies
+        if len(self._free) < KEPT:
+            self._free.append(link)  # not after an error: that link is dropped with its unread replies
+        else:
+            link.close()
         return replies
 
     def close(self) -> None:

@@ -10,8 +10,11 @@ import redis
 from resqd.errors import StoreError, StoreRefused, StoreUnavailable
 from resqd.store.config import ConnectionConfig
 from resqd.store.keys import Keys
+from resqd.store.link import Link
+from resqd.store.links import KEPT
 from resqd.store.pusher import PUSH_CHUNK
 from resqd.store.store import Store
+from tests.support.waiting import wait_for
 
 
 @pytest.fixture
@@ -50,6 +53,29 @@ def test_threads_push_at_the_same_time(store: Store, redis_client: redis.Redis) 
     for thread in threads:
         thread.join()
     assert redis_client.llen("resque:queue:q") == 4 * 200 * 3
+
+
+def test_a_burst_of_callers_leaves_few_connections(store: Store, redis_client: redis.Redis) -> None:
+    """Each of many calls at once has a link, and only so many are kept when they are done."""
+    before = len(clients(redis_client))
+    count = 3 * KEPT
+    taken = threading.Barrier(count)
+    links = store._links
+    lend = links._take
+
+    def take() -> Link:
+        link = lend()
+        taken.wait(10)
+        return link
+
+    links._take = take  # type: ignore[method-assign] # so that all are under way at once
+    threads = [threading.Thread(target=store.push, args=("q", [b"x"])) for _ in range(count)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert redis_client.llen("resque:queue:q") == count
+    wait_for(lambda: len(clients(redis_client)) == before + KEPT, what="the others were closed")
 
 
 def test_forked_child_has_connections_of_its_own(store: Store, redis_client: redis.Redis) -> None:
