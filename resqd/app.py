@@ -6,7 +6,7 @@ import os
 import time
 from typing import TYPE_CHECKING, Any, Literal, ParamSpec, TypeVar, overload
 
-from resqd.definition import Definition
+from resqd.definition import MAIN, Definition
 from resqd.errors import JobDefinitionError, PayloadError, UnknownJob
 from resqd.inline import Inline, run_next
 from resqd.job import DEFAULT_QUEUE, Job, JobOptions
@@ -97,14 +97,16 @@ class App:
         name = definition.default_name() if name is None else name
         if queue is None:
             queue = getattr(definition.target, "queue", None) if definition.is_class else None
-        if name in self.jobs:
-            raise JobDefinitionError(f"there is a job named {name} already: {self.jobs[name].__qualname__}")
+        known = self.jobs.get(name)
+        if known is not None and not known.is_again(definition):
+            raise JobDefinitionError(f"there is a job named {name} already: {known.__qualname__}")
         job: Job[..., Any] = Job(
             definition, name=name, queue=queue or DEFAULT_QUEUE, options=options, sender=self
         )
         for hook in self.around:
             job.surround(hook)
-        self.jobs[name] = job
+        if known is None or known.__module__ != MAIN:
+            self.jobs[name] = job
         return job
 
     def around_each_job(self, hook: Callable[[], Iterator[None]]) -> None:

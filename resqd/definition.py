@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import functools
 import inspect
+import os
 import sys
+from collections.abc import AsyncGenerator, Coroutine, Generator
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -14,12 +18,19 @@ from resqd.store import payload
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
+MAIN: Final = "__main__"
+"""The name of the module that runs as the program."""
+_ONLY_BEGIN: Final = (inspect.iscoroutinefunction, inspect.isasyncgenfunction, inspect.isgeneratorfunction)
+_BEGUN: Final = (Coroutine, AsyncGenerator, Generator, AbstractContextManager)
 _POSITIONAL: Final = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
 
 
 @dataclass(frozen=True, slots=True)
 class Definition:
-    """A job's code: `target` was registered, `perform` runs, with `least` to `most` arguments."""
+    """A job's code: `target` was registered, `perform` runs, with `least` to `most` arguments.
+
+    `loose`: a decorator stands before the code that takes whatever comes, and may leave out or add arguments.
+    """
 
     target: Any
     perform: Callable[..., Any]
@@ -27,21 +38,28 @@ class Definition:
     signature: inspect.Signature
     least: int
     most: float
+    loose: bool
 
     @classmethod
     def of(cls, target: Any) -> Definition:
         """Check a function or class; raises JobDefinitionError, saying why, where it cannot be a job."""
         perform = _perform_of(target)
-        signature = _signature(target, perform)
+        own = inspect.signature(perform, follow_wrapped=False)
+        loose = perform is not inspect.unwrap(perform) and _takes_anything(own)
+        signature = inspect.signature(perform) if loose else own
+        _check_code(target.__qualname__, perform)
+        if not loose:
+            _check_parameters(target.__qualname__, own)
         positions = [item for item in signature.parameters.values() if item.kind in _POSITIONAL]
         open_ended = any(item.kind is item.VAR_POSITIONAL for item in signature.parameters.values())
         return cls(
             target=target,
-            perform=perform,
+            perform=_running(perform),
             is_class=inspect.isclass(target),
             signature=signature,
             least=sum(item.default is item.empty for item in positions),
             most=float("inf") if open_ended else len(positions),
+            loose=loose,
         )
 
     def bind(self, args: Sequence[Any], kwargs: dict[str, Any]) -> list[Any]:
@@ -69,7 +87,7 @@ class Definition:
 
     def check(self, args: Sequence[Any]) -> Sequence[Any]:
         """`args` as they are; raises TypeError where they are too few or too many."""
-        if self.least <= len(args) <= self.most and not isinstance(args, str | bytes):
+        if (self.least <= len(args) <= self.most or self.loose) and not isinstance(args, str | bytes):
             return args
         raise TypeError(f"{self.target.__qualname__}{self.signature} cannot be called with {_shown(args)}")
 
@@ -93,6 +111,16 @@ class Definition:
                 )
         return rows
 
+    def is_again(self, other: Definition) -> bool:
+        """Whether both are of one place in one file, read once as the program and once as an imported module."""
+        twice = MAIN in {self.target.__module__, other.target.__module__}
+        return twice and self.target.__module__ != other.target.__module__ and self._place() == other._place()
+
+    def _place(self) -> tuple[str, int, str]:
+        code = getattr(inspect.unwrap(self.perform), "__code__", None)  # a callable object has none
+        place = (os.path.realpath(code.co_filename), code.co_firstlineno) if code else ("", 0)
+        return *place, self.target.__qualname__
+
     def default_name(self) -> str:
         """`module.qualname`, with the real name of a module that runs as `__main__`."""
         if "<lambda>" in self.target.__qualname__:
@@ -112,14 +140,39 @@ def _perform_of(target: Any) -> Callable[..., Any]:
     return target
 
 
-def _signature(target: Any, perform: Callable[..., Any]) -> inspect.Signature:
-    name = target.__qualname__
-    unwrapped = inspect.unwrap(perform)
-    if inspect.iscoroutinefunction(unwrapped) or inspect.isasyncgenfunction(unwrapped):
+def _takes_anything(signature: inspect.Signature) -> bool:
+    kinds = [item.kind for item in signature.parameters.values()]
+    return kinds == [inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD]
+
+
+def _check_code(name: str, perform: Callable[..., Any]) -> None:
+    if inspect.iscoroutinefunction(perform) or inspect.isasyncgenfunction(perform):
         raise JobDefinitionError(f"{name} is async, which resqd does not run; wrap it with asyncio.run")
-    if inspect.isgeneratorfunction(unwrapped):
+    if inspect.isgeneratorfunction(perform):
         raise JobDefinitionError(f"{name} is a generator; calling it as a job would do nothing")
-    signature = inspect.signature(perform)
+
+
+def _running(perform: Callable[..., Any]) -> Callable[..., Any]:
+    """The same, but for a decorator around what only begins when it is called: whether it runs it, the call tells."""
+    code = inspect.unwrap(perform)
+    if not any(kind(code) for kind in _ONLY_BEGIN):
+        return perform
+
+    @functools.wraps(perform)
+    def run(*args: Any, **kwargs: Any) -> Any:
+        result = perform(*args, **kwargs)
+        if isinstance(result, _BEGUN):
+            if isinstance(result, Coroutine):
+                result.close()
+            raise TypeError(
+                f"{code.__qualname__} was called and has not run: its decorator must run it to its end"
+            )
+        return result
+
+    return run
+
+
+def _check_parameters(name: str, signature: inspect.Signature) -> None:
     for item in signature.parameters.values():
         if item.kind is item.KEYWORD_ONLY:
             raise JobDefinitionError(
@@ -127,7 +180,6 @@ def _signature(target: Any, perform: Callable[..., Any]) -> inspect.Signature:
             )
         if item.default is not item.empty:
             _check_default(name, item)
-    return signature
 
 
 def _check_default(name: str, item: inspect.Parameter) -> None:
@@ -140,9 +192,9 @@ def _check_default(name: str, item: inspect.Parameter) -> None:
 
 
 def _module_name(module: str) -> str:
-    if module != "__main__":
+    if module != MAIN:
         return module
-    main = sys.modules["__main__"]
+    main = sys.modules[MAIN]
     spec = getattr(main, "__spec__", None)
     if spec is not None:
         return str(spec.name).removesuffix(".__main__")

@@ -77,6 +77,10 @@ class Job(Generic[P, R]):
         """Run the job's code directly, without queue or hooks."""
         return self.perform(*args, **kwargs)
 
+    def __reduce__(self) -> str:
+        # By name, as functions and classes are pickled: where it is read, that module registers it as well.
+        return str(self.__qualname__)
+
     def __repr__(self) -> str:
         return f"<Job {self.name} on {self.queue}>"
 
@@ -95,6 +99,10 @@ class Job(Generic[P, R]):
     def bind(self, args: Sequence[Any], kwargs: dict[str, Any]) -> list[Any]:
         """The positional arguments for a call with `args` and `kwargs`; raises TypeError if none fit."""
         return self._definition.bind(args, kwargs)
+
+    def is_again(self, definition: Definition) -> bool:
+        """Whether this is the same code, in a module that runs as the program and was imported besides."""
+        return self._definition.is_again(definition)
 
     def enqueue(self, *args: P.args, **kwargs: P.kwargs) -> str | None:
         """Put the job on its queue; its id, or None where a before_enqueue hook vetoed."""

@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
+import copy
+import functools
+import pickle
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -11,6 +16,7 @@ from resqd.errors import JobDefinitionError
 
 if TYPE_CHECKING:
     pass
+from tests.support import named_jobs as jobs
 from tests.support.loose_jobs import Archive, Outbox, generating, job_of, mail, waiting
 
 
@@ -110,6 +116,76 @@ def test_only_lists_and_tuples_are_rows_of_arguments(row: Any) -> None:
     sender = job._sender
     assert isinstance(sender, Outbox)
     assert sender.sent == []
+
+
+def _connected(perform: Any) -> Any:
+    """A decorator that gives the function an argument of its own."""
+
+    @functools.wraps(perform)
+    def call(*args: Any, **kwargs: Any) -> Any:
+        return perform("connection", *args, **kwargs)
+
+    return call
+
+
+def test_an_argument_that_a_decorator_gives_is_not_asked_of_the_caller() -> None:
+    """What is called counts, not what it wraps: as many positions as the decorator takes, which may be any number."""
+
+    @_connected
+    def store(connection: str, user: int) -> tuple[str, int]:
+        return connection, user
+
+    definition = Definition.of(store)
+    assert definition.bind((42,), {}) == [42]
+    assert definition.perform(42) == ("connection", 42)
+
+    @functools.wraps(mail)
+    def to_one(user: int) -> Any:
+        return mail(user, "fixed")
+
+    definition = Definition.of(to_one)
+    assert definition.bind((), {"user": 1}) == [1]
+    with pytest.raises(TypeError, match="cannot be called"):
+        definition.bind((1, "x"), {})
+
+
+def test_keywords_go_through_a_decorator_by_the_names_behind_it() -> None:
+    """A decorator that only passes on costs no job its keyword arguments; the usual kind is like that."""
+
+    @functools.wraps(mail)
+    def logged(*args: Any, **kwargs: Any) -> Any:
+        return mail(*args, **kwargs)
+
+    definition = Definition.of(logged)
+    assert definition.bind((1,), {"copies": 3}) == [1, "hi", 3]
+    assert definition.bind((), {"user": 1}) == [1]
+    with pytest.raises(TypeError, match="mail"):
+        definition.bind((), {"nope": 1})
+
+
+def test_what_a_decorator_begins_it_must_run() -> None:
+    """asyncio.run in a decorator makes a job of an async function; a decorator that only calls it fails the job."""
+
+    @functools.wraps(waiting)
+    def run() -> None:
+        asyncio.run(waiting())
+
+    @functools.wraps(waiting)
+    def forget() -> Any:
+        return waiting()
+
+    assert Definition.of(run).perform() is None
+    with pytest.raises(TypeError, match="waiting was called and has not run"):
+        Definition.of(forget).perform()
+    with pytest.raises(TypeError, match="has not run"):
+        Definition.of(contextlib.contextmanager(generating)).perform()
+
+
+def test_a_job_is_pickled_by_its_name() -> None:
+    """A pool of processes, or a copy of what holds it, gets the very job, with its App and hooks."""
+    for job in (jobs.of_function, jobs.OfClass):
+        assert pickle.loads(pickle.dumps(job)) is job
+        assert copy.deepcopy(job) is job
 
 
 def test_a_function_job_stays_callable_and_enqueues() -> None:
