@@ -60,6 +60,10 @@ def watcher_of(server: psutil.Process) -> psutil.Process:
     return watcher
 
 
+def is_share(pid: int, descriptor: str) -> bool:
+    return os.readlink(f"/proc/{pid}/fd/{descriptor}").endswith("/users.lock")
+
+
 @pytest.fixture
 def daemon(tmp_path: Path, environ: dict[str, str]) -> Daemon:
     """A daemon on the embedded server of its own state folder."""
@@ -173,6 +177,23 @@ def test_a_daemon_has_its_server_again_when_both_were_killed(daemon: Daemon, env
         daemon.wait_for_line("another one watches now")
         with redis.Redis(unix_socket_path=str(path_in(environ))) as client:
             wait_for(lambda: client.get("kept") == b"1", what="the data")
+        assert daemon.stop() == 0
+        assert servers(environ) == []
+
+
+def test_a_daemon_keeps_its_share_over_a_reload(daemon: Daemon, environ: dict[str, str]) -> None:
+    """The new program holds the server, watches its watcher, and waits for its end, with no descriptor more."""
+    with daemon:
+        wait_for(lambda: daemon.titled("housekeeper"), what="the daemon runs")
+        (server,) = servers(environ)
+        shares = [one for one in os.listdir(f"/proc/{daemon.pid}/fd") if is_share(daemon.pid, one)]
+        first = daemon.titled("housekeeper")[0]
+        daemon.send(signal.SIGHUP)
+        wait_for(lambda: daemon.titled("housekeeper") and not alive(first.pid), what="it was reloaded")
+        assert [one for one in os.listdir(f"/proc/{daemon.pid}/fd") if is_share(daemon.pid, one)] == shares
+        assert alive(server.pid)
+        watcher_of(server).kill()
+        daemon.wait_for_line("another one watches now")
         assert daemon.stop() == 0
         assert servers(environ) == []
 
