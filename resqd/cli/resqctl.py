@@ -16,7 +16,7 @@ from click.shell_completion import CompletionItem, get_completion_class
 
 from resqd import __version__
 from resqd.cli import words
-from resqd.cli.client import Client, TimedOutError, candidates
+from resqd.cli.client import Client, RefusedError, TimedOutError, candidates
 from resqd.cli.leaving import Outcome, Status, follow, jobs_in
 from resqd.cli.output import reporting
 from resqd.cli.session import Session, Steering
@@ -42,6 +42,9 @@ _as_json = click.option(
 )
 _waiting = click.option(
     "--wait/--no-wait", default=True, show_default=True, help="Wait until the daemon is gone."
+)
+_confirmed = click.option(
+    "--wait/--no-wait", default=True, show_default=True, help="Wait until each worker has confirmed."
 )
 
 
@@ -115,10 +118,14 @@ def ping(session: Session) -> None:
 
 @main.command()
 @_as_json
+@_confirmed
 @click.pass_obj
-def pause(session: Session) -> None:
-    """Take no new jobs; those that run go on."""
-    reply = session.call("pause")
+def pause(session: Session, wait: bool) -> None:
+    """Take no new jobs; those that run go on.
+
+    Once this has ended with 0 no job begins; with 1 it names the workers that have not confirmed within a second.
+    """
+    reply = session.call("pause", **_unless(wait))
     if reply.get("state", "paused") != "paused":
         session.fail(f"the daemon is {reply['state']}: it takes no new jobs anyway")
     session.say(reply, "paused")
@@ -126,10 +133,15 @@ def pause(session: Session) -> None:
 
 @main.command()
 @_as_json
+@_confirmed
 @click.pass_obj
-def resume(session: Session) -> None:
+def resume(session: Session, wait: bool) -> None:
     """End a pause, or take back a drain."""
-    session.say(session.call("resume"), "running")
+    session.say(session.call("resume", **_unless(wait)), "running")
+
+
+def _unless(wait: bool) -> dict[str, int]:
+    return {} if wait else {"wait": 0}
 
 
 @main.command()
@@ -138,7 +150,10 @@ def resume(session: Session) -> None:
 @_timeout(None)
 @click.pass_obj
 def drain(session: Session, wait: bool, timeout: float | None) -> None:
-    """Finish the current jobs, then end the daemon; `resqctl resume` takes it back."""
+    """Finish the current jobs, then end the daemon; `resqctl resume` takes it back.
+
+    With --no-wait it ends when each worker has confirmed that it begins no job any more.
+    """
     _leave(session, "drain", "draining", timeout=timeout, wait=wait)
 
 
@@ -155,7 +170,12 @@ def stop(session: Session, wait: bool, timeout: float) -> None:
 def _leave(session: Session, command: str, doing: str, *, timeout: float | None, wait: bool) -> None:
     deadline = None if timeout is None else Deadline.after(timeout)
     pid = session.status()["pid"]
-    reply = session.call(command)
+    try:
+        reply = session.call(command)
+    except RefusedError:
+        if not wait or session.status()["state"] != doing:
+            raise
+        reply = {"ok": True, "state": doing}  # a worker has not confirmed yet; the daemon's end says more
     if not wait:
         session.say(reply, doing)
         return

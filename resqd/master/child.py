@@ -61,6 +61,8 @@ class Child:
     relayed_at: float = 0.0
     deaf_at: float | None = None
     """Since when its channel is at its end or broken though it has not been reaped."""
+    ended: bool = False
+    """It has said that it begins no job any more, whatever it is told."""
     retiring: bool = False
     """Drained whatever the daemon's intent is: rolled over after a reload, or one too many at its place."""
     retiring_since: float = 0.0

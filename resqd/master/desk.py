@@ -11,6 +11,7 @@ from resqd import __version__
 from resqd.clock import Clock
 from resqd.errors import ResqdError
 from resqd.master.child import Child
+from resqd.master.confirmations import Confirmations
 from resqd.master.helm import Helm
 from resqd.master.inbox import Inbox
 from resqd.master.kills import MARGIN, SIBLINGS_GRACE
@@ -21,13 +22,19 @@ from resqd.master.status import empty_place, housekeeper_status, worker_status
 from resqd.settings import Settings
 from resqd.text import shown
 from resqd.wire.birth import Kind
-from resqd.wire.intent import Command
-from resqd.wire.messages import DumpStacks, Kill, Killing, Stacks
+from resqd.wire.intent import Command, Intent
+from resqd.wire.messages import Confirmed, DumpStacks, Kill, Killing, Stacks
 
 STACKS_TIMEOUT = 2.0
 """Seconds that `stacks` waits for a worker; one in a long C call cannot answer."""
 FIND_TIMEOUT = 1.0
 """Seconds that `kill` waits for a worker to say that it runs the job."""
+
+_CONFIRMED = {
+    Command.PAUSE: Intent.PAUSED,
+    Command.RESUME: Intent.RUNNING,
+    Command.DRAIN: Intent.DRAINING,
+}
 
 
 class Request(Protocol):
@@ -89,6 +96,7 @@ class Desk:
         self._stacks: dict[int, _StacksWait] = {}
         self._kills: list[_KillWait] = []
         self._numbers = 0
+        self._confirmations = Confirmations(fleet=fleet, clock=clock)
 
     def handle(self, request: Request) -> None:
         """Answer a request; every error becomes a refusal in one line."""
@@ -100,7 +108,7 @@ class Desk:
             "kill-jobs": Command.KILL_JOBS,
         }
         if command := simple.get(request.command):
-            request.reply(self._steer(command))
+            self._steer(request, command)
             return
         handlers: dict[str, Callable[[Request], None]] = {
             "ping": lambda asked: asked.reply({"ok": True, "pid": os.getpid()}),
@@ -118,16 +126,18 @@ class Desk:
             if now >= wait.until:
                 self._finish_stacks(number)
         self._kills = [wait for wait in self._kills if not self._answered(wait, now)]
+        self._confirmations.tick(now)
 
     def next_at(self) -> float | None:
         """When `tick` has something to do. A job that is being killed is looked at ten times a second."""
         moments = [wait.until for wait in self._stacks.values()] + [self._clock() + 0.1 for _ in self._kills]
-        return min(moments, default=None)
+        confirmations = self._confirmations.next_at()
+        return min(moments if confirmations is None else [*moments, confirmations], default=None)
 
     @property
     def busy(self) -> bool:
         """Whether a client waits for the workers."""
-        return bool(self._stacks or self._kills)
+        return bool(self._stacks or self._kills or self._confirmations.pending)
 
     def killing(self, child: Child, answer: Killing) -> None:
         """A worker's answer to a Kill with a job id."""
@@ -136,6 +146,10 @@ class Desk:
                 wait.missing.discard(child.fork)
                 if answer.token:
                     wait.found = child, answer.token
+
+    def confirmed(self, child: Child, answer: Confirmed) -> None:
+        """A worker's word that what it was told has taken effect."""
+        self._confirmations.confirmed(child, answer)
 
     def stacks(self, child: Child, answer: Stacks) -> None:
         """A worker's stacks."""
@@ -206,13 +220,19 @@ class Desk:
         last_exit = self._last_exits.get(child.index) if child.kind is Kind.WORKER else None
         return worker_status(child, jobs_per_fork=self._settings.jobs_per_fork, last_exit=last_exit, now=now)
 
-    def _steer(self, command: Command) -> dict[str, Any]:
+    def _steer(self, request: Request, command: Command) -> None:
+        """Carry out a command. One that is about jobs to come is answered when each worker has confirmed it."""
         self._helm.command(command)
-        state = self._fleet.intent.value
-        if command is Command.RESUME and state != "running":
+        intent = self._fleet.intent
+        if command is Command.RESUME and intent is not Intent.RUNNING:
             why = f": {', '.join(self._helm.pause_reasons())}" if self._helm.pause_reasons() else ""
-            return {"ok": False, "error": f"the daemon is still {state}{why}", "state": state}
-        return {"ok": True, "state": state}
+            request.reply(
+                {"ok": False, "error": f"the daemon is still {intent.value}{why}", "state": intent.value}
+            )
+        elif request.arguments.get("wait", 1) and intent is _CONFIRMED.get(command):
+            self._confirmations.begin(request, intent)
+        else:
+            request.reply({"ok": True, "state": intent.value})
 
     def _scale(self, request: Request) -> None:
         delta = request.arguments.get("delta")

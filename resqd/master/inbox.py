@@ -34,6 +34,9 @@ class Answers(Protocol):
     def stacks(self, child: Child, answer: messages.Stacks) -> None:
         """A worker sends its threads' stacks."""
 
+    def confirmed(self, child: Child, answer: messages.Confirmed) -> None:
+        """A worker says that what it was told has taken effect."""
+
     def named(self, child: Child) -> None:
         """It became known what a worker runs that cannot say so itself."""
 
@@ -83,6 +86,7 @@ class Inbox:
             messages.KillThread: self._on_kill_thread,
             messages.Exiting: self._on_exiting,
             messages.Identified: self._on_identified,
+            messages.Confirmed: self._on_confirmed,
         }
 
     def take(self, child: Child, message: Message) -> None:
@@ -190,6 +194,9 @@ class Inbox:
             if worker.fork == message.fork:
                 worker.name(message.jobs)
                 self._answers.named(worker)
+
+    def _on_confirmed(self, child: Child, message: messages.Confirmed) -> None:
+        self._answers.confirmed(child, message)
 
     def _on_exiting(self, child: Child, message: messages.Exiting) -> None:
         child.exiting = message.reason

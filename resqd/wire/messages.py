@@ -254,6 +254,24 @@ class KillJobs:
     """To a worker: kill every current job; go on processing. Not a Kill that lacks a name, so that none is one."""
 
 
+@dataclass(frozen=True, slots=True)
+class Confirm:
+    """To a worker: say so when what it was told before this has taken effect."""
+
+    request: int
+
+
+@dataclass(frozen=True, slots=True)
+class Confirmed:
+    """Answers Confirm: this state has taken effect. Unless it is running, no further job begins on any thread.
+
+    `request` 0 answers all to come: the worker is at its end and begins no job any more.
+    """
+
+    request: int
+    state: str
+
+
 Message = (
     Pause
     | Resume
@@ -282,4 +300,6 @@ Message = (
     | Identify
     | Identified
     | KillJobs
+    | Confirm
+    | Confirmed
 )

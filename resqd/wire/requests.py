@@ -39,6 +39,8 @@ ARGUMENTS: dict[str, dict[str, type]] = {
     "stacks": {},
 }
 """Every command with the names and types of its arguments; `scale` takes one of its two, `kill` needs its one."""
+OPTIONAL: dict[str, dict[str, type]] = {name: {"wait": int} for name in ("pause", "resume", "drain")}
+"""What may be left out: `wait=0` asks for an answer at once, before the workers have confirmed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,8 +56,9 @@ def fault(call: Call) -> str | None:
     known = ARGUMENTS.get(call.command)
     if known is None:
         return f"unknown command {call.command!r}"
+    optional = OPTIONAL.get(call.command, {})
     for name, value in call.arguments.items():
-        if type(value) is not known.get(name):
+        if type(value) is not (known | optional).get(name):
             return f"{call.command} does not take {name}={value!r}"
     if known and len(call.arguments) != 1:
         return f"{call.command} needs {' or '.join(known)}"

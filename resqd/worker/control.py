@@ -16,6 +16,8 @@ from resqd.wire.birth import Birth
 from resqd.wire.intent import Command, Intent, after
 from resqd.wire.messages import (
     Booted,
+    Confirm,
+    Confirmed,
     Drain,
     DumpStacks,
     Kill,
@@ -46,6 +48,9 @@ LAST_FAILURES = 5.0
 """Seconds that the application's code for failures may take at the worker's end; a fifth of it at a stop."""
 GIVE_UP_AFTER = 2.0
 """Seconds past KILL_GRACE after which an orphan leaves though Redis took nothing back: recovery will."""
+
+CONFIRM_PAUSE = 0.001
+"""Seconds between two looks at whether what was told has taken effect, while the master waits for that."""
 
 SIGNALS = {
     signal.SIGTERM: Command.STOP,
@@ -90,6 +95,7 @@ class Control:
         self._reporter = Reporter(birth=birth, settings=settings, crew=crew, clock=clock)
         self._released = 0
         self._near_end = False
+        self._confirms: list[int] = []
 
     def run(self) -> str:
         """Run until the fetcher has ended; the reason."""
@@ -102,6 +108,7 @@ class Control:
             self._wait()
             self._handle_signals()
             self._tick()
+        self._begin_no_more()
         if self._crew.reason == FETCHER_CRASHED:
             self._look_around()
         self._pauses.close()
@@ -145,7 +152,8 @@ class Control:
 
     def _timeout(self) -> float:
         orphan = self._orphaned.at if self._orphaned else None
-        moments = [self._reporter.due_at, self._crew.ladder.next_at(), orphan]
+        confirm = self._clock() + CONFIRM_PAUSE if self._confirms else None
+        moments = [self._reporter.due_at, self._crew.ladder.next_at(), orphan, confirm]
         return max(0.0, min(moment for moment in moments if moment is not None) - self._clock())
 
     def _tick(self) -> None:
@@ -161,6 +169,8 @@ class Control:
             self._crew.quotas.told(yielded)
         if self._intent is Intent.RUNNING:
             self._mandate()
+        if self._confirms:
+            self._confirm()
         if now >= self._reporter.due_at:
             self._look_around()
             self._reporter.report(self._intent)
@@ -199,6 +209,20 @@ class Control:
             self._channel.send(Pong())
         elif isinstance(message, DumpStacks):
             self._channel.send(Stacks(message.request, reports.stacks()))
+        elif isinstance(message, Confirm):
+            self._confirms.append(message.request)
+
+    def _confirm(self) -> None:
+        """Tell the master that its order has taken effect, as soon as that is so; it waits for no Redis."""
+        if self._crew.follows(_MANDATES[self._intent]):
+            for request in self._confirms:
+                self._channel.send(Confirmed(request, self._intent.value))
+            self._confirms.clear()
+
+    def _begin_no_more(self) -> None:
+        """The fetcher has ended: what the master asks from here on nobody hears. A recycled worker has released all."""
+        if self._intent is not Intent.RUNNING or self._confirms:
+            self._channel.send(Confirmed(0, self._intent.value))
 
     def _command(self, command: Command) -> None:
         intent = after(self._intent, command)

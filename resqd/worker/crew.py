@@ -18,6 +18,7 @@ from resqd.worker.mandate import Mandate, Wake
 from resqd.worker.metrics import Metrics
 from resqd.worker.pool import Pool
 from resqd.worker.quotas import Quotas
+from resqd.worker.stillness import Stillness
 
 _log = logging.getLogger(__name__)
 
@@ -56,6 +57,7 @@ class Crew:
         self._metrics = metrics
         self._aftermath = aftermath
         self._wake = wake
+        self._stillness = Stillness(holdings=holdings, executors=pool.executors)
         self._thread = NamedThread(name="fetcher", target=self._fetch)
 
     def start(self, slots: int, mandate: Mandate) -> None:
@@ -73,10 +75,16 @@ class Crew:
     def order(self, mandate: Mandate) -> None:
         """Give the fetcher another mandate."""
         if self._fetcher.mandate is not mandate:
-            self._fetcher.mandate = mandate
+            self._fetcher.order(mandate)
             if mandate is not Mandate.RESERVE:
                 self._holdings.recall()
             self._wake.ring()
+
+    def follows(self, mandate: Mandate) -> bool:
+        """Whether this mandate has taken effect: where it is not to reserve, no thread can begin a job any more."""
+        if self._fetcher.mandate is not mandate:
+            return False
+        return mandate is Mandate.RESERVE or self._stillness.reached()
 
     @property
     def near_end(self) -> bool:

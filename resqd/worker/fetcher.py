@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import threading
 import time
 from collections.abc import Callable, Sequence
 
@@ -34,7 +35,7 @@ UNSURE = "left without Redis"  # which may have given it jobs: its incarnation m
 class Fetcher:
     """Keeps the threads of one worker in work and Redis informed, until it may end; `run` says why it ended.
 
-    `mandate` and `slots` are set by the control thread, which rings `wake` after; `processed`,
+    `mandate` (by `order`) and `slots` are set by the control thread, which rings `wake` after; `processed`,
     `failed`, `reserved` and `near_end` are read by it. Each is written by one thread only.
     """
 
@@ -74,6 +75,7 @@ class Fetcher:
         self._told = told
         self._news = news
         self._clock = clock
+        self._gate = threading.Lock()
         self._prefetch = Prefetch(measured_at=clock(), pace=pace)
         self._behind = False  # jobs run that were abandoned
         self._left_out = False  # in a burst: jobs wait for which this worker has no quota now
@@ -99,6 +101,11 @@ class Fetcher:
         finally:
             self._watchman.close()
         return reason
+
+    def order(self, mandate: Mandate) -> None:
+        """Give it another mandate. Once this has returned, no job goes to the threads unless it is to reserve."""
+        with self._gate:
+            self.mandate = mandate
 
     def descriptors(self) -> list[int]:
         """What it needs to be open, but for the connection to Redis, which it can build again."""
@@ -278,14 +285,13 @@ class Fetcher:
         """Hand jobs to the threads before all else. `idle`: none were in work, so threads wait for the GIL only."""
         self.reserved += len(batch)
         self._permits.take(len(batch))
-        if (
-            self.mandate is not Mandate.RESERVE
-        ):  # the order came while Redis answered: these must not begin here
-            self._return([token for token, _, _ in batch])
-            return
         now = self._clock()
-        self._holdings.take_in(batch, now)
-        if idle:
+        with self._gate:
+            if reserving := self.mandate is Mandate.RESERVE:
+                self._holdings.take_in(batch, now)
+        if not reserving:  # the order came while Redis answered: these must not begin here
+            self._return([token for token, _, _ in batch])
+        elif idle:
             self._prefetch.begin(now)
             if len(batch) <= self._pool.started:
                 time.sleep(0)  # gives up the GIL: what remains to be done here is not urgent

@@ -48,6 +48,17 @@ class Holdings:
         """The jobs that have no outcome yet."""
         return frozenset(self._unfinished)
 
+    def at_large(self) -> set[int]:
+        """The tokens that threads have, or can take: neither taken back out of the buffer nor with an outcome.
+
+        Any thread may ask. A token that the fetcher moves just now may still be among them; one that a thread
+        has is never left out, since each step here is one call in C, and tokens go one way only.
+        """
+        tokens = self._unfinished.copy()
+        tokens.difference_update(self._recalled)
+        tokens.difference_update([out if isinstance(out, int) else out[0] for out in list(self.outcomes)])
+        return tokens
+
     def take_in(self, batch: list[Reservation], now: float) -> None:
         """Hand a batch to the threads, with a mark at its half: there the fetcher should think of the next."""
         self._taken_in += len(batch)

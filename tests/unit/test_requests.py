@@ -57,6 +57,15 @@ def test_what_is_no_call_raises_one_error(data: bytes) -> None:
         CallDecoder().feed(data)
 
 
+@pytest.mark.parametrize("command", ["pause", "resume", "drain"])
+def test_waiting_may_be_left_out(command: str) -> None:
+    """What is confirmed by the workers takes `wait`, a number, and does not need it."""
+    assert fault(Call(command, {})) is None
+    assert fault(Call(command, {"wait": 0})) is None
+    assert fault(Call(command, {"wait": "0"})) == f"{command} does not take wait='0'"
+    assert fault(Call("stop", {"wait": 0})) == "stop does not take wait=0"
+
+
 @given(st.binary(max_size=200))
 def test_any_bytes_raise_nothing_else(data: bytes) -> None:
     """No input makes the decoder raise anything but ProtocolError."""

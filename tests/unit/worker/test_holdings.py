@@ -35,6 +35,22 @@ def test_what_has_not_begun_is_taken_back_in_order() -> None:
     assert len(holdings) == 2
 
 
+def test_what_is_at_large_has_neither_come_back_nor_ended() -> None:
+    """A job that a thread has, or can take, is at large; recalled ones and those with an outcome are not."""
+    holdings = Holdings(capped=())
+    holdings.take_in(BATCH, 0.0)
+    begin(holdings, 3)
+    assert holdings.at_large() == {1, 2, 3, 4, 5}
+    holdings.recall()
+    holdings.outcomes.append(1)
+    holdings.outcomes.append((2, "Job", 0.0, 0.0, None))
+    assert holdings.at_large() == {3}
+    holdings.take_back()
+    assert holdings.at_large() == {3}
+    holdings.settle()
+    assert holdings.at_large() == {3}
+
+
 def test_an_outcome_counts_once() -> None:
     """A token that comes twice, or was given up before, is not told again."""
     holdings = Holdings(capped=())

@@ -1,0 +1,141 @@
+"""Who has confirmed what, and what the client is told, with children that only note what they are sent."""
+
+from collections.abc import Mapping
+from typing import Any, cast
+
+import pytest
+
+from resqd.master.child import Child
+from resqd.master.confirmations import CONFIRM_TIMEOUT, Confirmations
+from resqd.master.plan import Fleet
+from resqd.wire.birth import Kind
+from resqd.wire.channel import Channel
+from resqd.wire.intent import Intent
+from resqd.wire.messages import Confirm, Confirmed, Message
+from resqd.wire.page import Page
+
+
+class Wire:
+    """A channel that keeps what is sent."""
+
+    def __init__(self) -> None:
+        self.sent: list[Message] = []
+        self.pending = False
+
+    def send(self, message: Message) -> bool:
+        self.sent.append(message)
+        return True
+
+
+class Client:
+    """A client that keeps what it is answered."""
+
+    def __init__(self) -> None:
+        self.told: list[Mapping[str, Any]] = []
+
+    def reply(self, reply: Mapping[str, Any]) -> None:
+        self.told.append(reply)
+
+
+class Scene:
+    """Two workers that were told to pause, and a client that waits."""
+
+    def __init__(self) -> None:
+        self.now = 100.0
+        self.children = [self.child(1), self.child(2)]
+        self.fleet = Fleet(name="resqd", intent=Intent.PAUSED, worker_count=2, thread_count=1, burst=False)
+        self.fleet.children = self.children
+        self.waits = Confirmations(fleet=self.fleet, clock=lambda: self.now)
+        self.client = Client()
+        self.waits.begin(self.client, Intent.PAUSED)
+
+    def child(self, fork: int) -> Child:
+        return Child(
+            pid=fork,
+            kind=Kind.WORKER,
+            index=fork - 1,
+            fork=fork,
+            channel=cast(Channel, Wire()),
+            page=cast(Page, None),
+            born=0.0,
+            heard=0.0,
+            state="running",
+            granted=1,
+            quotas={},
+            owned={},
+            booted=True,
+            told="running",
+        )
+
+    def sent(self, index: int) -> list[Message]:
+        return cast(Wire, self.children[index].channel).sent
+
+    def tell(self, *indexes: int) -> None:
+        for index in indexes:
+            self.children[index].told = "paused"
+
+    def answer(self, index: int, state: str = "paused", request: int = 1) -> None:
+        self.waits.confirmed(self.children[index], Confirmed(request, state))
+        self.waits.tick(self.now)
+
+
+@pytest.fixture
+def scene() -> Scene:
+    return Scene()
+
+
+def test_a_worker_is_asked_once_after_it_was_told(scene: Scene) -> None:
+    """Asked before, it would confirm the order before."""
+    scene.tell(0)
+    scene.waits.tick(scene.now)
+    scene.waits.tick(scene.now)
+    assert (scene.sent(0), scene.sent(1)) == ([Confirm(1)], [])
+    scene.answer(0)
+    assert not scene.client.told
+    scene.tell(1)
+    assert scene.waits.next_at() == scene.now
+    scene.waits.tick(scene.now)
+    scene.answer(1)
+    assert scene.client.told == [{"ok": True, "state": "paused"}]
+    assert scene.waits.next_at() is None
+
+
+def test_a_worker_that_went_elsewhere_is_told_and_asked_again(scene: Scene) -> None:
+    """Its answer says that a signal of its own took it back to work: the next plan tells it once more."""
+    scene.tell(0, 1)
+    scene.waits.tick(scene.now)
+    scene.answer(0)
+    scene.answer(1, "running")
+    assert scene.children[1].told == "running"
+    scene.tell(1)
+    scene.waits.tick(scene.now)
+    assert scene.sent(1) == [Confirm(1), Confirm(1)]
+    scene.answer(1)
+    assert [told["ok"] for told in scene.client.told] == [True]
+
+
+@pytest.mark.parametrize("change", [{"exiting": "drained"}, {"ended": True}, {"released": 1}])
+def test_a_worker_at_its_end_need_not_confirm(scene: Scene, change: dict[str, Any]) -> None:
+    """It has said good-bye, or that it begins nothing more, or has given back all its slots."""
+    scene.tell(0, 1)
+    scene.waits.tick(scene.now)
+    for name, value in change.items():
+        setattr(scene.children[1], name, value)
+    scene.answer(0)
+    assert [told["ok"] for told in scene.client.told] == [True]
+
+
+def test_silence_is_named_and_another_command_said(scene: Scene) -> None:
+    """After the time limit the answer names who is missing; where the order no longer stands it says that."""
+    scene.tell(0, 1)
+    scene.waits.tick(scene.now)
+    scene.answer(0)
+    later = Client()
+    scene.now += CONFIRM_TIMEOUT / 2
+    scene.waits.begin(later, Intent.PAUSED)
+    scene.now += CONFIRM_TIMEOUT / 2
+    scene.waits.tick(scene.now)
+    assert "by worker 1 (pid 2): it may still begin jobs" in scene.client.told[0]["error"]
+    scene.fleet.intent = Intent.RUNNING
+    scene.waits.tick(scene.now)
+    assert later.told[0]["error"].startswith("paused, and by another command running")
