@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import stat
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 
 from resqd.errors import ResqdError
@@ -54,3 +55,35 @@ def private_folder(path: Path) -> Path:
     if status.st_mode & 0o022:
         raise FolderError(f"the folder {path} can be written to by others: chmod 700 it")
     return path
+
+
+@dataclass(frozen=True, slots=True)
+class Trace:
+    """Which file a name stood for: another that has taken the name since is not ours to remove.
+
+    The time of its last write belongs to it: a new file may get the number of one that was removed.
+    """
+
+    device: int
+    inode: int
+    written_ns: int
+
+    @classmethod
+    def of(cls, descriptor: int) -> Trace:
+        """An open file's."""
+        status = os.fstat(descriptor)
+        return cls(status.st_dev, status.st_ino, status.st_mtime_ns)
+
+    @classmethod
+    def at(cls, path: Path) -> Trace | None:
+        """What stands at a path, links not followed; None for nothing."""
+        try:
+            status = path.lstat()
+        except OSError:
+            return None
+        return cls(status.st_dev, status.st_ino, status.st_mtime_ns)
+
+    def remove(self, path: Path) -> None:
+        """Remove what stands at the path if it is this very file."""
+        if Trace.at(path) == self:
+            path.unlink(missing_ok=True)

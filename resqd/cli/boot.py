@@ -20,7 +20,7 @@ from resqd.housekeeper.pause_files import first_existing
 from resqd.master import handover
 from resqd.master.build import Ingredients, build
 from resqd.master.handover import Handover
-from resqd.master.lock import DaemonLock, remove_pidfile, write_pidfile
+from resqd.master.lock import DaemonLock, write_pidfile
 from resqd.master.systemd import Notifier
 from resqd.settings import Settings
 from resqd.store.config import ConnectionConfig
@@ -45,7 +45,7 @@ def boot(settings: Settings) -> int:
     log.configure(level=settings.log_level, format=settings.log_format, role="master")
     for line in settings.warnings():
         _log.warning("%s", line)
-    lock = DaemonLock(settings.control_socket.with_suffix(".lock"))
+    lock = DaemonLock(settings.control_socket.with_suffix(".lock"), socket=settings.control_socket)
     lock.adopt(inherited.lock) if inherited else lock.acquire()
     server = _server(settings, inherited)
     _close_stdin()
@@ -57,13 +57,13 @@ def boot(settings: Settings) -> int:
     _log.info(
         "resqd %s: %d jobs of %s, redis at %s", settings.name, len(app.jobs), settings.app, server.described
     )
+    pidfile = settings.pidfile
+    written = write_pidfile(pidfile, os.getpid()) if pidfile is not None else None
     try:
-        if settings.pidfile is not None:
-            write_pidfile(settings.pidfile, os.getpid())
         return _run(settings, app=app, server=server, lock=lock, inherited=inherited)
     finally:
-        if settings.pidfile is not None:
-            remove_pidfile(settings.pidfile, os.getpid())
+        if pidfile is not None and written is not None:
+            written.remove(pidfile)
         lock.release()
         server.leave()
 

@@ -157,6 +157,7 @@ def build(given: Ingredients) -> Master:
         desk=desk,
         server=server,
         notifier=given.notifier,
+        lock=given.lock,
         signals=signals,
         limits=limits,
         selector=selector,

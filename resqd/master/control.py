@@ -13,7 +13,7 @@ from typing import Any
 
 from resqd.clock import Clock, Deadline, monotonic
 from resqd.errors import ChannelClosed, ProtocolError, ResqdError
-from resqd.folders import private_folder
+from resqd.folders import Trace, private_folder
 from resqd.master.caller import Caller, may_call, peer_uid
 from resqd.wire.requests import Call, fault, refusal
 
@@ -78,6 +78,7 @@ class ControlServer:
         self._listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
         self._callers: dict[int, Caller] = {}
         self._resume: Deadline | None = None
+        self._bound: Trace | None = None
 
     def start(self) -> None:
         """Bind and listen. A socket file that a dead daemon left is replaced: the lock says that it is dead.
@@ -93,6 +94,7 @@ class ControlServer:
         try:
             self._path.unlink(missing_ok=True)
             self._listener.bind(os.fspath(self._path))
+            self._bound = Trace.at(self._path)
         except OSError as error:
             raise ControlError(f"cannot make the control socket {self._path}: {error.strerror}") from error
         finally:
@@ -100,8 +102,9 @@ class ControlServer:
         self._listener.listen(_BACKLOG)
         self._listen()
 
-    def adopt(self, descriptor: int) -> None:
-        """Go on with the listening socket that `hand_over` kept open over an exec."""
+    def adopt(self, descriptor: int, bound: tuple[int, int, int]) -> None:
+        """Go on with the listening socket that `hand_over` kept open over an exec; `bound` names its file."""
+        self._bound = Trace(*bound)
         self._listener.close()
         self._listener = socket.socket(fileno=descriptor)
         self._listener.set_inheritable(False)
@@ -111,6 +114,12 @@ class ControlServer:
         """Keep the listening socket open over the exec that follows, and give its number for `adopt`."""
         self._listener.set_inheritable(True)
         return self._listener.fileno()
+
+    @property
+    def bound(self) -> tuple[int, int, int]:
+        """The trace of the socket's file, for `adopt`."""
+        trace = self._bound
+        return (trace.device, trace.inode, trace.written_ns) if trace else (0, 0, 0)
 
     def descriptors(self) -> list[int]:
         """What a forked child must close."""
@@ -138,13 +147,14 @@ class ControlServer:
         return min((each.at for each in (*deadlines, self._resume) if each is not None), default=None)
 
     def close(self) -> None:
-        """End all connections and remove the socket file."""
+        """End all connections and remove the socket file, unless it is another daemon's by now."""
         for caller in list(self._callers.values()):
             self._drop(caller, "the daemon ends")
         if self._listener in self._selector.get_map():
             self._selector.unregister(self._listener)
         self._listener.close()
-        self._path.unlink(missing_ok=True)
+        if self._bound is not None:
+            self._bound.remove(self._path)
 
     def _listen(self) -> None:
         self._listener.setblocking(False)

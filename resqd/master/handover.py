@@ -19,7 +19,8 @@ from resqd.wire.page import Page
 
 VARIABLE = "RESQD_HANDOVER"
 """The environment variable that names the memfd to the next program."""
-_FORMAT = 2
+FORMAT = 3
+"""The number of this form; a program reads its own only."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +39,8 @@ class Handover:
     past: tuple[int, int]
     lock: int
     listener: int
+    socket_file: tuple[int, int, int]
+    """The trace of the control socket's file."""
     bell: tuple[int, int, int]
     held: tuple[int, ...]
     """Descriptors that only have to stay open, such as the embedded server's."""
@@ -107,7 +110,7 @@ def adopt(facts: dict[str, Any], now: float) -> Child:
 
 def save(handover: Handover) -> int:
     """Write it into a memfd that survives the exec; the descriptor."""
-    data: bytes = msgpack.packb({"format": _FORMAT, **asdict(handover)}, unicode_errors=EXACT)
+    data: bytes = msgpack.packb({"format": FORMAT, **asdict(handover)}, unicode_errors=EXACT)
     descriptor = os.memfd_create("resqd-handover", 0)
     with os.fdopen(descriptor, "wb", closefd=False) as file:
         file.write(data)
@@ -119,9 +122,9 @@ def load(descriptor: int) -> Handover:
     """Read what the last program saved, and close it. Errors: ProtocolError when another version wrote it."""
     with os.fdopen(descriptor, "rb") as file:
         facts = msgpack.unpackb(file.read(), strict_map_key=False, unicode_errors=EXACT)
-    if facts.pop("format", None) != _FORMAT:
+    if facts.pop("format", None) != FORMAT:
         raise ProtocolError("the handover of a reload is of another format; restart instead of reloading")
-    for name in ("redis", "past", "bell", "held", "children"):
+    for name in ("redis", "past", "bell", "held", "children", "socket_file"):
         facts[name] = tuple(facts[name])
     facts["deaths"] = tuple(
         Death(**{**each, "running": tuple(each["running"]), "convicted": tuple(each["convicted"])})

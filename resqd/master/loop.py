@@ -19,6 +19,7 @@ from resqd.master.desk import Desk
 from resqd.master.helm import MESSAGES, Helm, execute
 from resqd.master.kills import Kills
 from resqd.master.ledger import Ledger
+from resqd.master.lock import DaemonLock
 from resqd.master.nursery import Nursery
 from resqd.master.plan import Action, Fleet, Fork, Grant, Retire, Tell, next_at, plan
 from resqd.master.reload import Reload
@@ -62,6 +63,7 @@ class Master:
         desk: Desk,
         server: ControlServer,
         notifier: Notifier,
+        lock: DaemonLock,
         signals: Signals,
         limits: watch.Limits,
         selector: selectors.BaseSelector,
@@ -78,6 +80,7 @@ class Master:
         self._desk = desk
         self._server = server
         self._notifier = notifier
+        self._lock = lock
         self._signals = signals
         self._limits = limits
         self._selector = selector
@@ -196,6 +199,7 @@ class Master:
             watch.forgive(children, now)
         self._look_at = now + watch.LOOK_EVERY
         self._nursery.reap_strangers(now)
+        self._lock.keep()
         for child in children:
             if verdict := watch.overdue(child, self._limits, now):
                 self._carry_out(verdict)

@@ -71,6 +71,7 @@ class Succession:
                 past=self._ledger.past,
                 lock=self._lock.hand_over(),
                 listener=self._server.hand_over(),
+                socket_file=self._server.bound,
                 bell=self._bell.descriptors,
                 held=self._held,
                 deaths=tuple(self._inbox.deaths.values()),
@@ -85,7 +86,7 @@ class Succession:
         self._fleet.suspects = inherited.suspects
         self._inbox.redis, self._inbox.redis_since = inherited.redis
         self._last_exits.update(inherited.last_exits)
-        self._server.adopt(inherited.listener)
+        self._server.adopt(inherited.listener, inherited.socket_file)
         for facts in inherited.children:
             child = handover.adopt(facts, now)
             nursery.adopt(child)

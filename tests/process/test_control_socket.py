@@ -113,7 +113,7 @@ def test_listening_socket_survives_an_exec(tmp_path: Path) -> None:
         "    print('ready', flush=True)\n"
         "    sys.stdin.readline()\n"
         "    os.execv(sys.executable, [sys.executable, *sys.argv, str(server.hand_over())])\n"
-        "server.adopt(int(sys.argv[2]))\n"
+        "server.adopt(int(sys.argv[2]), (0, 0, 0))\n"
         "assert not os.get_inheritable(int(sys.argv[2]))\n"
         "while True:\n"
         "    for key, events in selector.select():\n"
@@ -132,6 +132,20 @@ def test_listening_socket_survives_an_exec(tmp_path: Path) -> None:
             process.stdin.flush()
             assert msgpack.unpackb(sock.recv(4096)) == {"ok": True, "life": 3}
         process.kill()
+
+
+def test_socket_of_a_later_daemon_stays(tmp_path: Path) -> None:
+    """At its end a daemon removes its own socket only."""
+    path = tmp_path / "run" / "mail.sock"
+    with selecting() as selector:
+        first = ControlServer(path=path, handler=ignore, selector=selector)
+        second = ControlServer(path=path, handler=ignore, selector=selector)
+        first.start()
+        second.start()
+        first.close()
+        connected(path).close()
+        second.close()
+    assert not path.exists()
 
 
 def test_descriptors_are_all_that_a_child_must_close(tmp_path: Path) -> None:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
+import socket
 from pathlib import Path
 
 import pytest
 
-from resqd.master.lock import DaemonLock, LockError, LockHeld, read_pid, remove_pidfile, write_pidfile
+from resqd.master.lock import DaemonLock, LockError, LockHeld, read_pid, write_pidfile
 
 
 @pytest.fixture
@@ -85,11 +87,89 @@ def test_pidfile_that_cannot_be_written_is_one_line(tmp_path: Path) -> None:
 
 
 def test_pidfile_of_a_later_daemon_stays(tmp_path: Path) -> None:
-    """At its end a daemon removes its own pidfile only."""
+    """At its end a daemon removes its own pidfile only; another's may hold the same pid, in another container."""
     path = tmp_path / "resqd.pid"
-    write_pidfile(path, 2)
-    remove_pidfile(path, 1)
+    first = write_pidfile(path, 2)
+    second = write_pidfile(path, 2)
+    first.remove(path)
     assert read_pid(path) == 2
-    remove_pidfile(path, 2)
+    second.remove(path)
     assert not path.exists()
-    remove_pidfile(path, 2)
+    second.remove(path)
+
+
+def test_a_removed_lock_is_put_back(path: Path) -> None:
+    """A lock whose file was removed guards nothing: it is made again, so that the next daemon meets it."""
+    first, second = DaemonLock(path), DaemonLock(path)
+    first.acquire()
+    path.unlink()
+    first.keep()
+    with pytest.raises(LockHeld):
+        second.acquire()
+    held = first.descriptors()
+    first.keep()
+    assert first.descriptors() == held
+    first.release()
+
+
+def test_a_name_that_was_taken_meanwhile_is_left_alone(path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    """Where another daemon has made the file first it is its own, and that is said once."""
+    first, second = DaemonLock(path), DaemonLock(path)
+    first.acquire()
+    path.unlink()
+    second.acquire()
+    first.keep()
+    first.keep()
+    assert [record.levelname for record in caplog.records] == ["ERROR"]
+    first.release()
+    with pytest.raises(LockHeld):
+        DaemonLock(path).acquire()
+    second.release()
+
+
+def test_a_name_whose_socket_answers_is_taken(path: Path) -> None:
+    """Whatever became of the lock's file: who listens at the socket lives. A socket that nobody answers is stale."""
+    path.parent.mkdir(mode=0o700)
+    listening = path.with_suffix(".sock")
+    with socket.socket(socket.AF_UNIX) as listener:
+        listener.bind(str(listening))
+        listener.listen(1)
+        lock = DaemonLock(path, socket=listening)
+        with pytest.raises(LockHeld, match="somebody has removed its lock"):
+            lock.acquire()
+    assert lock.descriptors() == []
+    lock.acquire()
+    lock.release()
+
+
+def test_a_file_removed_before_it_is_locked_is_no_lock(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Opened by us, removed by another, locked by us: nobody would meet us there, so it is tried again."""
+    real = fcntl.flock
+    removed: list[Path] = []
+
+    def flock(descriptor: int, operation: int) -> None:
+        if not removed:
+            path.unlink()
+            removed.append(path)
+        real(descriptor, operation)
+
+    monkeypatch.setattr(fcntl, "flock", flock)
+    lock = DaemonLock(path)
+    lock.acquire()
+    with pytest.raises(LockHeld):
+        DaemonLock(path).acquire()
+    lock.release()
+
+
+def test_cleaners_keep_out_of_the_folder(path: Path) -> None:
+    """systemd-tmpfiles leaves a folder alone whose lock it does not get; two daemons share it."""
+    first, second = DaemonLock(path), DaemonLock(path.with_name("other.lock"))
+    first.acquire()
+    second.acquire()
+    folder = os.open(path.parent, os.O_RDONLY)
+    with pytest.raises(BlockingIOError):
+        fcntl.flock(folder, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    first.release()
+    second.release()
+    fcntl.flock(folder, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    os.close(folder)

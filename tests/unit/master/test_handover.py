@@ -23,6 +23,7 @@ def test_the_handover_is_read_as_it_was_written() -> None:
         worker_count=4,
         past=(10, 2),
         lock=3,
+        socket_file=(5, 2**40, 2**60),
         listener=4,
         bell=(5, 6, 7),
         held=(8,),
