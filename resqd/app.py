@@ -97,12 +97,14 @@ class App:
         name = definition.default_name() if name is None else name
         if queue is None:
             queue = getattr(definition.target, "queue", None) if definition.is_class else None
+        queue = DEFAULT_QUEUE if queue is None else queue
+        for what, text in (("name", name), ("queue", queue)):
+            if not (isinstance(text, str) and text.strip()):
+                raise JobDefinitionError(f"{definition.target.__qualname__}: {text!r} is no {what} for a job")
         known = self.jobs.get(name)
         if known is not None and not known.is_again(definition):
             raise JobDefinitionError(f"there is a job named {name} already: {known.__qualname__}")
-        job: Job[..., Any] = Job(
-            definition, name=name, queue=queue or DEFAULT_QUEUE, options=options, sender=self
-        )
+        job: Job[..., Any] = Job(definition, name=name, queue=queue, options=options, sender=self)
         for hook in self.around:
             job.surround(hook)
         if known is None or known.__module__ != MAIN:
@@ -140,6 +142,8 @@ class App:
             return self.send(job, queue, job.bind(args, kwargs))
         if kwargs:
             raise TypeError(f"{job} is not registered here, so keyword arguments have no positions")
+        if not job.strip():
+            raise PayloadError("a job's name cannot be blank")
         job_id, raw = payloads.encode_new(job, args, enqueued_at=time.time())
         self._push(queue, [raw])
         return job_id

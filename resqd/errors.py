@@ -23,6 +23,10 @@ class JobDefinitionError(ResqdError):
     """A function or class cannot be registered as a job."""
 
 
+class HookError(ResqdError):
+    """A hook of the application does not want the daemon to start."""
+
+
 class UnknownJob(ResqdError):  # noqa: N818 - the name is shown to users in `failed`, in Resque's manner
     """A payload, or an enqueue by name, names a job that is not registered."""
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import pwd
 import stat
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -19,32 +20,67 @@ def runtime_folder(environ: Mapping[str, str]) -> Path:
     """Where control sockets live: $RUNTIME_DIRECTORY (systemd), $XDG_RUNTIME_DIR/resqd or /tmp/resqd-UID."""
     if given := environ.get("RUNTIME_DIRECTORY"):
         return Path(given.split(":")[0])
-    if base := environ.get("XDG_RUNTIME_DIR"):
-        return Path(base) / "resqd"
+    if base := _absolute(environ, "XDG_RUNTIME_DIR"):
+        return base / "resqd"
     return Path(f"/tmp/resqd-{os.getuid()}")  # noqa: S108 - private_folder() checks who owns it
 
 
 def state_folder(environ: Mapping[str, str]) -> Path:
-    """Where the embedded server's data lives: $STATE_DIRECTORY (systemd's), else under $XDG_STATE_HOME."""
+    """Where the embedded server's data lives: $STATE_DIRECTORY (systemd's), else under $XDG_STATE_HOME or ~.
+
+    Raises FolderError where there is none, or its name is not UTF-8, which no URL of a socket can hold.
+    """
+    folder = _state_folder(environ)
+    try:
+        str(folder).encode()
+    except UnicodeEncodeError:
+        raise FolderError(
+            f"the name of the state folder {str(folder)!a} is not UTF-8; "
+            "set XDG_STATE_HOME to a folder whose name is, or REDIS_URL"
+        ) from None
+    return folder
+
+
+def _state_folder(environ: Mapping[str, str]) -> Path:
     if given := environ.get("STATE_DIRECTORY"):
         return Path(
             given.split(":")[0]
         ).resolve()  # with DynamicUser systemd gives a symbolic link of its own
-    if base := environ.get("XDG_STATE_HOME"):
-        return Path(base) / "resqd"
-    home = environ.get("HOME") or str(Path.home())
+    if base := _absolute(environ, "XDG_STATE_HOME"):
+        return base / "resqd"
+    home = environ.get("HOME") or _home_of_user()
+    if home is None:
+        raise FolderError(
+            f"there is no folder for the embedded server's data: HOME is not set and user {os.getuid()} "
+            "has no home; set XDG_STATE_HOME, or REDIS_URL for another server"
+        )
     return Path(home) / ".local" / "state" / "resqd"
 
 
+def _absolute(environ: Mapping[str, str], variable: str) -> Path | None:
+    """The folder that a variable names; a relative one is ignored, as the XDG specification asks."""
+    given = environ.get(variable, "")
+    return Path(given) if given.startswith("/") else None
+
+
+def _home_of_user() -> str | None:
+    try:
+        return pwd.getpwuid(os.getuid()).pw_dir or None
+    except KeyError:
+        return None
+
+
 def private_folder(path: Path) -> Path:
-    """Make `path` (mode 0700) where it is missing, check that it is ours alone, and return it.
+    """Make `path` (mode 0700) and its parents where they are missing, check that it is ours alone, and return it.
 
     Raises FolderError for a symbolic link, another owner, or a folder that others may write to: in a
     shared /tmp anybody could have made it first.
     """
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.mkdir(mode=0o700, exist_ok=True)
+        for folder in (*reversed(path.parents), path):
+            folder.mkdir(
+                mode=0o700, exist_ok=True
+            )  # parents too: with `parents=True` umask 0 would open them
         status = path.lstat()
     except OSError as error:
         raise FolderError(f"cannot make the folder {path}: {error.strerror}") from error

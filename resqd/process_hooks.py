@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import inspect
 import logging
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
+from resqd.errors import HookError, JobDefinitionError
 from resqd.hooks import run_within
 
 if TYPE_CHECKING:
@@ -39,7 +41,11 @@ class ProcessHooks:
         self._around: dict[str, list[Hook]] = {name: [] for name in PROCESS_HOOKS}
 
     def run(self, name: str, *args: Any) -> None:
-        """Call the hooks of one kind; an error in one is logged, and the others still run."""
+        """Call the hooks of one kind; an error in one is logged, and the others still run.
+
+        sys.exit ends nothing, so that a hook cannot take the daemon away from its jobs; but in after_fork it ends
+        the boot of that worker, and in before_first_fork the start: HookError, which a reload only logs.
+        """
         if self._by_name[name]:
             run_within(self._around[name], partial(self._run, name, *args))
 
@@ -53,10 +59,18 @@ class ProcessHooks:
             try:
                 hook(*args)
             except Exception:
-                log.exception("the %s hook %s failed", name, getattr(hook, "__qualname__", hook))
+                log.exception("the %s hook %s failed", name, _named(hook))
+            except SystemExit as error:
+                if name == "after_fork":
+                    raise
+                line = f"the {name} hook {_named(hook)} called sys.exit({error.code!r})"
+                if name == "before_first_fork":
+                    raise HookError(line) from error
+                log.exception("%s, which ends nothing", line)
 
     def add(self, name: str, hook: C) -> C:
-        """Append a hook of one kind."""
+        """Append a hook of one kind. Errors: JobDefinitionError for what cannot be called, or does nothing then."""
+        _check(name, hook)
         self._by_name[name].append(hook)
         return hook
 
@@ -90,3 +104,27 @@ class ProcessHooks:
     def worker_exit(self, hook: C) -> C:
         """Call `hook()` in a worker just before it exits."""
         return self.add("worker_exit", hook)
+
+
+def _named(hook: object) -> object:
+    return getattr(hook, "__qualname__", hook)
+
+
+def _check(name: str, hook: Any) -> None:
+    if not callable(hook):
+        raise JobDefinitionError(f"the {name} hook {hook!r} cannot be called")
+    code = hook if inspect.isroutine(hook) or inspect.isclass(hook) else getattr(hook, "func", hook.__call__)
+    if inspect.iscoroutinefunction(code):
+        raise JobDefinitionError(f"the {name} hook {_named(hook)} is async, which resqd does not run")
+    if inspect.isgeneratorfunction(code) or inspect.isasyncgenfunction(code):
+        raise JobDefinitionError(
+            f"the {name} hook {_named(hook)} is a generator: calling it would do nothing"
+        )
+    try:
+        inspect.signature(hook).bind()
+    except TypeError as error:
+        raise JobDefinitionError(
+            f"the {name} hook {_named(hook)} is called without arguments: {error}"
+        ) from None
+    except ValueError:  # a builtin without a signature that Python knows
+        return

@@ -32,6 +32,13 @@ class Option:
     default: str
     parse: Callable[[str], object]
     aliases: tuple[str, ...] = ()
+    optional: bool = False
+    """Whether it may be absent: its default is none."""
+
+    def given(self, value: object) -> bool:
+        """Whether a flag was given. A blank one is, except where the setting may be absent: it counts as not set."""
+        blank = isinstance(value, str) and not value.strip()
+        return value is not None and not (blank and self.optional)
 
     def text_in(self, environ: Mapping[str, str]) -> tuple[str, str] | None:
         """The variable that is set and its text; an empty one counts as not set."""
@@ -54,7 +61,7 @@ def _setting(  # a table's row: one parameter for each column
     text = shown if shown is not None else "" if default is None else str(default)
     name, metavar = flag.split()
     row = {"variable": variable, "flag": name, "metavar": metavar, "help": help}
-    metadata = {**row, "default": text, "parse": parse, "aliases": aliases}
+    metadata = {**row, "default": text, "parse": parse, "aliases": aliases, "optional": default is None}
     if callable(default):
         return field(default_factory=default, metadata=metadata)
     return field(default=default, metadata=metadata, repr=variable != "REDIS_URL")  # it may hold a password
@@ -169,11 +176,11 @@ class Settings:
         problems: list[str] = []
         values: dict[str, Any] = {"runtime_folder": runtime_folder(environ)}
         environ = _with_verbosity(environ)
-        given = {key: value for key, value in (overrides or {}).items() if value is not None}
+        overrides = overrides or {}
         for option in OPTIONS:
             source = option.text_in(environ)
-            if option.field in given:
-                source = option.flag, _text(given[option.field])
+            if option.given(flag := overrides.get(option.field)):
+                source = option.flag, _text(flag)
             if source is None:
                 continue
             try:

@@ -14,7 +14,7 @@ from resqd import log
 from resqd.app import App
 from resqd.cli.loading import load_app, refuse_green_threads, warn_of_leftovers
 from resqd.clock import monotonic
-from resqd.errors import ResqdError, SettingsError
+from resqd.errors import HookError, ResqdError, SettingsError
 from resqd.housekeeper import main as housekeeper
 from resqd.housekeeper.pause_files import first_existing
 from resqd.master import handover
@@ -114,7 +114,7 @@ def _run(
             embedded=server.embedded,
         ),
     )
-    app.hooks.run("before_first_fork")
+    _first_hooks(app, reloading=inherited is not None)
     master = build(
         Ingredients(
             settings=settings,
@@ -133,6 +133,16 @@ def _run(
     gc.collect()
     gc.freeze()  # what is imported stays shared: a later collection in a child would write to every object's header
     return master.run()
+
+
+def _first_hooks(app: App, *, reloading: bool) -> None:
+    """Errors: HookError. After a reload the workers run already, and their jobs are not left alone for it."""
+    try:
+        app.hooks.run("before_first_fork")
+    except HookError as error:
+        if not reloading:
+            raise
+        _log.error("%s; the daemon goes on, since this is a reload", error)
 
 
 def _child(entry: partial[int], birth: Birth) -> int:

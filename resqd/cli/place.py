@@ -93,7 +93,9 @@ def _configured(url: str) -> ConnectionConfig:
 def _setting(field: str, given: str | None) -> str | None:
     """The flag's text, else the variable's, checked; None where neither is set."""
     option = next(option for option in OPTIONS if option.field == field)
-    source = option.text_in(os.environ) if given is None else (f"{option.variable} ({option.flag})", given)
+    source = option.text_in(os.environ)
+    if given is not None and option.given(given):
+        source = f"{option.variable} ({option.flag})", given
     if source is None:
         return None
     try:

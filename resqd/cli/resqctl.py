@@ -12,9 +12,10 @@ from types import ModuleType
 from typing import Any
 
 import click
+from click.core import ParameterSource
 from click.shell_completion import CompletionItem, get_completion_class
 
-from resqd import __version__
+from resqd import __version__, parsing
 from resqd.cli import words
 from resqd.cli.client import Client, RefusedError, TimedOutError, candidates
 from resqd.cli.leaving import Outcome, Status, follow, jobs_in
@@ -54,13 +55,22 @@ def _timeout(default: float | None) -> Callable[[Command], Command]:
     return click.option("--timeout", type=words.seconds, default=default, metavar="SECONDS", help=about)
 
 
+def _checked_name(context: click.Context, parameter: click.Parameter, given: str) -> str:
+    """A name as `resqd start` takes it; a blank variable counts as not set."""
+    named = context.get_parameter_source(parameter.name or "") is ParameterSource.COMMANDLINE
+    try:
+        return parsing.label(given.strip() or ("" if named else "resqd"))
+    except ValueError as error:
+        raise click.BadParameter(str(error)) from None
+
+
 @click.group("resqctl", cls=Steering, context_settings={"help_option_names": ["-h", "--help"]})
 @click.option(
     "--name",
-    type=words.name,
     default="resqd",
     envvar="RESQD_NAME",
     show_default=True,
+    callback=_checked_name,
     help="The daemon's name.",
 )
 @click.option("--socket", "socket", type=words.name, help="Its control socket, instead of by name.")

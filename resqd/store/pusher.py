@@ -5,6 +5,7 @@ from __future__ import annotations
 from itertools import islice
 from typing import TYPE_CHECKING, Final
 
+from resqd.errors import PayloadError
 from resqd.store.keys import Keys
 from resqd.store.scripts import pack, pack_command
 
@@ -29,7 +30,10 @@ class Pusher:
         self._pushes: dict[str, _Push] = {}
 
     def push(self, queue: str, raws: Iterable[bytes]) -> int:
-        """Append payloads in order and enter the queue's name; how many were pushed. Errors: StoreError."""
+        """Append payloads in order and enter the queue's name; how many were pushed.
+
+        Errors: StoreError, and PayloadError for a blank name.
+        """
         push = self._pushes.get(queue) or self._pack(queue)
         if isinstance(raws, list) and len(raws) == 1:
             self._links.transact(push.of_one(raws[0]), _Push.COMMANDS)
@@ -42,6 +46,8 @@ class Pusher:
         return pushed
 
     def _pack(self, queue: str) -> _Push:
+        if not queue.strip():
+            raise PayloadError("a queue's name cannot be blank")
         if len(self._pushes) >= KNOWN_QUEUES:
             self._pushes.clear()
         push = self._pushes[queue] = _Push(self._keys, queue)

@@ -1,5 +1,7 @@
 """Folders: where they are, and that they are private."""
 
+import os
+import pwd
 from pathlib import Path
 
 import pytest
@@ -38,3 +40,38 @@ def test_a_folder_that_others_could_have_prepared_is_refused(tmp_path: Path) -> 
     for name in ("link", "file", "open"):
         with pytest.raises(FolderError, match=name):
             private_folder(tmp_path / name)
+
+
+def test_folders_made_on_the_way_are_private_too(tmp_path: Path) -> None:
+    """With umask 0 nobody else could write into a parent and put a folder of their own in our place."""
+    before = os.umask(0)
+    try:
+        private_folder(tmp_path / "a" / "b" / "c")
+    finally:
+        os.umask(before)
+    for name in ("a", "a/b", "a/b/c"):
+        assert (tmp_path / name).stat().st_mode & 0o777 == 0o700
+
+
+def test_relative_folders_of_the_session_are_ignored() -> None:
+    """As the XDG specification asks: each program would find another one."""
+    assert runtime_folder({"XDG_RUNTIME_DIR": "run"}).name.startswith("resqd-")
+    assert state_folder({"XDG_STATE_HOME": "state", "HOME": "/h"}) == Path("/h/.local/state/resqd")
+
+
+def test_a_state_folder_that_is_not_utf_8_is_refused() -> None:
+    """A URL could not name its socket."""
+    with pytest.raises(FolderError, match=r"'/x\\udcff/resqd' is not UTF-8; set XDG_STATE_HOME"):
+        state_folder({"XDG_STATE_HOME": "/x\udcff"})
+
+
+def test_without_a_home_the_line_says_what_is_needed(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No HOME and no passwd entry, as in a container with any user: one line; what needs no home is found."""
+
+    def unknown(_uid: int) -> pwd.struct_passwd:
+        raise KeyError
+
+    monkeypatch.setattr(pwd, "getpwuid", unknown)
+    with pytest.raises(FolderError, match=r"HOME is not set .* set XDG_STATE_HOME, or REDIS_URL"):
+        state_folder({})
+    assert runtime_folder({}).name.startswith("resqd-")
