@@ -19,8 +19,10 @@ from resqd.housekeeper import main as housekeeper
 from resqd.housekeeper.pause_files import first_existing
 from resqd.master import handover
 from resqd.master.build import Ingredients, build
+from resqd.master.caretaker import Caretaker
 from resqd.master.handover import Handover
 from resqd.master.lock import DaemonLock, write_pidfile
+from resqd.master.start_folder import StartFolder
 from resqd.master.systemd import Notifier
 from resqd.settings import Settings
 from resqd.store.config import ConnectionConfig
@@ -41,12 +43,15 @@ def boot(settings: Settings) -> int:
     """Run a daemon until it ends; the exit status. Errors: ResqdError, each of one clear line."""
     if settings.app is None:
         raise SettingsError(["RESQD_APP is not set: say where the App is, with --app MODULE:ATTR"])
+    folder = StartFolder.of(os.environ)  # before the application's import may change it
     inherited = _inherited()
     log.configure(level=settings.log_level, format=settings.log_format, role="master")
     for line in settings.warnings():
         _log.warning("%s", line)
     lock = DaemonLock(settings.control_socket.with_suffix(".lock"), socket=settings.control_socket)
     lock.adopt(inherited.lock) if inherited else lock.acquire()
+    notifier = Notifier(environ=os.environ, pid=os.getpid(), clock=monotonic)
+    caretaker = _caretaker(settings, inherited, notifier) if inherited else None
     server = _server(settings, inherited)
     _close_stdin()
     os.environ["REDIS_URL"] = server.url  # the application's own enqueues go to the same server
@@ -60,7 +65,16 @@ def boot(settings: Settings) -> int:
     pidfile = settings.pidfile
     written = write_pidfile(pidfile, os.getpid()) if pidfile is not None else None
     try:
-        return _run(settings, app=app, server=server, lock=lock, inherited=inherited)
+        return _run(
+            settings,
+            app=app,
+            server=server,
+            lock=lock,
+            folder=folder,
+            notifier=notifier,
+            caretaker=caretaker,
+            inherited=inherited,
+        )
     finally:
         if pidfile is not None and written is not None:
             written.remove(pidfile)
@@ -90,7 +104,15 @@ class _Server:
 
 
 def _run(
-    settings: Settings, *, app: App, server: _Server, lock: DaemonLock, inherited: Handover | None
+    settings: Settings,
+    *,
+    app: App,
+    server: _Server,
+    lock: DaemonLock,
+    folder: StartFolder,
+    notifier: Notifier,
+    caretaker: Caretaker | None,
+    inherited: Handover | None,
 ) -> int:
     connection = _configured(server.url)
     worker_id = _worker_id(settings)
@@ -115,6 +137,7 @@ def _run(
         ),
     )
     _first_hooks(app, reloading=inherited is not None)
+    parked = caretaker.stop() if caretaker else []  # its thread must be gone before anything is forked
     master = build(
         Ingredients(
             settings=settings,
@@ -123,16 +146,33 @@ def _run(
             epoch=inherited.epoch if inherited else secrets.token_hex(8),
             before_fork=partial(app.hooks.run, "before_fork"),
             trial=[sys.executable, "-m", "resqd", "check", "--app", settings.app or ""],
-            notifier=Notifier(environ=os.environ, pid=os.getpid(), clock=monotonic),
+            folder=folder,
+            notifier=notifier,
             held=server.held,
             pause_file=first_existing(settings.all_pause_files),
             inherited=inherited,
+            caretaker=caretaker,
+            parked=parked,
             clock=monotonic,
         )
     )
     gc.collect()
     gc.freeze()  # what is imported stays shared: a later collection in a child would write to every object's header
     return master.run()
+
+
+def _caretaker(settings: Settings, inherited: Handover, notifier: Notifier) -> Caretaker:
+    """In a reload: whoever answers resqctl and systemd until the new code is imported; it has begun."""
+    caretaker = Caretaker(
+        path=settings.control_socket,
+        descriptor=inherited.listener,
+        bound=inherited.socket_file,
+        notifier=notifier,
+        seconds=settings.boot_timeout,
+        clock=monotonic,
+    )
+    caretaker.start()
+    return caretaker
 
 
 def _first_hooks(app: App, *, reloading: bool) -> None:

@@ -18,6 +18,7 @@ from resqd.cli.failed_commands import failed
 from resqd.cli.loading import load_app, refuse_green_threads
 from resqd.cli.program import Program, as_json
 from resqd.cli.queue_commands import enqueue, info, peek, queues, workers
+from resqd.master import handover
 from resqd.settings import OPTIONS, Settings
 
 
@@ -58,6 +59,7 @@ def check(application: str) -> None:
 
     With 0 when that works, else with 78 and one line that says why not.
     """
+    handover.refuse_other(os.environ)
     app = load_app(application)
     refuse_green_threads(application)
     click.echo(f"{application}: {len(app.jobs)} jobs")

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 
 from resqd.clock import Clock
 from resqd.master import watch
-from resqd.master.control import ControlServer
+from resqd.master.caretaker import Caretaker
+from resqd.master.control import ControlServer, Request
 from resqd.master.desk import Desk
 from resqd.master.handover import Handover
 from resqd.master.helm import Helm
@@ -22,6 +23,7 @@ from resqd.master.plan import Fleet
 from resqd.master.reload import Reload
 from resqd.master.signals import Signals
 from resqd.master.spawner import Entry, Spawner
+from resqd.master.start_folder import StartFolder
 from resqd.master.succession import Succession
 from resqd.master.systemd import Notifier
 from resqd.settings import Settings
@@ -40,19 +42,25 @@ class Ingredients:
     epoch: str
     before_fork: Callable[[], None]
     trial: Sequence[str]
+    folder: StartFolder
     notifier: Notifier
     held: tuple[int, ...]
     """Descriptors to keep over a reload."""
     pause_file: str
     """The pause file that exists at the start; empty: none does."""
     inherited: Handover | None
+    caretaker: Caretaker | None
+    """Whoever served the control socket while a reload imported the application; it has stopped."""
+    parked: Sequence[Request]
+    """The calls that it left."""
     clock: Clock
 
 
 def build(given: Ingredients) -> Master:
     """The master, with the children of the program that it replaces when there was one."""
     settings, clock, inherited = given.settings, given.clock, given.inherited
-    selector = selectors.DefaultSelector()
+    caretaker = given.caretaker
+    selector = caretaker.selector if caretaker else selectors.DefaultSelector()
     signals = Signals()
     bell = Bell(inherited.bell if inherited else None)
     fleet = Fleet(
@@ -122,7 +130,12 @@ def build(given: Ingredients) -> Master:
         booted=nursery.booted,
         clock=clock,
     )
-    server = ControlServer(path=settings.control_socket, handler=desk.handle, selector=selector, clock=clock)
+    server = (
+        caretaker.server
+        if caretaker
+        else ControlServer(path=settings.control_socket, handler=desk.handle, selector=selector, clock=clock)
+    )
+    server.handler = desk.handle
     succession = Succession(
         epoch=given.epoch,
         spawner=spawner,
@@ -139,6 +152,7 @@ def build(given: Ingredients) -> Master:
     )
     desk.reload = reload = Reload(
         trial=given.trial,
+        folder=given.folder,
         timeout=settings.boot_timeout,
         notifier=given.notifier,
         hand_over=succession.hand_over,
@@ -164,5 +178,6 @@ def build(given: Ingredients) -> Master:
         prefix=settings.procline_prefix,
         reload=reload,
         inherited=inherited is not None,
+        parked=given.parked,
         clock=clock,
     )

@@ -72,7 +72,7 @@ class ControlServer:
         clock: Clock = monotonic,
     ) -> None:
         self._path = path
-        self._handler = handler
+        self.handler = handler
         self._selector = selector
         self._clock = clock
         self._listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
@@ -226,7 +226,7 @@ class ControlServer:
         if (why := fault(call)) is not None:
             request.reply(refusal(why))
         else:
-            self._handler(request)
+            self.handler(request)
 
     def _reply(self, caller: Caller, reply: Mapping[str, Any]) -> None:
         if caller.closed or caller.taking:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import socket
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
@@ -19,6 +20,8 @@ from resqd.wire.page import Page
 
 VARIABLE = "RESQD_HANDOVER"
 """The environment variable that names the memfd to the next program."""
+FORMAT_VARIABLE = "RESQD_HANDOVER_FORMAT"
+"""The environment variable that tells a reload's trial in which form the running program will hand over."""
 FORMAT = 3
 """The number of this form; a program reads its own only."""
 
@@ -106,6 +109,16 @@ def adopt(facts: dict[str, Any], now: float) -> Child:
         outdated=True,
         stats=replace(NO_STATS, processed=facts["processed"], failed=facts["failed"]),
     )
+
+
+def refuse_other(environ: Mapping[str, str]) -> None:
+    """In a reload's trial: whether this program could take over. Errors: ProtocolError."""
+    theirs = environ.get(FORMAT_VARIABLE, str(FORMAT))
+    if theirs != str(FORMAT):
+        raise ProtocolError(
+            f"the new resqd takes over format {FORMAT} and the running one gives format {theirs}: "
+            "restart instead of reloading"
+        )
 
 
 def save(handover: Handover) -> int:

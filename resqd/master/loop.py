@@ -7,6 +7,7 @@ import os
 import select
 import selectors
 import signal
+from collections.abc import Sequence
 
 import psutil
 from setproctitle import setproctitle
@@ -14,7 +15,7 @@ from setproctitle import setproctitle
 from resqd.clock import Clock
 from resqd.master import kills, watch
 from resqd.master.child import Child
-from resqd.master.control import ControlServer
+from resqd.master.control import ControlServer, Request
 from resqd.master.desk import Desk
 from resqd.master.helm import MESSAGES, Helm, execute
 from resqd.master.kills import Kills
@@ -70,6 +71,7 @@ class Master:
         prefix: str,
         reload: Reload,
         inherited: bool,
+        parked: Sequence[Request],
         clock: Clock,
     ) -> None:
         self._fleet = fleet
@@ -87,6 +89,7 @@ class Master:
         self._prefix = prefix
         self._reload = reload
         self._inherited = inherited
+        self._parked = parked
         self._clock = clock
         self._finished = False
         self._look_at = 0.0
@@ -97,10 +100,14 @@ class Master:
         """Run until all is done; the exit status."""
         self._signals.install()
         self._selector.register(self._signals, selectors.EVENT_READ, self._signals)
-        if not self._inherited:
+        if self._inherited:
+            self._notifier.bridged()
+        else:
             self._server.start()
         self._act()
         self._notifier.ready()
+        for request in self._parked:
+            self._desk.handle(request)
         while not self._finished:
             try:
                 self._turn()

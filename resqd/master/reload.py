@@ -12,8 +12,9 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import IO, Any, Protocol
 
 from resqd.clock import Clock
-from resqd.master.handover import VARIABLE
+from resqd.master.handover import FORMAT, FORMAT_VARIABLE, VARIABLE
 from resqd.master.signals import HANDLED
+from resqd.master.start_folder import StartFolder
 from resqd.master.systemd import Notifier
 
 _log = logging.getLogger(__name__)
@@ -41,6 +42,7 @@ class Reload:
         self,
         *,
         trial: Sequence[str],
+        folder: StartFolder,
         timeout: float,
         notifier: Notifier,
         hand_over: Callable[[], int],
@@ -49,6 +51,7 @@ class Reload:
         clock: Clock,
     ) -> None:
         self._trial = trial
+        self._folder = folder
         self._timeout = timeout
         self._notifier = notifier
         self._hand_over = hand_over
@@ -62,21 +65,30 @@ class Reload:
 
     def begin(self, asked: Asked | None) -> None:
         """Start the trial. A second wish while one is under way is refused."""
-        if (why := "a reload is under way already" if self._process else self._refusal()) is not None:
+        under_way = "a reload is under way already" if self._process else None
+        if (why := under_way or self._refusal() or self._folder.missing()) is not None:
             _log.warning("not reloaded: %s", why)
             _answer(asked, why)
             return
-        _log.info("reloading: trying to import the new code first")
+        _log.info("reloading: trying to import the new code in %s first", self._folder.name)
         self._notifier.reloading()
         self._asked = asked
         self._until = self._clock() + self._timeout
         try:
             self._output = tempfile.TemporaryFile()  # noqa: SIM115 - it lives as long as the trial
             self._process = subprocess.Popen(  # noqa: S603 - this very program
-                self._trial, stdin=subprocess.DEVNULL, stdout=self._output, stderr=subprocess.STDOUT
+                self._folder.command(self._trial),
+                cwd=self._folder.name,
+                env=self._environ(FORMAT_VARIABLE, FORMAT),
+                stdin=subprocess.DEVNULL,
+                stdout=self._output,
+                stderr=subprocess.STDOUT,
             )
         except OSError as error:
             self._refuse(f"cannot start a process: {error.strerror}")
+
+    def _environ(self, variable: str, value: int) -> dict[str, str]:
+        return os.environ | {"PWD": self._folder.name, variable: str(value)}
 
     def descriptors(self) -> list[int]:
         """What a forked child must close."""
@@ -125,7 +137,8 @@ class Reload:
                 self._exec()
             except OSError as error:
                 signal.pthread_sigmask(signal.SIG_UNBLOCK, HANDLED)
-                self._refuse(f"cannot exec: {error.strerror}")
+                self._notifier.bridged()
+                self._refuse(f"cannot exec in {self._folder.name}: {error.strerror}")
 
     def _exec(self) -> None:
         _log.info("the new code imports; reloading in place")
@@ -136,10 +149,20 @@ class Reload:
             signal.pthread_sigmask(signal.SIG_UNBLOCK, HANDLED)
             os.close(handover)
             return
-        if self._asked is not None:
-            self._asked.reply({"ok": True, "pid": os.getpid()})
-        environ = os.environ | {VARIABLE: str(handover)}
-        os.execve(sys.executable, [sys.executable, *sys.orig_argv[1:]], environ)  # noqa: S606 - this very program
+        here = os.open(".", os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        try:
+            os.chdir(self._folder.name)
+            self._notifier.bridge(self._timeout)
+            if self._asked is not None:
+                self._asked.reply({"ok": True, "pid": os.getpid()})
+            program = self._folder.command([sys.executable, *sys.orig_argv[1:]])
+            os.execve(program[0], program, self._environ(VARIABLE, handover))  # noqa: S606 - this very program
+        except OSError:
+            os.fchdir(here)
+            os.close(handover)
+            raise
+        finally:
+            os.close(here)
 
 
 def _answer(asked: Asked | None, why: str) -> None:

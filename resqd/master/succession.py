@@ -80,13 +80,12 @@ class Succession:
         )
 
     def take_over(self, inherited: Handover, *, nursery: Nursery, now: float) -> None:
-        """Adopt the children and the listening socket of the program before."""
+        """Adopt the children of the program before; its listening socket is served already."""
         self._inbox.deaths.update({death.fork: death for death in inherited.deaths})
         self._fleet.unsettled = bool(inherited.deaths)
         self._fleet.suspects = inherited.suspects
         self._inbox.redis, self._inbox.redis_since = inherited.redis
         self._last_exits.update(inherited.last_exits)
-        self._server.adopt(inherited.listener, inherited.socket_file)
         for facts in inherited.children:
             child = handover.adopt(facts, now)
             nursery.adopt(child)

@@ -22,7 +22,8 @@ class Notifier:
     """Sends to $NOTIFY_SOCKET, without ever blocking; where there is none it does nothing.
 
     A change of state that the socket cannot take yet is tried again by `tick`. Only the master's loop
-    calls `tick`, so the watchdog's beat proves that the loop turns, and nothing else.
+    calls `tick`, so the watchdog's beat proves that the loop turns, and nothing else; for the time of a
+    reload's import the caretaker does.
     """
 
     def __init__(self, *, environ: Mapping[str, str], pid: int, clock: Clock = monotonic) -> None:
@@ -51,6 +52,17 @@ class Notifier:
     def stopping(self) -> None:
         """The daemon begins to end."""
         self._say("STOPPING=1")
+
+    def bridge(self, seconds: float) -> None:
+        """Let the watchdog wait for so much longer: another program is loaded, and may be unable to beat meanwhile."""
+        if self._beat_interval:
+            allowed = seconds + 2 * self._beat_interval
+            self._say(f"WATCHDOG=1\nWATCHDOG_USEC={_microseconds(allowed)}")
+
+    def bridged(self) -> None:
+        """The watchdog's own time counts again."""
+        if self._beat_interval:
+            self._say(f"WATCHDOG=1\nWATCHDOG_USEC={_microseconds(2 * self._beat_interval)}")
 
     def extend_timeout(self, seconds: float) -> None:
         """Ask for `seconds` more, from now, for the start or stop that is under way."""

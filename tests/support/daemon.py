@@ -21,12 +21,18 @@ class Daemon:
     """`resqd start` with an environment of its own, its output in a file, all that it forked accounted for.
 
     `flags` are those of the command line; `environ` is laid over the test's environment. `stdout` is a
-    descriptor that takes the place of the file.
+    descriptor that takes the place of the file. `cwd` is where it is started, by default where the tests are.
     """
 
     def __init__(
-        self, *flags: str, folder: Path, environ: dict[str, str] | None = None, stdout: int | None = None
+        self,
+        *flags: str,
+        folder: Path,
+        environ: dict[str, str] | None = None,
+        stdout: int | None = None,
+        cwd: Path | None = None,
     ) -> None:
+        self._cwd = cwd
         self._flags = flags
         self._environ = environ or {}
         self._stdout = stdout
@@ -56,6 +62,7 @@ class Daemon:
                 stdout=log if self._stdout is None else self._stdout,
                 stderr=subprocess.STDOUT,
                 env=environ,
+                cwd=self._cwd,
                 start_new_session=True,
             )
         return self

@@ -183,3 +183,15 @@ def test_systemd_that_is_away_for_a_moment_is_not_given_up(tmp_path: Path, time:
         notify.tick(time())
         assert received(sock) == ["READY=1", "WATCHDOG=1"]
     notify.close()
+
+
+def test_a_reload_bridges_the_time_without_a_beat(systemd: socket.socket, time: Time) -> None:
+    """The watchdog's time is made longer for an import that holds the GIL, and its own again after it."""
+    beating = notifier(systemd.getsockname(), time, WATCHDOG_USEC="4000000")
+    beating.bridge(30)
+    beating.bridged()
+    assert received(systemd) == ["WATCHDOG=1\nWATCHDOG_USEC=34000000", "WATCHDOG=1\nWATCHDOG_USEC=4000000"]
+    idle = notifier(systemd.getsockname(), time)
+    idle.bridge(30)
+    idle.bridged()
+    assert received(systemd) == []

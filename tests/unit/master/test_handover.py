@@ -3,7 +3,11 @@
 import os
 import socket
 
-from resqd.master.handover import Handover, adopt, describe, load, save
+import pytest
+from click.testing import CliRunner
+
+from resqd.cli.resqd import main
+from resqd.master.handover import FORMAT, FORMAT_VARIABLE, Handover, adopt, describe, load, refuse_other, save
 from resqd.wire.channel import Channel
 from resqd.wire.messages import Death, Exiting, Message, Pong
 from resqd.wire.page import Page
@@ -68,3 +72,13 @@ def test_messages_under_way_outlive_the_exec() -> None:
     after.channel.close()
     after.page.close()
     peer.close()
+
+
+def test_a_trial_refuses_another_form_before_anything_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    """`resqd check` as the reload's trial runs it; without the variable it is a check of the application alone."""
+    refuse_other({})
+    refuse_other({FORMAT_VARIABLE: str(FORMAT)})
+    monkeypatch.setenv(FORMAT_VARIABLE, str(FORMAT + 1))
+    done = CliRunner().invoke(main, ["check", "--app", "nowhere:app"])
+    assert done.exit_code == 1
+    assert f"the running one gives format {FORMAT + 1}: restart instead of reloading" in done.output
