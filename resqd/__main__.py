@@ -1,5 +1,5 @@
 """`python -m resqd`."""
 
-from resqd.cli.resqd import main
+from resqd.cli.entry import resqd
 
-main(prog_name="resqd")
+resqd()
