@@ -22,8 +22,8 @@ _log = logging.getLogger(__name__)
 def load_app(application: str) -> App:
     """Import the module and take the App out of it. Errors: AppLoadError, in one line with the place of the fault."""
     module_name, _, attribute = application.partition(":")
-    if os.getcwd() not in sys.path:
-        sys.path.insert(0, os.getcwd())  # as `python -m` does, so that a module beside us is found
+    if (here := _here()) and here not in sys.path:
+        sys.path.insert(0, here)  # as `python -m` does, so that a module beside us is found
     try:
         module = importlib.import_module(module_name)
     except Exception as error:
@@ -35,6 +35,14 @@ def load_app(application: str) -> App:
         found = "has no attribute" if app is None else f"has a {type(app).__name__}, not an App, as"
         raise AppLoadError(f"{module_name} {found} {attribute or 'app'!r}: {_remedy(module)}")
     return app
+
+
+def _here() -> str:
+    """The current folder; empty where somebody has deleted it."""
+    try:
+        return os.getcwd()
+    except FileNotFoundError:
+        return ""
 
 
 def _attribute(module: ModuleType, path: str) -> object:
@@ -77,7 +85,8 @@ def warn_of_leftovers() -> None:
 def _said(error: Exception, module_name: str) -> str:
     missing = error.name if isinstance(error, ModuleNotFoundError) else None
     if missing and f"{module_name}.".startswith(f"{missing}."):
-        return f"there is no module {missing} in {os.getcwd()} nor on Python's path (see PYTHONPATH)"
+        where = _here() or "the folder that this was started in, which is gone,"
+        return f"there is no module {missing} in {where} nor on Python's path (see PYTHONPATH)"
     frames = [
         frame
         for frame in traceback.extract_tb(error.__traceback__)

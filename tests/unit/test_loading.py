@@ -60,3 +60,15 @@ def test_a_wrong_attribute_is_answered_with_the_right_one(write: Write) -> None:
     assert refusal(f"{name}:app").endswith(f"has no attribute 'app': give --app {name}:jobs")
     assert "has a module, not an App, as 'resqd'" in refusal(f"{name}:resqd")
     assert "it holds no App at all" in refusal(f"{write('x = 1')}:app")
+
+
+def test_a_folder_that_is_gone_is_one_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Started in a folder that was deleted since, as a release is: what is wrong is said, without a traceback."""
+    gone = tmp_path / "gone"
+    gone.mkdir()
+    monkeypatch.chdir(gone)
+    gone.rmdir()
+    with pytest.raises(
+        AppLoadError, match="no module nowhere in the folder that this was started in, which is gone"
+    ):
+        load_app("nowhere:app")
