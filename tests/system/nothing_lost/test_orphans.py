@@ -72,7 +72,7 @@ def test_a_new_daemon_waits_for_the_housekeeper_before_it(scene: Scene, way: str
     first.process.wait(10)
     (scene.folder / "gate").touch()
     second = scene.start(*QUICK)
-    ends_first(worker, lambda: scene.record.starts()[1] == 2, 12)
+    ends_first(worker, lambda: scene.record.starts()[1] == 2, 25)
     first.expect_gone()
     wait_for(lambda: scene.store.processed() == 1)
     assert second.stop() == 0
@@ -92,7 +92,7 @@ def test_the_next_daemon_ends_what_master_and_housekeeper_left(scene: Scene, way
     first.process.wait(10)
     (scene.folder / "gate").touch()
     second = scene.start(*QUICK)
-    ends_first(worker, lambda: scene.record.starts()[1] == 2, 15)
+    ends_first(worker, lambda: scene.record.starts()[1] == 2, 25)
     second.wait_for_line(rf"killed the worker of pid {worker.pid}: its master is gone")
     wait_for(lambda: scene.store.processed() == 1)
     assert second.stop() == 0
@@ -111,7 +111,7 @@ def test_a_daemon_of_another_name_ends_them_too(scene: Scene) -> None:
     first.process.wait(10)
     (scene.folder / "gate").touch()
     second = scene.start(*QUICK, RESQD_NAME="second", host="two.example")
-    ends_first(worker, lambda: scene.record.starts()[1] == 2, 15)
+    ends_first(worker, lambda: scene.record.starts()[1] == 2, 25)
     wait_for(lambda: scene.store.processed() == 1 and scene.store.settled())
     assert second.stop() == 0
     first.expect_gone()
