@@ -20,7 +20,6 @@ _patched = pytest.mark.parametrize("patch", PATCHES.values(), ids=PATCHES)
 
 
 def run(patch: str, program: str, url: str) -> subprocess.CompletedProcess[str]:
-    pytest.importorskip("eventlet" if "eventlet" in patch else "gevent")
     return subprocess.run(
         [sys.executable, "-W", "ignore", "-c", f"{patch}\n{textwrap.dedent(program)}"],
         env={**os.environ, "REDIS_URL": url},
@@ -95,7 +94,6 @@ def test_a_silent_server_is_given_up_while_others_go_on(patch: str, tmp_path: Pa
 @_patched
 def test_an_application_that_patches_threads_is_refused(patch: str, tmp_path: Path, redis_url: str) -> None:
     """A daemon needs real threads: it says in one line what is wrong, with 78, before any fork."""
-    pytest.importorskip("eventlet" if "eventlet" in patch else "gevent")
     (tmp_path / "green_jobs.py").write_text(f"{patch}\nimport resqd\napp = resqd.App()\n")
     flags = ("--app", "green_jobs:app", "--redis-url", redis_url)
     with Daemon(*flags, folder=tmp_path, environ={"PYTHONPATH": str(tmp_path)}) as daemon:
