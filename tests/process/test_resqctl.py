@@ -14,6 +14,7 @@ from pathlib import Path
 
 import pytest
 
+from resqd.cli.client import Client
 from tests.process.conftest import ENVIRON, StartMaster
 from tests.support.scripted_master import JOB
 from tests.support.waiting import wait_for
@@ -201,13 +202,14 @@ def test_drain_shows_its_progress_on_a_terminal(start_master: StartMaster) -> No
 
 
 @pytest.mark.usefixtures("master")
-def test_drain_that_is_taken_back_ends_with_status_1() -> None:
+def test_drain_that_is_taken_back_ends_with_status_1(socket_path: Path) -> None:
     """A `resume` from elsewhere ends the waiting `drain`, which says so."""
     results: list[Done] = []
+    client = Client([socket_path])  # at once: the scripted master drains for a second only
     thread = threading.Thread(target=lambda: results.append(resqctl("drain")))
     thread.start()
-    wait_for(lambda: "draining" in resqctl("status").stdout, what="it drains")
-    assert resqctl("resume").returncode == 0
+    wait_for(lambda: client.call("status", timeout=5)["status"]["state"] == "draining", 20, what="it drains")
+    assert client.call("resume", timeout=5)["ok"]
     thread.join()
     assert results[0].returncode == 1
     assert results[0].stderr == "resqctl: the drain was taken back: the daemon runs on\n"
