@@ -8,12 +8,19 @@ from pathlib import Path
 
 import pytest
 import redis
+from hypothesis import HealthCheck, settings
 
 from resqd.store.embedded import server_binary
 from tests.support.processes import adopt_orphans, children_of_ours, expect_none_left
 from tests.support.server import DATABASES, Server
 
 _ENDING_SECONDS = 5.0
+
+# How long an example takes tells of the machine's load; a test that hangs is ended by pytest's timeout.
+settings.register_profile(
+    "unhurried", settings(), deadline=None, suppress_health_check=[HealthCheck.too_slow]
+)
+settings.load_profile("unhurried")
 
 
 @pytest.fixture(scope="session", autouse=True)
