@@ -58,6 +58,7 @@ class Job(Generic[P, R]):
         self, definition: Definition, *, name: str, queue: str, options: JobOptions, sender: Sender
     ) -> None:
         self.name = name
+        self.label = name.encode("utf-8", "backslashreplace")
         self.queue = queue
         self.options = options
         self.definition = definition.target

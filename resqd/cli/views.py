@@ -83,6 +83,9 @@ def _headline(status: Status) -> Text:
 
 def _remarks(status: Status) -> list[Text]:
     remarks = [f"paused: {printable(reason)}" for reason in status.get("pause_reasons") or ()]
+    for worker in status["workers"]:
+        if missing := worker.get("threads_missing"):
+            remarks.append(f"worker {worker['index']}: {missing} of its threads missing; the log says why")
     return [Text(remark, style="yellow") for remark in remarks]
 
 

@@ -15,7 +15,7 @@ from resqd.housekeeper.siblings import Siblings
 from resqd.housekeeper.voice import Voice
 from resqd.threads import NamedThread
 from resqd.wire.channel import Channel
-from resqd.wire.messages import Alive, Booted, Busy, Death, Drain, Identify, Ping, Pong, Stop
+from resqd.wire.messages import Alive, Booted, Busy, Death, Drain, Ping, Pong, Stop
 
 _log = logging.getLogger(__name__)
 
@@ -103,9 +103,9 @@ class Control:
         except (ChannelClosed, ProtocolError):
             return ORPHANED
         for message in messages:
-            if isinstance(message, Alive | Identify):
+            if isinstance(message, Alive):
                 self._keeper.orders.put(message)
-                self._deaths = message.deaths if isinstance(message, Alive) else self._deaths
+                self._deaths = message.deaths
             elif isinstance(message, Ping):
                 self._answer()
             elif isinstance(message, Busy):

@@ -11,7 +11,7 @@ from resqd.clock import Clock
 from resqd.errors import StoreError, StoreRefused, StoreUnavailable
 from resqd.store.backoff import Backoff
 from resqd.store.health import Health
-from resqd.wire.messages import Alive, Identified, Identify, Message, Settled, Upkeep
+from resqd.wire.messages import Alive, Message, Settled, Upkeep
 
 _log = logging.getLogger(__name__)
 
@@ -50,7 +50,6 @@ class Keeper:
         *,
         duties: Sequence[Duty],
         recover: Callable[[Alive], Settled | None],
-        identify: Callable[[Identify], Identified],
         suspects: Callable[[], int],
         farewell: Callable[[], object],
         health: Health,
@@ -58,9 +57,8 @@ class Keeper:
         say: Callable[[Message], None],
         clock: Clock,
     ) -> None:
-        self.orders: SimpleQueue[Alive | Identify | None] = SimpleQueue()
+        self.orders: SimpleQueue[Alive | None] = SimpleQueue()
         self._recover = recover
-        self._identify = identify
         self._suspects = suspects
         self._farewell = farewell
         self._health = health
@@ -68,13 +66,11 @@ class Keeper:
         self._say = say
         self._clock = clock
         self._duties = [_Work(duty.name, duty.action, duty.every) for duty in duties]
-        self._answering = _Work("naming jobs", self._answer)
         self._settling = _Work("recovery", self._settle)
         self._shortest = min(duty.every for duty in duties)
         self._busy_since: float | None = None
         self._retry_at = 0.0
         self._alive: Alive | None = None
-        self._asked: list[Identify] = []
         self._leaving = False
         self._final = False
         self._told: Upkeep | None = None
@@ -144,16 +140,10 @@ class Keeper:
 
     def _asked_for(self) -> list[_Work]:
         """What the master has asked for and did not get yet."""
-        works = [self._answering] if self._asked else []
-        return [*works, self._settling] if self._alive is not None else works
+        return [self._settling] if self._alive is not None else []
 
     def _next_at(self) -> float:
         return min(work.due_at for work in (*self._duties, *self._asked_for()))
-
-    def _answer(self) -> None:
-        while self._asked:
-            self._say(self._identify(self._asked[0]))
-            self._asked.pop(0)
 
     def _settle(self) -> None:
         """Act on the newest account. It is kept until that is done, so a failure repeats it."""
@@ -180,14 +170,12 @@ class Keeper:
             self._say(upkeep)
 
     def _take_orders(self, timeout: float) -> None:
-        """Wait for an account of the living, of which only the newest counts, or a question."""
+        """Wait for an account of the living, of which only the newest counts."""
         try:
             order = self.orders.get(timeout=timeout)
             while True:
                 if order is None:
                     self._leaving = True
-                elif isinstance(order, Identify):
-                    self._asked.append(order)
                 else:
                     self._alive = order
                 order = self.orders.get_nowait()

@@ -18,7 +18,6 @@ from resqd.housekeeper.checkup import ONCE, check_up
 from resqd.housekeeper.control import FAREWELL, Control
 from resqd.housekeeper.culprits import Culprits
 from resqd.housekeeper.hosts import Hosts
-from resqd.housekeeper.identifier import Identifier
 from resqd.housekeeper.keeper import Duty, Keeper
 from resqd.housekeeper.metrics import GAUGES_EVERY, Metrics
 from resqd.housekeeper.orphans import Orphans
@@ -135,7 +134,6 @@ class _House:
                 Duty(ONCE, partial(check_up, link, settings), "the check of Redis's settings"),
             ],
             recover=recoverer.run,
-            identify=Identifier(recovery=recovery, daemon=settings.daemon, epoch=self.birth.epoch),
             suspects=lambda: recovery.suspects_waiting(settings.daemon),
             farewell=farewell,
             health=Health(where=self.connection.describe(), clock=monotonic),

@@ -52,6 +52,8 @@ class Metrics:
         self._leaving = threading.Event()
         self._tallies = Tallies()
         self._busy: dict[int, int] = {}
+        self._missing: dict[int, int] = {}
+        self._replaced = 0
         self._lengths: dict[str, int] = {}
         self._client: Any = None  # the package has no types
         self._resolve_at = self._gauges_at = clock()
@@ -60,9 +62,9 @@ class Metrics:
         """Note a worker's report."""
         with self._lock:
             self._tallies.add(busy.metrics)
-            self._busy[busy.pid] = len(busy.running)
-            if not busy.running:
-                del self._busy[busy.pid]
+            _keep(self._busy, busy.pid, len(busy.running))
+            _keep(self._missing, busy.pid, busy.missing)
+            self._replaced += busy.replaced
 
     def measured(self, lengths: Mapping[str, int]) -> None:
         """Note how long the queues are; one that is gone is sent as 0 once."""
@@ -95,13 +97,16 @@ class Metrics:
         with self._lock:
             metrics = self._tallies.take(CROWD)
             gauges = self._gauges()
-        if not metrics and not gauges:
+            replaced, self._replaced = self._replaced, 0
+        if not metrics and not gauges and not replaced:
             return
         with client.pipeline() as pipe:
             for each in metrics:
                 _put(pipe, each)
             for name, value in gauges.items():
                 pipe.gauge(name, value)
+            if replaced:
+                pipe.incr("threads.replaced", replaced)
 
     def _gauges(self) -> dict[str, int]:
         now = self._clock()
@@ -109,7 +114,8 @@ class Metrics:
             return {}
         self._gauges_at = now + GAUGES_EVERY
         gauges = {f"queues.{safe(queue)}": length for queue, length in self._lengths.items()}
-        return gauges | {"threads.busy": sum(self._busy.values())}
+        threads = {"threads.busy": self._busy, "threads.missing": self._missing}
+        return gauges | {name: sum(counts.values()) for name, counts in threads.items()}
 
     def _resolved(self) -> Any:
         now = self._clock()
@@ -133,6 +139,13 @@ class Metrics:
                 return
         if not known:
             _log.warning("statsd's host %s has no address: %s; trying again later", self._host, reason)
+
+
+def _keep(counts: dict[int, int], pid: int, count: int) -> None:
+    """Note a process's count; one that has none takes no room."""
+    counts[pid] = count
+    if not count:
+        del counts[pid]
 
 
 def _put(pipe: Any, metrics: JobMetrics) -> None:

@@ -6,8 +6,11 @@ import logging
 import time
 from collections import deque
 from collections.abc import Callable
+from dataclasses import replace
 
 from resqd.clock import Clock
+from resqd.store.failures import clean
+from resqd.store.payload import dump
 from resqd.store.registry import REFRESH, Place, Registry, RunningJob
 from resqd.wire.messages import Busy, KillThread, Message, Running
 
@@ -86,10 +89,22 @@ class Publisher:
             self._jobs = {place: job for place, job in self._jobs.items() if place not in known}
             for running in busy.running:
                 place = (busy.pid, running.thread)
-                before = known.get(place)
-                same = before is not None and before.token == running.token
-                self._jobs[place] = before if before and same else self._job(busy.pid, running)
+                self._jobs[place] = self._newer(known.get(place), self._job(busy.pid, running), running)
 
     def _job(self, pid: int, running: Running) -> RunningJob:
         began = self._wall() - (self._clock() - running.since)
-        return RunningJob(pid, running.thread, running.token, running.queue, began, running.payload)
+        payload = running.payload or outline(running)
+        return RunningJob(pid, running.thread, running.token, running.queue, began, payload)
+
+    @staticmethod
+    def _newer(before: RunningJob | None, job: RunningJob, running: Running) -> RunningJob:
+        """The same job is shown as before; with its payload, once that is known."""
+        if before is None or before.token != job.token:
+            return job
+        return replace(before, payload=running.payload or before.payload)
+
+
+def outline(running: Running) -> bytes:
+    """What pages show of a job whose payload its worker has not told: one that lets nobody else there speak."""
+    shown = {"class": clean(running.job_class), "args": ["…"]}
+    return dump({**shown, "id": clean(running.job_id)} if running.job_id else shown)

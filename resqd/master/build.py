@@ -166,6 +166,7 @@ def build(given: Ingredients) -> Master:
         fleet=fleet,
         nursery=nursery,
         helm=helm,
+        inbox=inbox,
         orders=orders,
         ledger=ledger,
         desk=desk,

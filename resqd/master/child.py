@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
 from resqd.errors import ChannelClosed, ProtocolError
@@ -12,6 +11,8 @@ from resqd.wire.intent import Intent
 from resqd.wire.messages import Message, Running, Slots, Stats
 from resqd.wire.page import Page
 
+UNREAD = "(being read)"
+"""Stands for the class of a job whose payload its thread is reading."""
 NO_STATS = Stats(0, 0, 0, 0, 0.0, 0, 0.0, "", (), ())
 
 
@@ -59,6 +60,8 @@ class Child:
     relayed: tuple[Running, ...] = ()
     """The running jobs that the housekeeper was told last."""
     relayed_at: float = 0.0
+    relayed_threads: tuple[int, int] = (0, 0)
+    """How many threads were missing and replaced when it was told last."""
     deaf_at: float | None = None
     """Since when its channel is at its end or broken though it has not been reaped."""
     ended: bool = False
@@ -114,19 +117,22 @@ class Child:
         """How many jobs it may be running: slots granted less those given back."""
         return max(0, self.granted - self.released)
 
-    def unnamed(self) -> tuple[int, ...]:
-        """The tokens on its threads that its last report does not name."""
-        named = {job.token for job in self.stats.running}
-        return tuple(token for token in self.page.running() if token not in named)
+    def running(self) -> tuple[Running, ...]:
+        """The jobs on its threads at this moment, by the shared page, with their payloads where it has reported them.
 
-    def name(self, jobs: Iterable[Running]) -> None:
-        """Take from elsewhere what the child cannot report: jobs that have been on its threads since it spoke last."""
-        threads = {token: thread for thread, token in enumerate(self.page.cells) if token}
-        known = [job for job in self.stats.running if job.token in threads]
-        found = [
-            replace(job, thread=threads[job.token], since=self.heard) for job in jobs if job.token in threads
-        ]
-        self.stats = replace(self.stats, running=(*known, *found))
+        One without a name is being read: its payload is long.
+        """
+        told = {(job.thread, job.token): job for job in self.stats.running}
+        return tuple(
+            told.get((job.thread, job.token))
+            or (job if job.since else replace(job, job_class=UNREAD, since=self.heard))
+            for job in self.page.jobs()
+        )
+
+    @property
+    def healthy(self) -> bool:
+        """Whether it is up, speaks, and has all its threads."""
+        return self.booted and not self.hung and not self.stats.missing
 
     def receive(self) -> list[Message] | None:
         """The messages that have come; None when the channel is at its end or broken."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
@@ -160,14 +160,6 @@ class Desk:
         if not wait.missing:
             self._finish_stacks(answer.request)
 
-    def named(self, child: Child) -> None:
-        """What a worker runs is known, by its own report or another's: a kill need not wait for its answer."""
-        for wait in self._kills:
-            for job in child.stats.running:
-                if wait.found is None and job.job_id == wait.job_id and job.token in child.page.running():
-                    wait.found = child, job.token
-                    self._helm.order(child, job.token)
-
     def status(self) -> dict[str, Any]:
         """The whole state, as `status --json` prints it."""
         now = self._clock()
@@ -275,9 +267,15 @@ class Desk:
         for child in children:
             child.channel.send(Kill(job_id))
         self._kills.append(wait)
+        self._find(wait, children)
+
+    def _find(self, wait: _KillWait, children: Iterable[Child]) -> None:
+        """Look for the job on the workers' pages: its own may be unable to answer."""
         for child in children:
-            self.named(child)  # its worker may be unable to answer
-        self._helm.ask_for_names(children)
+            for job in child.page.jobs():
+                if wait.found is None and job.since and job.job_id == wait.job_id:
+                    wait.found = child, job.token
+                    self._helm.order(child, job.token)
 
     def _answered(self, wait: _KillWait, now: float) -> bool:
         if wait.found is None:

@@ -22,8 +22,8 @@ VARIABLE = "RESQD_HANDOVER"
 """The environment variable that names the memfd to the next program."""
 FORMAT_VARIABLE = "RESQD_HANDOVER_FORMAT"
 """The environment variable that tells a reload's trial in which form the running program will hand over."""
-FORMAT = 3
-"""The number of this form; a program reads its own only."""
+FORMAT = 4
+"""Counts what must be the same in both programs: these fields, the messages of the channels, and the pages' layout."""
 
 
 @dataclass(frozen=True, slots=True)

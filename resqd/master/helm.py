@@ -14,7 +14,7 @@ from resqd.master.kills import Kills
 from resqd.master.plan import Fleet
 from resqd.wire.birth import Kind
 from resqd.wire.intent import Command, Intent, after
-from resqd.wire.messages import Drain, Identify, KillJobs, Message, Pause, Resume, Stop
+from resqd.wire.messages import Drain, KillJobs, Message, Pause, Resume, Stop
 
 _log = logging.getLogger(__name__)
 
@@ -79,14 +79,6 @@ class Helm:
     def order(self, child: Child, token: int) -> None:
         """See to it that this token is off its thread within KILL_GRACE, its worker's own clock or not."""
         self._kills.order(child.fork, frozenset((token,)), self._clock())
-
-    def ask_for_names(self, children: Iterable[Child]) -> None:
-        """Let the housekeeper look up what runs on these children's threads where their reports do not say it."""
-        housekeepers = [child for child in self._fleet.children if child.serving]
-        for child in children:
-            if unnamed := child.unnamed():
-                for housekeeper in housekeepers:
-                    housekeeper.channel.send(Identify(child.fork, unnamed))
 
     def scale(self, count: int) -> None:
         """Set the number of workers. Errors: ResqdError when it is out of bounds or the daemon is leaving."""

@@ -37,9 +37,6 @@ class Answers(Protocol):
     def confirmed(self, child: Child, answer: messages.Confirmed) -> None:
         """A worker says that what it was told has taken effect."""
 
-    def named(self, child: Child) -> None:
-        """It became known what a worker runs that cannot say so itself."""
-
 
 class Inbox:
     """One `_on_<message>` method for each kind of message."""
@@ -85,7 +82,6 @@ class Inbox:
             messages.PauseFile: self._on_pause_file,
             messages.KillThread: self._on_kill_thread,
             messages.Exiting: self._on_exiting,
-            messages.Identified: self._on_identified,
             messages.Confirmed: self._on_confirmed,
         }
 
@@ -120,27 +116,41 @@ class Inbox:
 
     def _relay(self, child: Child, stats: messages.Stats, now: float) -> None:
         """Pass on what the housekeeper publishes: metrics always, running jobs now and then, when they changed."""
-        due = now - child.relayed_at >= RELAY_EVERY and stats.running != child.relayed
+        threads = (stats.missing, stats.replaced)
+        news = stats.running != child.relayed or threads != child.relayed_threads
         self._tallies.add(stats.metrics)
-        if stats.metrics or due:
-            self._pass_on(child, stats.running, now)
+        if stats.metrics or (news and now - child.relayed_at >= RELAY_EVERY):
+            self._pass_on(child, stats.running, threads, now)
 
-    def _pass_on(self, child: Child, running: tuple[Running, ...], now: float) -> None:
+    def look(self, now: float) -> None:
+        """Pass on what the pages show of workers that have not spoken for a while: a job may keep them from it."""
+        for child in self._fleet.children:
+            if not child.working or now - child.stats_at < RELAY_EVERY or not any(child.page.cells):
+                continue
+            running = child.running()
+            if {job.token for job in running} != {job.token for job in child.relayed}:
+                self._pass_on(child, running, child.relayed_threads, now)
+
+    def _pass_on(
+        self, child: Child, running: tuple[Running, ...], threads: tuple[int, int], now: float
+    ) -> None:
         """Tell the housekeeper, with all counts that it has not been told; it may be dead, or not take more now."""
-        busy = Busy(child.pid, running, self._tallies.take())
+        missing, replaced = threads
+        fresh = replaced - child.relayed_threads[1]
+        busy = Busy(child.pid, running, self._tallies.take(), missing, fresh)
         if any(each.channel.send(busy) for each in self._fleet.children if each.serving):
-            child.relayed, child.relayed_at = running, now
+            child.relayed, child.relayed_at, child.relayed_threads = running, now, threads
         else:
             self._tallies.add(busy.metrics)
 
     def buried(self, child: Child) -> None:
         """A child is dead: nothing that it ran is to be shown any more. A new housekeeper is told everything."""
         self._outage.forget(child.fork)
-        if child.working and child.relayed:
-            self._pass_on(child, (), self._clock())
+        if child.working and (child.relayed or child.relayed_threads[0]):
+            self._pass_on(child, (), (0, child.relayed_threads[1]), self._clock())
         elif not child.working:
             for worker in self._fleet.children:
-                worker.relayed = ()
+                worker.relayed, worker.relayed_threads = (), (0, worker.relayed_threads[1])
 
     def _on_state(self, child: Child, message: messages.State) -> None:
         child.state = message.name
@@ -188,12 +198,6 @@ class Inbox:
                 worker.channel.send(Kill(token=message.token))
                 if message.token in worker.page.running():
                     self._helm.order(worker, message.token)
-
-    def _on_identified(self, _child: Child, message: messages.Identified) -> None:
-        for worker in self._fleet.children:
-            if worker.fork == message.fork:
-                worker.name(message.jobs)
-                self._answers.named(worker)
 
     def _on_confirmed(self, child: Child, message: messages.Confirmed) -> None:
         self._answers.confirmed(child, message)

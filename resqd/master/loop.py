@@ -18,6 +18,7 @@ from resqd.master.child import Child
 from resqd.master.control import ControlServer, Request
 from resqd.master.desk import Desk
 from resqd.master.helm import MESSAGES, Helm, execute
+from resqd.master.inbox import Inbox
 from resqd.master.kills import Kills
 from resqd.master.ledger import Ledger
 from resqd.master.lock import DaemonLock
@@ -59,6 +60,7 @@ class Master:
         fleet: Fleet,
         nursery: Nursery,
         helm: Helm,
+        inbox: Inbox,
         orders: Kills,
         ledger: Ledger,
         desk: Desk,
@@ -77,6 +79,7 @@ class Master:
         self._fleet = fleet
         self._nursery = nursery
         self._helm = helm
+        self._inbox = inbox
         self._orders = orders
         self._ledger = ledger
         self._desk = desk
@@ -211,7 +214,7 @@ class Master:
             if verdict := watch.overdue(child, self._limits, now):
                 self._carry_out(verdict)
         silent = watch.silent(children, now)
-        self._helm.ask_for_names(child for child in silent if child.working)
+        self._inbox.look(now)
         for child in silent:
             if (look := _look_at_process(child.pid)) is not None:
                 self._carry_out(watch.judge(child, look, self._limits, now))

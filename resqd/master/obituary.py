@@ -7,7 +7,9 @@ from resqd.master.reaper import Exit
 from resqd.wire.birth import Kind
 from resqd.wire.messages import Death
 
-GOOD_BYES = frozenset({"recycled", "left", "burst", "fenced", "replaced", "stopped"})
+THREADLESS = "threadless"
+"""What a worker says that could start no job thread, gave its jobs back and leaves: the next one may fare as ill."""
+GOOD_BYES = frozenset({"recycled", "left", "burst", "fenced", "replaced", "stopped", THREADLESS})
 """What a child says at an end after which nothing is left to recover; any other word is an error's text."""
 YOUNG = 1.0
 """Seconds: a worker that ends badly before, without any job, would only do the same again at once."""
@@ -20,6 +22,8 @@ def in_order(child: Child, end: Exit) -> bool:
 
 def died_at_boot(child: Child, end: Exit, *, lived: float) -> bool:
     """Whether the child died before it could do anything; forking it again at once would only spin."""
+    if child.exiting == THREADLESS:
+        return True
     if child.page.running():
         return False  # it was ready, though it may have died before it could say so
     if not child.booted:

@@ -25,6 +25,9 @@ def worker_status(child: Child, *, jobs_per_fork: int, last_exit: str | None, no
         "cpu_percent": round(child.cpu_percent, 1),
         "redis": child.stats.redis,
         "hung": child.hung or None,
+        "healthy": child.healthy,
+        "threads_missing": child.stats.missing,
+        "threads_replaced": child.stats.replaced,
         "threads": _threads(child, now),
         "last_exit": last_exit,
     }
@@ -43,6 +46,9 @@ def empty_place(index: int, *, jobs_per_fork: int, last_exit: str | None, retry_
         "jobs_per_fork": jobs_per_fork,
         "rss_bytes": 0,
         "cpu_percent": 0.0,
+        "healthy": False,
+        "threads_missing": 0,
+        "threads_replaced": 0,
         "threads": [],
         "last_exit": last_exit,
     }
@@ -64,7 +70,7 @@ def busy_threads(children: Sequence[Child]) -> int:
 
 
 def _threads(child: Child, now: float) -> list[dict[str, Any]]:
-    jobs: Mapping[int, Running] = {job.thread: job for job in child.stats.running}
+    jobs: Mapping[int, Running] = {job.thread: job for job in child.running()}
     return [{"index": index, "job": _job(jobs.get(index), now)} for index in range(len(child.page.cells))]
 
 

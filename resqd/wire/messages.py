@@ -109,11 +109,16 @@ class JobMetrics:
 
 @dataclass(frozen=True, slots=True)
 class Busy:
-    """To the housekeeper, for web pages and statsd: what one worker process runs now, and its metrics."""
+    """To the housekeeper, for web pages and statsd: what one worker process runs now, its metrics, its threads' state.
+
+    `missing` as in Stats, `replaced` those since the last such message.
+    """
 
     pid: int
     running: tuple[Running, ...]
     metrics: tuple[JobMetrics, ...]
+    missing: int = 0
+    replaced: int = 0
 
 
 # --- child -> master ------------------------------------------------------------------
@@ -133,7 +138,8 @@ class Pong:
 class Stats:
     """A worker's own account. The counters run from its birth, so a lost report loses nothing.
 
-    `pace` is in jobs a second, 0 when it is not known.
+    `pace` is in jobs a second, 0 when it is not known. `missing` job threads there should be and are not;
+    `replaced` ones have ended out of turn since its birth, and stand again.
     """
 
     processed: int
@@ -146,6 +152,8 @@ class Stats:
     redis: str
     running: tuple[Running, ...]
     metrics: tuple[JobMetrics, ...]
+    missing: int = 0
+    replaced: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -234,22 +242,6 @@ class Exiting:
 
 
 @dataclass(frozen=True, slots=True)
-class Identify:
-    """To the housekeeper: which jobs are these tokens of a worker's? That worker cannot answer for itself."""
-
-    fork: int
-    tokens: tuple[int, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Identified:
-    """The housekeeper's answer to Identify, out of what is in flight; thread, time and payload are not known."""
-
-    fork: int
-    jobs: tuple[Running, ...]
-
-
-@dataclass(frozen=True, slots=True)
 class KillJobs:
     """To a worker: kill every current job; go on processing. Not a Kill that lacks a name, so that none is one."""
 
@@ -297,8 +289,6 @@ Message = (
     | PauseFile
     | KillThread
     | Exiting
-    | Identify
-    | Identified
     | KillJobs
     | Confirm
     | Confirmed

@@ -30,6 +30,7 @@ from resqd.worker.quotas import Quotas
 from resqd.worker.recorder import Recorder
 from resqd.worker.sleeper import Sleeper
 from resqd.worker.sources import Sources
+from resqd.worker.title import Title
 from resqd.worker.watchman import Watchman
 
 _SUSPECTS = (QueueSpec("suspects"),)
@@ -70,6 +71,7 @@ class Blueprint:
             keys=keys,
             around=app.around,
         )
+        self._title = Title()
         recorder = Recorder(rules=self._rules, worker=worker_id)
         self._inflight_class, executor_class = planted(os.environ)
         self._executors = [
@@ -80,6 +82,7 @@ class Blueprint:
                 jobs=app.jobs,
                 timed=settings.metered,
                 report=recorder,
+                title=self._title,
             )
             for index in range(settings.thread_count)
         ]
@@ -103,7 +106,11 @@ class Blueprint:
         )
         self._quotas.begin(birth.quotas)
         pool = Pool(
-            executors=executors, cells=birth.page.cells, wake=wake, ended=lambda: os.eventfd_write(news, 1)
+            executors=executors,
+            page=birth.page,
+            wake=wake,
+            ended=lambda: os.eventfd_write(news, 1),
+            clock=self._clock,
         )
         sleeper = Sleeper(wake=wake, bell=birth.bell, fork=birth.fork)
         fetcher = Fetcher(
@@ -142,6 +149,7 @@ class Blueprint:
             aftermath=aftermath,
             quotas=self._quotas,
             wake=wake,
+            title=self._title,
             news=news,
         )
 

@@ -173,6 +173,7 @@ class Control:
             self._confirm()
         if now >= self._reporter.due_at:
             self._look_around()
+            self._crew.look()
             self._reporter.report(self._intent)
         if self._orphaned and self._orphaned.expired():
             self._crew.order(Mandate.ABANDON)

@@ -8,7 +8,7 @@ import os
 from resqd.failing import Aftermath
 from resqd.store.health import Health
 from resqd.threads import NamedThread
-from resqd.wire.messages import JobMetrics, Slots, Stats
+from resqd.wire.messages import JobMetrics, Running, Slots, Stats
 from resqd.worker import reports
 from resqd.worker.executor import Executor
 from resqd.worker.fetcher import Fetcher
@@ -19,6 +19,7 @@ from resqd.worker.metrics import Metrics
 from resqd.worker.pool import Pool
 from resqd.worker.quotas import Quotas
 from resqd.worker.stillness import Stillness
+from resqd.worker.title import Title
 
 _log = logging.getLogger(__name__)
 
@@ -44,9 +45,11 @@ class Crew:
         quotas: Quotas,
         aftermath: Aftermath,
         wake: Wake,
+        title: Title,
         news: int,
     ) -> None:
         self.ladder = ladder
+        self.title = title
         self.news = news
         self.quotas = quotas
         self.reason: str | None = None
@@ -58,6 +61,7 @@ class Crew:
         self._aftermath = aftermath
         self._wake = wake
         self._stillness = Stillness(holdings=holdings, executors=pool.executors)
+        self._strays = 0
         self._thread = NamedThread(name="fetcher", target=self._fetch)
 
     def start(self, slots: int, mandate: Mandate) -> None:
@@ -98,7 +102,7 @@ class Crew:
     def stats(self) -> Stats:
         """The worker's account of this moment. The counts for statsd are taken out: `unsent` puts them back."""
         fetcher = self._fetcher
-        running = reports.running([executor.slot for executor in self._pool.executors])
+        running = self.running()
         metrics: tuple[JobMetrics, ...] = ()
         if self._metrics is not None:
             self._metrics.running(running)
@@ -114,7 +118,31 @@ class Crew:
             redis=self._health.text,
             running=running,
             metrics=metrics,
+            missing=self._pool.missing,
+            replaced=self._pool.replaced,
         )
+
+    def running(self) -> tuple[Running, ...]:
+        """The jobs on the threads now."""
+        return reports.running([executor.slot for executor in self._pool.executors])
+
+    @property
+    def busy(self) -> bool:
+        """Whether any job runs now."""
+        return any(executor.slot.open for executor in self._pool.executors)
+
+    def look(self) -> None:
+        """See whether job threads have ended without a word, and what has struck them."""
+        self._pool.look()
+        struck = [executor for executor in self.executors if executor.strays]
+        strays = sum(executor.strays for executor in struck)
+        if strays > self._strays:
+            said = (
+                "exceptions were raised from outside in job threads that were not in a job (%d so far, such as %s): "
+                "some library raises them late; they were ignored"
+            )
+            _log.warning(said, strays, struck[-1].stray)
+            self._strays = strays
 
     def unsent(self, stats: Stats) -> None:
         """Keep for the next account what only this one, which the master could not take, would have told."""

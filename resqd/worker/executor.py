@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import contextlib
+import mmap
 import os
 import time
 from collections import deque
 from collections.abc import Mapping
+from itertools import repeat, starmap
 from queue import Empty, SimpleQueue
 from typing import NamedTuple, NoReturn, Protocol
 
@@ -15,9 +17,14 @@ from resqd.job import Job, bind_thread
 from resqd.stdout import flush_streams
 from resqd.store.inflight import Failure, Reservation
 from resqd.store.payload import Payload, decode
-from resqd.worker.interrupt import Slot
+from resqd.wire.page import Page, id_line, text_line, write_line
+from resqd.worker.interrupt import Slot, clear_pending
 from resqd.worker.mandate import Wake
+from resqd.worker.title import Title
 
+PATIENCE = 8
+"""Exceptions that may strike one job's bookkeeping before it is tried again but once in RETRY seconds."""
+RETRY = 1.0
 Done = tuple[int, str, float, float, float | None]
 """A job that succeeded, when metrics are wanted; else the bare token stands for it. A bare tuple, since it is made
 for each job: token, class, when it began and ended (monotonic), when it was enqueued (seconds since 1970)."""
@@ -57,10 +64,12 @@ class Report(Protocol):
 class Executor:
     """Runs jobs on one thread until it takes LAST.
 
-    An interrupt may strike anywhere between `slot.begin` and the end of `slot.close`, and nowhere else; so
-    all of it stands in a `try`, and an outcome that was already there is kept. The second one (there are at
-    the most interrupt.MOST) may strike the handler of the first, outside of any loop that one could write
-    there: hence one `try` around the other.
+    An exception may be raised in this thread from outside between any two instructions: ours, to end a
+    job, and those of libraries that do the same and come late. So what was taken out of the buffer goes
+    into the hand in one call of C code, and stays there until its outcome has been handed over; and every
+    step can be taken up again from where hand, slot and outcome say that it stood. `run` does that; and where
+    an exception ended the thread all the same, another thread's `run` goes on there. An outcome that is
+    handed over twice counts once.
     """
 
     def __init__(
@@ -72,65 +81,135 @@ class Executor:
         jobs: Mapping[str, Job[..., object]],
         timed: bool,
         report: Report,
+        title: Title,
     ) -> None:
         self.index = index
         self.slot = Slot()
         self.copied = False
         """Whether this process is a copy that a job forked: it must take no other job, and settle none."""
+        self.finished = False
+        """Whether it has taken LAST."""
+        self.strays = 0
+        """How many exceptions have struck outside of a job, the last one of the type `stray`."""
+        self.stray = ""
         self._cells: memoryview
+        self._memory: mmap.mmap
+        self._at: int
+        self._write = write_line
+        self._queue, self._queue_line = "", b""
         self._wake: Wake
+        self._hand: list[Reservation | Mark] = []
+        self._outcome: Outcome | None = None
+        self._error: BaseException | None = None
+        self._strikes = (0, 0)
+        put = self._hand.append
+        self._take = map(put, starmap(buffer.get_nowait, repeat(())))
+        self._wait = map(put, starmap(buffer.get, repeat(())))
         self._buffer = buffer
         self._outcomes = outcomes
         self._jobs = jobs
         self._timed = timed
         self._report = report
+        self._title = title
 
-    def run(self, *, thread_id: int, cells: memoryview, wake: Wake) -> None:
+    def run(self, *, thread_id: int, page: Page, wake: Wake) -> None:
         """Run jobs on this thread, by whose identifier it can be interrupted.
 
-        `cells` is the page's view, `wake` rings the fetcher: both exist only since the fork.
+        `page` is what the master looks at, `wake` rings the fetcher: both exist only since the fork. There may
+        be two interrupts of a job, so there are two handlers. What others raise may end the thread here.
         """
         self.slot.thread_id = thread_id
-        self._cells = cells
-        self._wake = wake
-        bind_thread(self.slot)
-        while (item := self._next()) is not LAST:
-            if isinstance(item, Mark):
-                self._wake.ring()
-            else:
-                self._step(item)
+        self._cells, self._wake = page.cells, wake
+        self._memory, self._at = page.line(self.index)
+        while not self.finished:
+            try:
+                try:
+                    self._work()
+                except BaseException as error:  # noqa: BLE001 - whatever is raised in this thread from outside
+                    self._struck(error)
+            except BaseException as error:  # noqa: BLE001 - the same
+                self._struck(error)
 
-    def _next(self) -> Reservation | Mark:
-        try:
-            return self._buffer.get_nowait()
-        except Empty:
-            self._wake.ring()  # this thread is about to idle
-            return self._buffer.get()
+    def unload(self) -> None:
+        """In place of a thread that has ended and cannot be replaced: settle what it had begun, put back the rest."""
+        while self._hand:
+            item = self._hand[0]
+            if not isinstance(item, Mark) and item[0] == self.slot.token:
+                self._step(item)
+            else:
+                self._buffer.put(item)
+            del self._hand[0]
+
+    def _work(self) -> None:
+        bind_thread(self.slot)
+        hand, take, step = self._hand, self._take, self._step
+        while True:
+            if not hand:
+                try:
+                    next(take)
+                except Empty:
+                    if not hand:  # else it was raised from outside
+                        self._wake.ring()  # this thread is about to idle
+                        next(self._wait)
+            item = hand[0]
+            if not isinstance(item, Mark):
+                step(item)
+                del hand[0]
+            elif item is LAST:
+                self.finished = True
+                return
+            else:
+                self._wake.ring()
+                del hand[0]
+
+    def _struck(self, error: BaseException) -> None:
+        """Note what struck; the work is taken up again. The fetcher may have missed a ring that was struck."""
+        slot = self.slot
+        slot.close()  # first: no more interrupts of ours after this
+        clear_pending(slot.thread_id)
+        if not slot.interrupts:
+            self.strays += 1
+            self.stray = type(error).__name__
+        self._error = error
+        if self.copied:
+            _leave(error)
+        token, times = self._strikes
+        self._strikes = slot.token, times + 1 if token == slot.token else 1
+        self._wake.ring_anew()
+        if self._hand and self._strikes[1] > PATIENCE:
+            time.sleep(RETRY)
 
     def _step(self, reservation: Reservation) -> None:
+        """Run a job and hand over its outcome, or go on with that where an exception broke in."""
         token, queue, raw = reservation
         slot = self.slot
-        outcome: Outcome | None = None
-        self._cells[self.index] = token
-        try:
-            try:
-                slot.begin(token, queue)
-                outcome = self._perform(token, queue, raw)
-                slot.close()
-            except JobInterrupt:
-                slot.close()
-        except JobInterrupt:
-            slot.close()
+        if slot.token == token:
+            outcome = self._outcome
+        else:
+            if queue is not self._queue:
+                self._queue, self._queue_line = queue, text_line(queue)
+            self._outcome = None
+            self._cells[self.index] = token
+            slot.begin(token, queue)
+            outcome = self._outcome = self._perform(token, queue, raw)
+        slot.close()
         if outcome is None:
-            if slot.payload is None:  # struck before it was read; its record should name it all the same
-                with contextlib.suppress(PayloadError):
-                    slot.payload = decode(raw)
-            outcome = self._failed(token, queue, raw, DirtyExit("Job was killed"))
+            outcome = self._outcome = self._broken(token, queue, raw)
         slot.payload = None
         self._outcomes.append(outcome)
         self._cells[self.index] = 0
         if self._wake.armed:
             self._wake.ring()
+
+    def _broken(self, token: int, queue: str, raw: bytes) -> Outcome:
+        """The failure of a job that has begun and of whose end nothing is known: it was interrupted, or struck."""
+        slot, error, self._error = self.slot, self._error, None
+        if slot.payload is None:  # struck before it was read; its record should name it all the same
+            with contextlib.suppress(PayloadError):
+                slot.payload = decode(raw)
+        if error is None or slot.cancelled or isinstance(error, JobInterrupt):
+            error = DirtyExit("Job was killed")
+        return self._failed(token, queue, raw, error)
 
     def _perform(self, token: int, queue: str, raw: bytes) -> Outcome:
         slot = self.slot
@@ -139,6 +218,10 @@ class Executor:
             job = self._jobs.get(payload.job_class)
             if job is None:
                 raise UnknownJob(f"no job is registered as {payload.job_class!r}")  # noqa: TRY301 - one way out
+            label = id_line(payload.id)  # by this the master names a job that lets nobody else here speak
+            self._write(self._memory, self._at, slot.since, label, job.label, self._queue_line, token)
+            if self._title.idle:
+                self._title.began(job.name)
             if job.plain:
                 job.perform(*payload.args)
             else:
@@ -146,8 +229,6 @@ class Executor:
         except JobInterrupt:
             raise
         except BaseException as error:  # noqa: BLE001 - the job's boundary: whatever it raises is its failure
-            if self.copied:
-                _leave(error)
             return self._failed(token, queue, raw, DirtyExit("Job was killed") if slot.cancelled else error)
         if self.copied:
             _leave(None)
@@ -156,6 +237,8 @@ class Executor:
         return token
 
     def _failed(self, token: int, queue: str, raw: bytes, error: BaseException) -> Outcome:
+        if self.copied:
+            _leave(error)
         payload = self.slot.payload
         failure = self._report(token, queue=queue, raw=raw, payload=payload, error=error)
         return Failed(token, payload, failure, self.slot.since, time.monotonic())

@@ -82,7 +82,7 @@ class Fetcher:
         self._oldest: float | None = None  # since when an outcome waits to be acknowledged
 
     def run(self) -> str:
-        """Work until there is a reason to end: recycled, burst, left, abandoned, fenced, or left without Redis."""
+        """Work until there is a reason to end: recycled, burst, left, abandoned, threadless, fenced, or UNSURE."""
         try:
             while (reason := self._ending()) is None:
                 self._round()
@@ -147,6 +147,8 @@ class Fetcher:
             return UNSURE if self._leaving() and not self._conversation.healthy else None
         if self.mandate is Mandate.ABANDON and self._behind:
             return ABANDONED
+        if self._pool.barren:
+            return "threadless"
         if self._leaving():
             return "left"
         if self._burst and self._watchman.empty and not self._left_out and self.mandate is Mandate.RESERVE:
@@ -178,13 +180,17 @@ class Fetcher:
     def _staff(self) -> None:
         missing = self._staffing.missing(
             started=self._pool.started,
-            slots=self.slots,
+            slots=self._places,
             unfinished=len(self._holdings),
             ended=self._holdings.ended,
             pace=self._prefetch.pace,
             now=self._clock(),
         )
         self._pool.start(missing)
+
+    @property
+    def _places(self) -> int:
+        return self._pool.places(self.slots)
 
     def _share(self) -> None:
         """Give quotas back to the master as jobs end, when they will not be needed here; note what it ordered.
@@ -193,7 +199,7 @@ class Fetcher:
         """
         held = self._holdings.by_queue
         permits = self._permits
-        permits.spent = permits.spent or (permits.out and not self._holdings.buffered(self.slots))
+        permits.spent = permits.spent or (permits.out and not self._holdings.buffered(self._places))
         reserving = not permits.spent and self.mandate in (Mandate.RESERVE, Mandate.HOLD)
         if self._sources.settle(held, reserving=reserving):
             self._news()
@@ -208,12 +214,10 @@ class Fetcher:
         if self.mandate is Mandate.ABANDON:
             self._return(self._holdings.take_back())
             self._behind = bool(self._holdings.abandon()) or self._behind
-        elif self.mandate is not Mandate.RESERVE:
+        elif self._holdings.recalled or self._pool.barren or self.mandate is not Mandate.RESERVE:
             self._return(self._holdings.take_back())
-        elif self._holdings.stuck(self.slots, self._clock()):
+        elif self._holdings.stuck(self._places, self._clock()):
             self._prefetch.stuck()
-            self._return(self._holdings.take_back())
-        elif self._holdings.recalled:
             self._return(self._holdings.take_back())
 
     def _return(self, tokens: list[int]) -> None:
@@ -231,7 +235,7 @@ class Fetcher:
         if self.mandate is not Mandate.RESERVE or self._aftermath.full or self._conversation.unrecorded.full:
             return 0
         return self._prefetch.want(
-            unfinished=len(self._holdings), slots=self.slots, permits=self._permits.left, now=self._clock()
+            unfinished=len(self._holdings), slots=self._places, permits=self._permits.left, now=self._clock()
         )
 
     def _due(self, want: int) -> bool:
@@ -241,11 +245,8 @@ class Fetcher:
             return False
         if self._conversation.unsure or (want and self._watchman.due(now)):
             return True
-        if not self._conversation.outbox:
-            return False
-        return (
-            not self._holdings.buffered(self.slots) or self._oldest is None or now >= self._oldest + ACK_AFTER
-        )
+        waited = self._oldest is None or now >= self._oldest + ACK_AFTER
+        return bool(self._conversation.outbox) and (waited or not self._holdings.buffered(self._places))
 
     def _exchange(self, want: int) -> None:
         try:
@@ -305,7 +306,7 @@ class Fetcher:
 
     def _sleep(self, want: int) -> None:
         """Sleep until something can be done. Armed before the last look at the outcomes, so none is missed."""
-        self._wake.armed = not self._holdings.buffered(self.slots)
+        self._wake.armed = not self._holdings.buffered(self._places)
         timeout = 0.0 if self._holdings.outcomes and self._wake.armed else self._timeout(want)
         timeout = min(timeout, LOOK_EVERY) if self._staffing.short else timeout
         timeout = max(0.0, min(timeout, self._conversation.tend_at - self._clock()))
@@ -316,9 +317,10 @@ class Fetcher:
         now = self._clock()
         if now < self._conversation.retry_at:
             return self._conversation.retry_at - now
-        if self._holdings.buffered(self.slots):
+        if self._holdings.buffered(self._places):
             return ACK_AFTER
-        return max(0.0, self._watchman.next_at - now) if want else FOREVER
+        look_at = self._watchman.next_at if want else now + FOREVER
+        return max(0.0, min(look_at, self._pool.retry_at or look_at) - now)
 
     def _leaving(self) -> bool:
         return self.mandate in (Mandate.LEAVE, Mandate.ABANDON)

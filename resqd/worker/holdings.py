@@ -159,7 +159,8 @@ class Holdings:
         failed: list[Failed] = []
         if len(bare) != len(fresh):
             held = self._unfinished
-            rich = [outcome for outcome in fresh if not isinstance(outcome, int) and outcome[0] in held]
+            told = {outcome[0]: outcome for outcome in fresh if not isinstance(outcome, int)}
+            rich = [outcome for token, outcome in told.items() if token in held]
             failed = [outcome for outcome in rich if isinstance(outcome, Failed)]
             timed = [outcome for outcome in rich if not isinstance(outcome, Failed)]
             bare += [outcome[0] for outcome in timed]

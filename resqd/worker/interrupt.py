@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ctypes
-import threading
 import time
 from typing import TYPE_CHECKING
 
@@ -24,28 +23,31 @@ MOST = 2
 
 
 class Slot:
-    """What one job thread does now; interrupts go through its lock.
+    """What one job thread does now; interrupts go through it.
 
-    An interrupt must never hit the bookkeeping or a job that started later. So one is raised only
-    under the lock, while the slot is `open` and the token matches, and at the most MOST times for one
-    job; and the thread ends its job by taking the lock, closing the slot and clearing what is pending,
-    inside as many handlers of JobInterrupt as there can be interrupts (`Executor._step`).
+    An interrupt must never hit the bookkeeping or a job that started later. So one is raised only while the
+    slot is `open` and the token matches, and at the most MOST times for one job; and the thread ends its job
+    by closing the slot, waiting until nobody is in the midst of raising, and clearing what is pending.
+
+    There is no lock, since an exception may strike this thread between any two instructions, also
+    just when it has got a lock and before it knows that it has. Either side sets its own flag before it
+    looks at the other's, so one of them always sees the other; and closing can be done again from its
+    beginning, however far it came.
     """
 
     __slots__ = (
-        "_lock",
         "cancelled",
         "interrupts",
         "open",
         "payload",
         "queue",
         "since",
+        "striking",
         "thread_id",
         "token",
     )
 
     def __init__(self) -> None:
-        self._lock = threading.Lock()
         self.thread_id = 0
         self.token = 0
         self.queue = ""
@@ -54,9 +56,10 @@ class Slot:
         self.cancelled = False
         self.interrupts = 0
         self.open = False
+        self.striking = False
 
     def begin(self, token: int, queue: str) -> None:
-        """Open the slot for a job. `open` comes last: an interrupter checks both under the lock."""
+        """Open the slot for a job. `open` comes last: an interrupter looks at it first, and at the token after."""
         self.queue = queue
         self.since = time.monotonic()
         self.cancelled = False
@@ -65,15 +68,20 @@ class Slot:
         self.open = True
 
     def close(self) -> None:
-        """Close the slot; until this has returned an interrupt may break into it, and then it must be done again."""
-        with self._lock:
-            self.open = False
-            if self.interrupts:
-                _clear_pending(self.thread_id, None)
+        """Close the slot; until this has returned an exception may break into it, and then it must be done again."""
+        self.open = False
+        while self.striking:
+            time.sleep(0)
+        if self.interrupts:
+            clear_pending(self.thread_id)
 
     def interrupt(self, token: int) -> bool:
-        """Ask the job to end and raise JobInterrupt in its thread. False when it no longer runs."""
-        with self._lock:
+        """Ask the job to end and raise JobInterrupt in its thread. False when it no longer runs.
+
+        For one thread only: two would hide each other's `striking`.
+        """
+        self.striking = True
+        try:
             if not self.open or self.token != token:
                 return False
             self.cancelled = True
@@ -81,3 +89,10 @@ class Slot:
                 self.interrupts += 1
                 _raise_in_thread(self.thread_id, JobInterrupt)
             return True
+        finally:
+            self.striking = False
+
+
+def clear_pending(thread_id: int) -> None:
+    """Take back what was raised in a thread and has not struck it yet, whoever raised it."""
+    _clear_pending(thread_id, None)

@@ -37,6 +37,11 @@ class Wake:
             self._rung = True
             os.eventfd_write(self.descriptor, 1)
 
+    def ring_anew(self) -> None:
+        """Ring though somebody may have rung already: an exception may have struck him before the write."""
+        self.armed = False
+        os.eventfd_write(self.descriptor, 1)
+
     def clear(self) -> None:
         """Forget the rings so far; the fetcher looks at everything after this.
 

@@ -1,4 +1,4 @@
-"""The job threads of a worker: started as jobs need them, ended by LAST."""
+"""The job threads of a worker: started as jobs need them, replaced when one ends out of turn, ended by LAST."""
 
 from __future__ import annotations
 
@@ -7,11 +7,18 @@ import threading
 from collections.abc import Callable
 from functools import partial
 
+from resqd.clock import Clock
 from resqd.threads import NamedThread
+from resqd.wire.page import Page
 from resqd.worker.executor import Executor
 from resqd.worker.mandate import Wake
 
 _log = logging.getLogger(__name__)
+
+TRY_AGAIN = 1.0
+"""Seconds until a thread that could not be started is tried again."""
+GIVE_UP_AFTER = 2.5
+"""Seconds without a single thread after which the worker had better leave: another process may get some."""
 
 
 class Pool:
@@ -22,45 +29,141 @@ class Pool:
     """
 
     def __init__(
-        self, *, executors: list[Executor], cells: memoryview, wake: Wake, ended: Callable[[], None]
+        self,
+        *,
+        executors: list[Executor],
+        page: Page,
+        wake: Wake,
+        ended: Callable[[], None],
+        clock: Clock,
     ) -> None:
         self.executors = executors
+        self.replaced = 0
+        """How many threads had ended out of turn, and stand again."""
+        self.retry_at: float | None = None
+        """When to try again to start what is missing; None while nothing is."""
         self._threads: list[NamedThread] = []
-        self._cells = cells
+        self._page = page
         self._wake = wake
         self._ended = ended
+        self._clock = clock
         self._dismissed = False
+        self._fallen: set[int] = set()  # threads that say themselves that they end out of turn
+        self._unstarted = 0
+        self._barren_since: float | None = None
 
     def show(self, executor: Executor) -> None:
         """Put the last job of a thread on the shared page again."""
-        self._cells[executor.index] = executor.slot.token
+        self._page.cells[executor.index] = executor.slot.token
 
     @property
     def started(self) -> int:
         """How many threads have been started."""
         return len(self._threads)
 
+    @property
+    def missing(self) -> int:
+        """How many threads there should be and are not. Any thread may ask."""
+        return self._unstarted + sum(map(self._has_fallen, range(self.started)))
+
+    @property
+    def barren(self) -> bool:
+        """Whether not one thread could be started for so long that there will be none in this process."""
+        since = self._barren_since
+        return since is not None and self._clock() - since >= GIVE_UP_AFTER
+
+    def places(self, slots: int) -> int:
+        """How many jobs may run at once of so many slots: a job without a thread must not wait here."""
+        return slots if self.retry_at is None else min(slots, self._living())
+
     def released(self, slots: int) -> int:
         """How many of the slots will run no job any more: their threads have ended, or are not needed."""
-        ended = sum(not thread.is_alive() for thread in self._threads)
+        ended = sum(executor.finished for executor in self.executors[: self.started])
         return ended + (max(0, slots - self.started) if self._dismissed else 0)
 
     def dismiss(self) -> None:
         """Give up the threads that have not been started: there will be no job for them."""
         self._dismissed = True
 
+    def look(self) -> None:
+        """Find threads that have ended without a word; called by the control thread now and then."""
+        fallen = [index for index in range(self.started) if self._has_fallen(index)]
+        if fallen and self.retry_at is None:
+            self._fallen.update(fallen)
+            self._wake.ring_anew()
+
     def start(self, count: int) -> None:
-        """Start so many more threads, as far as there are executors."""
-        for executor in self.executors[self.started : self.started + count]:
-            thread = NamedThread(name=f"job-{executor.index}", target=partial(self._run, executor))
-            self._threads.append(thread)
-            thread.start()
+        """Start so many more threads, as far as there are executors, and those that are missing."""
+        if self.retry_at is not None:
+            if self._clock() < self.retry_at:
+                return
+            count = max(count, self._unstarted)
+        elif not count and not self._fallen:
+            return
+        wanted = self.executors[self.started : self.started + count]
+        try:
+            self._replace()
+            for executor in wanted:
+                self._threads.append(self._launch(executor))
+        except (RuntimeError, MemoryError, OSError) as error:
+            self._refused(error, wanted)
+        else:
+            self._all_stand()
+
+    def _salvage(self) -> None:
+        """Account for the jobs of threads that have ended and cannot be replaced."""
+        for index in range(self.started):
+            if self._has_fallen(index):
+                self.executors[index].unload()
+
+    def _replace(self) -> None:
+        for index, executor in enumerate(self.executors[: self.started]):
+            if self._has_fallen(index):
+                self._fallen.discard(index)
+                self._threads[index] = self._launch(executor)
+                self.replaced += 1
+                _log.error("job thread %d had ended out of turn; a new one goes on in its place", index)
+
+    def _launch(self, executor: Executor) -> NamedThread:
+        thread = NamedThread(name=f"job-{executor.index}", target=partial(self._run, executor))
+        thread.start()
+        return thread
+
+    def _refused(self, error: BaseException, wanted: list[Executor]) -> None:
+        """Go on with the threads that there are; said once, until all stand again."""
+        first = self.retry_at is None
+        self.retry_at = self._clock() + TRY_AGAIN
+        self._unstarted = sum(executor.index >= self.started for executor in wanted)
+        self._barren_since = None if self._living() else self._barren_since or self._clock()
+        if self.barren:
+            self._salvage()
+        if first:
+            said = "cannot start %d of %d job threads: %s; going on with %d, and trying again every %g s"
+            threads = self.started + self._unstarted
+            _log.error(said, self.missing, threads, error, self._living(), TRY_AGAIN)
+
+    def _all_stand(self) -> None:
+        if self.retry_at is not None:
+            _log.info("all %d job threads stand now", self.started)
+        self.retry_at = self._barren_since = None
+        self._unstarted = 0
+
+    def _living(self) -> int:
+        return sum(thread.is_alive() for thread in self._threads)
+
+    def _has_fallen(self, index: int) -> bool:
+        if self.executors[index].finished:
+            return False
+        return index in self._fallen or not self._threads[index].is_alive()
 
     def _run(self, executor: Executor) -> None:
         try:
-            executor.run(thread_id=threading.get_ident(), cells=self._cells, wake=self._wake)
-        except BaseException:
-            _log.exception("job thread %d died", executor.index)
-            raise
+            executor.run(thread_id=threading.get_ident(), page=self._page, wake=self._wake)
+        except BaseException:  # noqa: BLE001 - a thread's top
+            _log.exception("job thread %d ends", executor.index)
         finally:
+            executor.slot.thread_id = 0  # the number may be another thread's soon: nothing is raised by it
+            if not executor.finished:
+                self._fallen.add(executor.index)
+                self._wake.ring_anew()
             self._ended()

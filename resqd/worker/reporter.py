@@ -6,8 +6,6 @@ import logging
 from collections.abc import Sequence
 from dataclasses import replace
 
-from setproctitle import setproctitle
-
 from resqd.clock import Clock
 from resqd.settings import Settings
 from resqd.wire.birth import Birth
@@ -38,7 +36,6 @@ class Reporter:
         self._clock = clock
         self._channel = birth.channel
         self._last: Stats | None = None
-        self._title = ""
         self._failed = False
 
     def begin(self, intent: Intent) -> None:
@@ -68,6 +65,8 @@ class Reporter:
             self._refused(stats)
         if not final:
             self._entitle(intent, stats.processed, stats.running)
+            if not stats.running and self._crew.busy:  # one has begun just before the title was idle
+                self._entitle(intent, stats.processed, self._crew.running())
 
     def _refused(self, stats: Stats) -> None:
         """Tell it later where the master stalls; what no frame can hold goes without what it says of jobs."""
@@ -77,15 +76,11 @@ class Reporter:
             self._channel.send(replace(stats, running=(), metrics=()))
 
     def _entitle(self, intent: Intent, done: int, running: Sequence[Running]) -> None:
-        title = reports.title(
+        head = reports.title_head(
             prefix=self._settings.procline_prefix,
             name=f"{self._birth.kind.value} {self._birth.index}",
-            intent=intent,
             done=done,
             permits=self._settings.jobs_per_fork,
-            jobs=running,
-            queues=",".join(spec.pattern for spec in self._settings.queues),
         )
-        if title != self._title:
-            self._title = title
-            setproctitle(title)
+        queues = ",".join(spec.pattern for spec in self._settings.queues)
+        self._crew.title.show(head, reports.activity(intent, running, queues), idle=not running)

@@ -66,12 +66,10 @@ def preview(payload: Payload, limit: int) -> bytes:
     return dump(about if payload.id is None else {**about, "id": shown(payload.id)})
 
 
-def title(
-    *, prefix: str, name: str, intent: Intent, done: int, permits: int, jobs: Sequence[Running], queues: str
-) -> str:
-    """The process title that `ps` shows, for instance `resqd-1.0: worker 2 [512/1000] Processing: Archive (+3)`."""
+def title_head(*, prefix: str, name: str, done: int, permits: int) -> str:
+    """The beginning of the title that `ps` shows, for instance `resqd-1.0: worker 2 [512/1000]`."""
     progress = f" [{done}/{permits}]" if permits else ""
-    return escaped(f"{prefix}resqd-{short_version()}: {name}{progress} {_activity(intent, jobs, queues)}")
+    return f"{prefix}resqd-{short_version()}: {name}{progress}"
 
 
 def short_version() -> str:
@@ -79,7 +77,8 @@ def short_version() -> str:
     return ".".join(__version__.split(".")[:2])
 
 
-def _activity(intent: Intent, jobs: Sequence[Running], queues: str) -> str:
+def activity(intent: Intent, jobs: Sequence[Running], queues: str) -> str:
+    """The rest of it, for instance `Processing: Archive (+3)`."""
     if jobs:
         names = list(dict.fromkeys(job.job_class for job in jobs))
         rest = len(jobs) - len(names[:2])

@@ -7,7 +7,7 @@ from resqd.master.plan import Fleet
 from resqd.wire.birth import Kind
 from resqd.wire.channel import Channel
 from resqd.wire.intent import Intent
-from resqd.wire.messages import Message
+from resqd.wire.messages import Message, Running
 from resqd.wire.page import Page
 
 
@@ -29,9 +29,18 @@ class Cells:
 
     def __init__(self, *tokens: int) -> None:
         self.cells = list(tokens)
+        self.names: dict[int, tuple[str, str, str, float]] = {}
+        """Of a token that is named: the job's id, class, queue, and since when it runs."""
 
     def running(self) -> tuple[int, ...]:
         return tuple(token for token in self.cells if token)
+
+    def jobs(self) -> tuple[Running, ...]:
+        return tuple(
+            Running(thread, token, *self.names.get(token, ("", "", "", 0.0)), b"")
+            for thread, token in enumerate(self.cells)
+            if token
+        )
 
 
 def child(

@@ -17,8 +17,10 @@ from typing import Any
 from resqd.app import App
 from resqd.errors import JobInterrupt
 from resqd.store.inflight import Failure
+from resqd.wire.page import Page
 from resqd.worker.executor import LAST, Executor, Failed
 from resqd.worker.mandate import Wake
+from resqd.worker.title import Title
 
 THREADS = 2
 app = App()
@@ -50,7 +52,7 @@ class Race:
         self.random = random.Random(seed)
         self.outcomes: deque[Any] = deque()
         self.buffers: list[SimpleQueue[Any]] = [SimpleQueue() for _ in range(THREADS)]
-        self.cells = memoryview(bytearray(8 * THREADS)).cast("Q")
+        self.page = Page(THREADS)
         self.executors = [
             Executor(
                 index=index,
@@ -59,6 +61,7 @@ class Race:
                 jobs=app.jobs,
                 timed=False,
                 report=report,
+                title=Title(),
             )
             for index in range(THREADS)
         ]
@@ -71,7 +74,7 @@ class Race:
 
     def run_executor(self, executor: Executor) -> None:
         try:
-            executor.run(thread_id=threading.get_ident(), cells=self.cells, wake=Wake())
+            executor.run(thread_id=threading.get_ident(), page=self.page, wake=Wake())
         except BaseException as error:  # noqa: BLE001 - that is what must not happen
             self.died.append(error)
 

@@ -8,7 +8,7 @@ from resqd.errors import StoreError, StoreRefused, StoreUnavailable
 from resqd.housekeeper.keeper import Duty, Keeper
 from resqd.store.backoff import Backoff
 from resqd.store.health import Health
-from resqd.wire.messages import Alive, Identified, Message, Settled, Upkeep
+from resqd.wire.messages import Alive, Message, Settled, Upkeep
 
 ACCOUNT = Alive(3, (1, 2), ())
 
@@ -27,7 +27,6 @@ class Scene:
         self.keeper = Keeper(
             duties=[Duty(2.0, self.work("beat")), Duty(3.0, self.work("watch"))],
             recover=lambda _alive: self.recover(),
-            identify=lambda asked: Identified(asked.fork, ()),
             suspects=lambda: self.suspects,
             farewell=self.work("farewell"),
             health=Health(where="there", clock=lambda: self.now),

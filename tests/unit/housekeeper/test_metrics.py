@@ -65,7 +65,7 @@ def test_names_are_made_safe(name: str, told: str) -> None:
 
 def test_counts_times_and_gauges(metrics: Metrics, listener: socket.socket) -> None:
     """One packet: a counter at each start, success, failure, times of run and wait, then the gauges."""
-    metrics.take(Busy(9, (_JOB,), (JobMetrics("A::B", 3, 2, 1, (1.5,), (2.25,)),)))
+    metrics.take(Busy(9, (_JOB,), (JobMetrics("A::B", 3, 2, 1, (1.5,), (2.25,)),), 2, 1))
     metrics.measured({"mail:x": 4})
     metrics.send()
     assert heard(listener) == [
@@ -75,7 +75,7 @@ def test_counts_times_and_gauges(metrics: Metrics, listener: socket.socket) -> N
         b"my.app.A.B.run:1.500000|ms\n"
         b"my.app.A.B.wait:2.250000|ms\n"
         b"my.app.queues.mail_x:4|g\n"
-        b"my.app.threads.busy:1|g"
+        b"my.app.threads.busy:1|g\nmy.app.threads.missing:2|g\nmy.app.threads.replaced:1|c"
     ]
 
 
@@ -91,7 +91,7 @@ def test_nothing_new_sends_nothing(metrics: Metrics, listener: socket.socket, ti
     metrics.measured({})
     time.now += GAUGES_EVERY
     metrics.send()
-    assert heard(listener) == [b"my.app.queues.q:0|g\nmy.app.threads.busy:0|g"]
+    assert heard(listener) == [b"my.app.queues.q:0|g\nmy.app.threads.busy:0|g\nmy.app.threads.missing:0|g"]
 
 
 def test_packets_are_small(metrics: Metrics, listener: socket.socket) -> None:
@@ -122,4 +122,4 @@ def test_a_host_without_an_address_loses_no_counts(listener: socket.socket, time
     assert len(tries) == 2  # an IPv4 address, then an IPv6 one
     time.now += RESOLVE_EVERY
     metrics.send()
-    assert heard(listener) == [b"k.A:1|c\nk.threads.busy:0|g"]
+    assert heard(listener) == [b"k.A:1|c\nk.threads.busy:0|g\nk.threads.missing:0|g"]

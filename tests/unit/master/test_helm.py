@@ -7,8 +7,8 @@ from resqd.master.helm import Helm
 from resqd.master.kills import Kills
 from resqd.master.plan import Fleet
 from resqd.wire.intent import Command
-from resqd.wire.messages import Identify, KillJobs
-from tests.support.family import child, fleet, housekeeper, tape
+from resqd.wire.messages import KillJobs
+from tests.support.family import child, fleet, tape
 
 
 class Scene:
@@ -81,11 +81,3 @@ def test_the_scale_has_bounds() -> None:
     with pytest.raises(ResqdError, match="cannot scale while draining"):
         scene.helm.scale(4)
     assert scene.fleet.worker_count == 3
-
-
-def test_names_are_asked_for_where_a_worker_does_not_say_them() -> None:
-    """The housekeeper is asked for the tokens that are on its page and not in its report."""
-    keeper, speaks, silent = housekeeper(), child(1), child(2, runs=(7,))
-    scene = Scene(fleet(keeper, speaks, silent))
-    scene.helm.ask_for_names([speaks, silent])
-    assert tape(keeper) == [Identify(2, (7,))]

@@ -1,13 +1,14 @@
 """The daemon's account, for `status --json` and for ps."""
 
 from dataclasses import replace
+from typing import cast
 
 from resqd.master.child import NO_STATS
 from resqd.master.status import empty_place, housekeeper_status, worker_status
 from resqd.master.title import title
 from resqd.wire.intent import Intent
 from resqd.wire.messages import Running
-from tests.support.family import child, fleet, housekeeper
+from tests.support.family import Cells, child, fleet, housekeeper
 
 JOB = Running(1, 7, "f00d", "Archive", "mail", 90.0, b"")
 
@@ -45,13 +46,24 @@ def test_the_housekeeper_says_how_redis_is() -> None:
     assert housekeeper_status(None, redis="ok", since=0.0, now=1.0)["state"] == "missing"
 
 
-def test_a_silent_workers_job_is_named_by_others() -> None:
-    """What the housekeeper finds for a token stands on its thread, since the worker spoke last."""
-    mute = child(1, runs=(0, 7), heard=80.0)
-    assert mute.unnamed() == (7,)
-    mute.name([replace(JOB, thread=0, since=0.0), replace(JOB, token=8)])
-    assert mute.unnamed() == ()
-    assert mute.stats.running == (replace(JOB, since=80.0),)
+def test_a_silent_workers_job_is_named_by_its_page() -> None:
+    """What it reported last does not count where its page shows other jobs; one without a name is being read."""
+    mute = child(1, runs=(5, 7, 8), heard=80.0, stats=replace(NO_STATS, running=(replace(JOB, token=6),)))
+    cast(Cells, mute.page).names[7] = ("f00d", "Archive", "mail", 90.0)
+    assert mute.running() == (
+        Running(0, 5, "", "(being read)", "", 80.0, b""),
+        JOB,
+        Running(2, 8, "", "(being read)", "", 80.0, b""),
+    )
+
+
+def test_a_worker_without_all_its_threads_is_not_healthy() -> None:
+    """Nor is one that is silent; the status says how many threads are missing, and how many were replaced."""
+    whole, short = child(1), child(2, stats=replace(NO_STATS, missing=1, replaced=3))
+    shown = worker_status(short, jobs_per_fork=0, last_exit=None, now=1.0)
+    assert (shown["healthy"], shown["threads_missing"], shown["threads_replaced"]) == (False, 1, 3)
+    assert whole.healthy
+    assert not child(3, hung="silent for 9 s").healthy
 
 
 def test_the_masters_title() -> None:
