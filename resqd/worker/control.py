@@ -36,6 +36,7 @@ from resqd.wire.messages import (
     Stop,
 )
 from resqd.worker import reports
+from resqd.worker.common_settings import CommonSettings
 from resqd.worker.crew import FETCHER_CRASHED, Crew
 from resqd.worker.mandate import Mandate
 from resqd.worker.pause_hooks import PauseHooks
@@ -92,6 +93,7 @@ class Control:
         self._selector = selectors.DefaultSelector()
         self._orphaned: Deadline | None = None
         self._surroundings: Surroundings | None = None
+        self._common: CommonSettings | None = None
         self._reporter = Reporter(birth=birth, settings=settings, crew=crew, clock=clock)
         self._released = 0
         self._near_end = False
@@ -121,8 +123,9 @@ class Control:
 
     def _look_around(self) -> None:
         """See what jobs have done to this process. Errors: DescriptorsLostError."""
-        if self._surroundings is None:
+        if self._surroundings is None or self._common is None:
             return
+        self._common.restore()
         self._surroundings.check()
         if self._surroundings.moved and self._intent is Intent.RUNNING:
             self._command(Command.DRAIN)
@@ -145,6 +148,7 @@ class Control:
             self._selector.register(descriptor, selectors.EVENT_READ, handler)
         needed = [self._channel.fileno(), wakeup_read, wakeup_write, *self._crew.descriptors()]
         self._surroundings = Surroundings(needed)
+        self._common = CommonSettings(wakeup=wakeup_write)
 
     def _wait(self) -> None:
         for key, _ in self._selector.select(self._timeout()):
