@@ -177,7 +177,7 @@ class Aftermath:
         thread = NamedThread(name="failures", target=self._work)
         try:
             thread.start()
-        except RuntimeError as error:
+        except (RuntimeError, MemoryError) as error:
             _log.warning("the application is not told of failures yet: %s", error)
         else:
             self._thread = thread

@@ -15,7 +15,7 @@ MOST_SECONDS: Final = 365 * 86_400
 def name(text: str) -> str:
     """The name of something. An empty one comes from a script's unset variable, and must not mean more, or all."""
     if not text.strip():
-        raise click.BadParameter("it is empty")
+        raise click.BadParameter("it is empty; give a name")
     return text
 
 

@@ -11,7 +11,7 @@ from resqd.clock import Clock
 from resqd.master.child import Child
 from resqd.master.inbox import Inbox
 from resqd.master.ledger import Ledger
-from resqd.master.obituary import YOUNG, death, died_at_boot, epitaph, in_order
+from resqd.master.obituary import THREADLESS, YOUNG, death, died_at_boot, epitaph, in_order
 from resqd.master.plan import Fleet, Fork
 from resqd.master.reaper import Exit, reap
 from resqd.master.respawn import Respawn
@@ -159,7 +159,8 @@ class Nursery:
         if died_at_boot(child, end, lived=now - child.born):
             pause = self._respawns[place].failed()
             self._fleet.ready_at[place] = now + pause
-            _log.error("%s died at boot; next try in %g s", child.label, pause)
+            how = "could start no thread" if child.exiting == THREADLESS else "died at boot"
+            _log.error("%s %s; next try in %g s", child.label, how, pause)
         elif now - child.born >= YOUNG or in_order(child, end):
             self._respawns[place].good()
         self._mourn(child, end)

@@ -67,7 +67,9 @@ class Page:
             token = self.cells[thread] or token
             since, *texts, named = _LINE.unpack(first)
             if first == second and named == token:
-                job_id, job_class, queue = (escaped(text.decode("utf-8", "backslashreplace")) for text in texts)
+                job_id, job_class, queue = (
+                    escaped(text.decode("utf-8", "backslashreplace")) for text in texts
+                )
                 return Running(thread, token, job_id, job_class, queue, since, b"")
         return Running(thread, token, "", "", "", 0.0, b"")
 

@@ -186,7 +186,8 @@ class Fetcher:
             pace=self._prefetch.pace,
             now=self._clock(),
         )
-        self._pool.start(missing)
+        if not self._pool.start(missing):
+            self._return(self._holdings.take_back())  # other workers may have threads for what waits here
 
     @property
     def _places(self) -> int:
@@ -214,7 +215,7 @@ class Fetcher:
         if self.mandate is Mandate.ABANDON:
             self._return(self._holdings.take_back())
             self._behind = bool(self._holdings.abandon()) or self._behind
-        elif self._holdings.recalled or self._pool.barren or self.mandate is not Mandate.RESERVE:
+        elif self._holdings.recalled or self.mandate is not Mandate.RESERVE:
             self._return(self._holdings.take_back())
         elif self._holdings.stuck(self._places, self._clock()):
             self._prefetch.stuck()

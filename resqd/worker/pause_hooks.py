@@ -40,11 +40,23 @@ class PauseHooks:
         if paused == self._paused:
             return
         self._paused = paused
+        if self._thread is None and not self._start():
+            return
         self._begun += 1
         self._pending.put("before_pause" if paused else "after_pause")
-        if self._thread is None:
-            self._thread = NamedThread(name="pause hooks", target=self._work)
-            self._thread.start()
+
+    def _start(self) -> bool:
+        thread = NamedThread(name="pause hooks", target=self._work)
+        try:
+            thread.start()
+        except (
+            RuntimeError,
+            MemoryError,
+        ):  # the system has no thread left; the pause itself must not wait for one
+            _log.exception("the hooks around a pause are left out: their thread cannot be started")
+            return False
+        self._thread = thread
+        return True
 
     def close(self) -> None:
         """End the pause, if there is one, and wait a little for its hooks."""

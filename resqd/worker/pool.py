@@ -92,14 +92,14 @@ class Pool:
             self._fallen.update(fallen)
             self._wake.ring_anew()
 
-    def start(self, count: int) -> None:
-        """Start so many more threads, as far as there are executors, and those that are missing."""
+    def start(self, count: int) -> bool:
+        """Start so many more threads, as far as there are executors, and those that are missing. False: refused now."""
         if self.retry_at is not None:
             if self._clock() < self.retry_at:
-                return
+                return True
             count = max(count, self._unstarted)
         elif not count and not self._fallen:
-            return
+            return True
         wanted = self.executors[self.started : self.started + count]
         try:
             self._replace()
@@ -107,8 +107,9 @@ class Pool:
                 self._threads.append(self._launch(executor))
         except (RuntimeError, MemoryError, OSError) as error:
             self._refused(error, wanted)
-        else:
-            self._all_stand()
+            return False
+        self._all_stand()
+        return True
 
     def _salvage(self) -> None:
         """Account for the jobs of threads that have ended and cannot be replaced."""

@@ -28,7 +28,24 @@ class Recorder:
     def __call__(
         self, token: int, *, queue: str, raw: bytes, payload: Payload | None, error: BaseException
     ) -> Failure:
-        """The record of a job that failed with `error`, and the lists that take it."""
+        """The record of a job that failed with `error`, and the lists that take it.
+
+        An error that cannot be described, or for which there is no memory, is recorded by its type alone.
+        """
+        try:
+            return self._failure(token, queue=queue, raw=raw, payload=payload, error=error)
+        except BaseException:  # noqa: BLE001 - overridden attributes of `error` may raise anything; the job must be settled
+            _log.exception("a failure cannot be recorded in full")
+        place = self._rules.place(queue, payload)
+        if place is None:
+            return Failure(token, None)
+        text = "(its text and backtrace could not be read)"
+        record = self._record(raw, payload, (type(error).__name__, text), [], queue)
+        return Failure(token, record, place.lists, place.member or "")
+
+    def _failure(
+        self, token: int, *, queue: str, raw: bytes, payload: Payload | None, error: BaseException
+    ) -> Failure:
         name, text = describe(error)
         job = "a job that cannot be read"
         if payload:
@@ -37,13 +54,23 @@ class Recorder:
         place = self._rules.place(queue, payload)
         if place is None:
             return Failure(token, None)
-        record = build_record(
+        record = self._record(raw, payload, (name, text), backtrace_of(error), queue)
+        return Failure(token, record, place.lists, place.member or "")
+
+    def _record(
+        self,
+        raw: bytes,
+        payload: Payload | None,
+        exception: tuple[str, str],
+        backtrace: list[str],
+        queue: str,
+    ) -> bytes:
+        return build_record(
             raw=raw,
             payload=payload,
-            exception=(name, text),
-            backtrace=backtrace_of(error),
+            exception=exception,
+            backtrace=backtrace,
             worker=self._worker,
             queue=queue,
             failed_at=datetime.now(UTC),
         )
-        return Failure(token, record, place.lists, place.member or "")

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import pytest
 
 from resqd.backtrace import backtrace_of
+from resqd.failing import FailureRules
 from resqd.hooks import JobHooks
 from resqd.store.backends import (
     FailurePolicy,
@@ -19,6 +21,7 @@ from resqd.store.backends import (
     place_of,
 )
 from resqd.store.keys import Keys
+from resqd.worker.recorder import Recorder
 
 
 def failing(depth: int) -> None:
@@ -102,6 +105,47 @@ def test_own_backends_save_and_one_that_fails_stops_none() -> None:
 
     MultipleBackend([Broken(), Own()]).save({"exception": "E"})
     assert saved == [{"exception": "E"}]
+
+
+def rules(*backends: object) -> FailureRules:
+    policy = FailurePolicy(backends=backends)  # type: ignore[arg-type] # some give nonsense on purpose
+    return FailureRules(policy=policy, names=("redis",), jobs={}, keys=Keys())
+
+
+class Own(RedisMultiQueueBackend):
+    """Gives what it is told to, or raises it."""
+
+    def __init__(self, answer: object) -> None:
+        self.answer = answer
+
+    def place(self, queue: str, keys: Keys) -> Any:  # noqa: ARG002 - the answer is given
+        if isinstance(self.answer, BaseException):
+            raise self.answer
+        return self.answer
+
+
+@pytest.mark.parametrize("answer", [ValueError("no"), SystemExit(1), None, "failed", Place((1,))])  # type: ignore[arg-type]
+def test_a_backend_that_places_nothing_leaves_its_record_to_the_default_list(answer: object) -> None:
+    """Whatever it raises or gives: the failure is recorded. Of several, those that work take it, too."""
+    assert rules(Own(answer)).place("mail", None) == Place(("resque:failed",))
+    if isinstance(answer, Exception):
+        several = rules(Own(answer), Own(Place(("mine",))))
+        assert several.place("mail", None) == Place(("resque:failed", "mine"))
+
+
+def test_a_failure_is_recorded_though_nothing_can_be_read_of_it() -> None:
+    """An error whose attributes raise is recorded by its type, with the job's payload."""
+
+    class Hostile(Exception):  # noqa: N818 - not raised by us
+        def __getattribute__(self, name: str) -> Any:
+            raise RuntimeError(name)
+
+    recorder = Recorder(rules=rules(), worker="host:1:q")
+    failure = recorder(7, queue="q", raw=b'{"class":"A","args":[1]}', payload=None, error=Hostile())
+    assert failure.record is not None
+    record = json.loads(failure.record)
+    assert record["exception"].endswith("Hostile")
+    assert failure.lists == ("resque:failed",)
 
 
 def test_callbacks_of_the_policy() -> None:
