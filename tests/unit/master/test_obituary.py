@@ -14,7 +14,7 @@ FINE = Exit(1, status=0, signal=None)
 CRASH = Exit(1, status=None, signal=11)
 
 
-@pytest.mark.parametrize("word", ["recycled", "left", "burst", "fenced"])
+@pytest.mark.parametrize("word", ["recycled", "left", "burst", "fenced", "threadless"])
 def test_a_good_bye_leaves_nothing_to_recover(word: str) -> None:
     """Unless its process ended otherwise than it said."""
     gone = child(1, exiting=word)
@@ -55,6 +55,7 @@ def test_a_housekeeper_has_no_jobs() -> None:
         ({"stats": replace(NO_STATS, processed=1)}, 0.5, False),
         ({"runs": (7,)}, 0.5, False),
         ({"exiting": "recycled"}, 0.5, False),
+        ({"exiting": "threadless"}, 20.0, True),
         ({"killed_for": frozenset()}, 0.5, False),
     ],
 )
