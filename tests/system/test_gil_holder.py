@@ -4,7 +4,11 @@ import time
 from pathlib import Path
 from typing import Any
 
+import redis
+
 from resqd.app import App
+from tests.support.proxy import Proxy
+from tests.support.server import Server
 from tests.support.station import GRACE, Station
 from tests.support.waiting import wait_for
 
@@ -39,14 +43,21 @@ def test_it_is_in_every_view_at_once(tmp_path: Path, redis_url: str) -> None:
         wait_for(shown, 5, what="the registry shows it")
 
 
-def test_it_is_killed_without_its_workers_help(tmp_path: Path, redis_url: str) -> None:
-    """By its id, from its first moment; and the daemon need not have told Redis of it."""
-    with Station(folder=tmp_path, url=redis_url, workers=1) as station:
-        station.push("regex", "holder")
-        station.wait_begun("holder")
-        began = time.monotonic()
-        assert station.call("kill", job_id="holder")["ok"]
-        assert time.monotonic() - began < GRACE + 2
-        wait_for(lambda: station.failures() == {"holder": "DirtyExit"}, 5)
-        station.push("quick", "next")
-        station.wait_ended("next")
+def test_it_is_named_and_killed_while_redis_is_mute(tmp_path: Path, valkey_server: Server) -> None:
+    """From its first moment on: neither its worker nor the housekeeper can say anything of it."""
+    with Proxy(valkey_server.socket) as proxy:
+        with redis.Redis.from_url(valkey_server.url()) as client:
+            client.flushdb()
+        with Station(folder=tmp_path, url=proxy.url, workers=1) as station:
+            station.push("regex", "holder")
+            station.wait_begun("holder")
+            proxy.silence(3)
+            wait_for(lambda: named(station, "holder"), AT_ONCE)
+            began = time.monotonic()
+            assert station.call("kill", job_id="holder")["ok"]
+            assert time.monotonic() - began < GRACE + 2
+            with redis.Redis.from_url(valkey_server.url()) as client:
+                wait_for(lambda: client.llen("resque:failed") == 1, 15)
+            station.push("quick", "next")
+            station.wait_ended("next")
+            assert station.failures() == {"holder": "DirtyExit"}
