@@ -221,7 +221,7 @@ class Executor:
             label = id_line(payload.id)  # by this the master names a job that lets nobody else here speak
             self._write(self._memory, self._at, slot.since, label, job.label, self._queue_line, token)
             if self._title.idle:
-                self._title.began(job.name)
+                self._title.began(job.name, thread=f"job-{self.index}")
             if job.plain:
                 job.perform(*payload.args)
             else:

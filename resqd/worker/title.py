@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from setproctitle import setproctitle
+from setproctitle import setproctitle, setthreadtitle
 
 from resqd.text import escaped
 
@@ -25,10 +25,11 @@ class Title:
         self._write(f"{head} {activity}")
         self.idle = idle
 
-    def began(self, job_class: str) -> None:
-        """Name a job that begins on the calling thread."""
+    def began(self, job_class: str, *, thread: str) -> None:
+        """Name a job that begins on the calling thread. A title renames that too: it is called `thread` again."""
         self.idle = False
         self._write(f"{self._head} Processing: {job_class}")
+        setthreadtitle(thread)
 
     def _write(self, text: str) -> None:
         if text != self._text:
