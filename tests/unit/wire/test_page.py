@@ -6,8 +6,9 @@ from collections.abc import Iterator
 
 import pytest
 
+from resqd.text import shown
 from resqd.wire.messages import Running
-from resqd.wire.page import Page, id_line, id_shown, text_line, write_line
+from resqd.wire.page import Page, id_line, text_line, write_line
 
 
 @pytest.fixture
@@ -49,8 +50,8 @@ def test_any_id_is_found_again(page: Page, job_id: str) -> None:
     write(page, 0, 7, job_id)
     write(page, 1, 8, job_id + "y")
     (first, second) = page.jobs()
-    assert first.job_id == id_shown(job_id)
-    assert second.job_id == id_shown(job_id + "y") != first.job_id
+    assert first.job_id == shown(job_id)
+    assert second.job_id == shown(job_id + "y") != first.job_id
     first.job_id.encode()
 
 

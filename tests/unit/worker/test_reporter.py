@@ -14,10 +14,11 @@ from resqd.wire.birth import Birth
 from resqd.wire.frames import encode
 from resqd.wire.intent import Intent
 from resqd.wire.messages import JobMetrics, Message, Stats
-from resqd.worker import reporter, reports
+from resqd.worker import reports, title
 from resqd.worker.crew import Crew
 from resqd.worker.interrupt import Slot
 from resqd.worker.reporter import IDLE_STATS_EVERY, Reporter
+from resqd.worker.title import Title
 
 
 class Line:
@@ -41,7 +42,10 @@ class Line:
 class Hands:
     """Takes the place of the crew."""
 
+    busy = False
+
     def __init__(self, stats: Stats) -> None:
+        self.title = Title()
         self.told = stats
         self.error: Exception | None = None
         self.kept: list[Stats] = []
@@ -58,7 +62,7 @@ class Hands:
 class Scene:
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self.titles: list[str] = []
-        monkeypatch.setattr(reporter, "setproctitle", self.titles.append)
+        monkeypatch.setattr(title, "setproctitle", self.titles.append)
         self.line, self.hands = Line(), Hands(NO_STATS)
         birth = cast(Birth, _Facts(channel=self.line, kind=_Facts(value="worker"), index=0))
         crew, settings = cast(Crew, self.hands), Settings.load({})
@@ -93,9 +97,9 @@ def test_a_hostile_job_is_told_of(monkeypatch: pytest.MonkeyPatch, raw: bytes) -
     scene.hands.told = replace(NO_STATS, running=running)
     scene.reporter.report(Intent.RUNNING)
     assert scene.line.sent == [scene.hands.told]
-    [title] = scene.titles
-    assert title.isprintable()
-    assert len(title) < 1_000
+    [shown] = scene.titles
+    assert shown.isprintable()
+    assert len(shown) < 1_000
     assert max(len(job.payload) for job in running) <= reports.PREVIEW
 
 
