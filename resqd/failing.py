@@ -27,6 +27,12 @@ MOST_WAITING = 1_000
 """Records that may wait for the application's code before the worker takes no more jobs."""
 
 
+def fewest_deliveries(jobs: Mapping[str, Job[..., Any]], default: int) -> int:
+    """The smallest number of deliveries that applies to any job, where the daemon's setting is `default`."""
+    own = [job.options.max_deliveries for job in jobs.values() if job.options.max_deliveries is not None]
+    return min([default, *own])
+
+
 class FailureRules:
     """The application's policy, where it says nothing the daemon's FAILURE_BACKEND, and the options of single jobs."""
 

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from datetime import UTC, datetime
+from functools import cached_property
 
 from resqd.app import App
 from resqd.errors import PayloadError
-from resqd.failing import FailureRules
+from resqd.failing import FailureRules, fewest_deliveries
 from resqd.housekeeper.patience import Patience
 from resqd.housekeeper.verdicts import Rule
 from resqd.settings import Settings
@@ -15,6 +17,9 @@ from resqd.store.failures import build_record
 from resqd.store.keys import Keys
 from resqd.store.payload import Payload, decode
 from resqd.store.recovery import Convict, Held
+
+_CLASS = re.compile(rb'[ \t\r\n]*\{(?:"\w+":[0-9]+,)*[ \t\r\n]*"class"[ \t\r\n]*:[ \t\r\n]*"([^"\\]+)"')
+"""The class in the beginning of a payload, where all producers known to us put it."""
 
 
 class Culprits:
@@ -25,7 +30,12 @@ class Culprits:
         self._app = app
         self._rules = rules
         self._worker = worker_id
-        self._patience: Patience[Place | None] = Patience(what="place() of the application's failure backend")
+        self._placing: Patience[Place | None] = Patience(what="place() of the application's failure backend")
+
+    @cached_property
+    def patience(self) -> int:
+        """How many losses decide the fate of the job that may be lost the fewest times."""
+        return fewest_deliveries(self._app.jobs, self._settings.max_deliveries)
 
     def rule(self, held: Held) -> Rule:
         """What applies to this job."""
@@ -45,7 +55,7 @@ class Culprits:
         if not self._rules.foreign:
             return self._rules.place(queue, payload)
         default = Place((Keys(self._settings.namespace).failed,))
-        return self._patience.ask(lambda: self._rules.place(queue, payload), default)
+        return self._placing.ask(lambda: self._rules.place(queue, payload), default)
 
     def _record(self, held: Held, payload: Payload | None, why: str) -> bytes:
         return build_record(
@@ -56,10 +66,15 @@ class Culprits:
             worker=self._worker,
             queue=held.queue,
             failed_at=datetime.now(UTC),
+            missing=held.missing,
         )
 
 
 def _decoded(held: Held) -> Payload | None:
+    if held.missing:
+        match = _CLASS.match(held.payload)
+        name = match and match[1].decode("utf-8", "replace")
+        return Payload(name, [], None, 1, 0, None, held.payload) if name else None
     try:
         return decode(held.payload)
     except PayloadError:

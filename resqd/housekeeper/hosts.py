@@ -6,6 +6,7 @@ import logging
 from collections.abc import Callable
 
 from resqd.clock import Clock
+from resqd.housekeeper.inquest import Inquest
 from resqd.housekeeper.reaping import Reaping
 from resqd.store.incarnation import Incarnation, of_life
 from resqd.store.recovery import Recovery
@@ -20,12 +21,14 @@ class Hosts:
         self,
         *,
         recovery: Recovery,
+        inquest: Inquest,
         reaping: Reaping,
         lingers: Callable[[Incarnation], bool],
         life: str,
         clock: Clock,
     ) -> None:
         self._recovery = recovery
+        self._inquest = inquest
         self._lingers = lingers
         self._reaping = reaping
         self._life = life
@@ -43,7 +46,7 @@ class Hosts:
             self._bury(life, alone=of_life(life)[0] not in living)
 
     def _bury(self, life: str, *, alone: bool) -> None:
-        """Nobody is charged: what ran there is not known. Suspects stay while a daemon of that name lives.
+        """What ran there is not known: see Inquest. Suspects stay while a daemon of that name lives.
 
         A worker that lives on as an orphan on this very machine is waited for: its jobs would run twice at a time.
         """
@@ -51,7 +54,7 @@ class Hosts:
         jobs = 0
         for incarnation in self._recovery.incarnations(daemon):
             if incarnation.epoch == epoch and not self._lingers(incarnation):
-                done = self._recovery.recover(incarnation, {})
+                done = self._inquest.hold(incarnation, None)
                 jobs += done.requeued
         if alone:
             jobs += self._recovery.release_suspects(daemon)

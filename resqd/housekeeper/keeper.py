@@ -11,6 +11,7 @@ from resqd.clock import Clock
 from resqd.errors import StoreError, StoreRefused, StoreUnavailable
 from resqd.store.backoff import Backoff
 from resqd.store.health import Health
+from resqd.store.recovery import Waiting
 from resqd.wire.messages import Alive, Message, Settled, Upkeep
 
 _log = logging.getLogger(__name__)
@@ -50,7 +51,7 @@ class Keeper:
         *,
         duties: Sequence[Duty],
         recover: Callable[[Alive], Settled | None],
-        suspects: Callable[[], int],
+        suspects: Callable[[], Waiting],
         farewell: Callable[[], object],
         health: Health,
         backoff: Backoff,
@@ -161,11 +162,15 @@ class Keeper:
         if self._final:
             self._do(_Work("the good-bye", self._farewell))
 
-    def _report(self, suspects: int | None = None) -> None:
+    def _report(self, waiting: Waiting | None = None) -> None:
         """Say how things are when that is news; the master counts suspects down itself, so a fresh count always is."""
-        known = self._told.suspects if self._told else 0
-        upkeep = Upkeep(self._health.text, self._health.since, known if suspects is None else suspects)
-        if upkeep != self._told or suspects:
+        fresh = waiting is not None and waiting.suspects > 0
+        if waiting is None:
+            waiting = (
+                Waiting(self._told.suspects, self._told.capped_suspects) if self._told else Waiting(0, {})
+            )
+        upkeep = Upkeep(self._health.text, self._health.since, waiting.suspects, waiting.capped)
+        if upkeep != self._told or fresh:
             self._told = upkeep
             self._say(upkeep)
 

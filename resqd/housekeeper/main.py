@@ -18,6 +18,7 @@ from resqd.housekeeper.checkup import ONCE, check_up
 from resqd.housekeeper.control import FAREWELL, Control
 from resqd.housekeeper.culprits import Culprits
 from resqd.housekeeper.hosts import Hosts
+from resqd.housekeeper.inquest import Inquest
 from resqd.housekeeper.keeper import Duty, Keeper
 from resqd.housekeeper.metrics import GAUGES_EVERY, Metrics
 from resqd.housekeeper.orphans import Orphans
@@ -97,16 +98,20 @@ class _House:
     worker_id: str
     voice: Voice
 
+    @property
+    def life(self) -> str:
+        """This life of the daemon."""
+        return life(self.settings.daemon, self.birth.epoch)
+
     def control(self, culprits: Culprits, aftermath: Aftermath) -> Control:
         """The control thread with the threads that it commands."""
         settings, link, keys = self.settings, Link(self.connection), Keys(self.settings.namespace)
         recovery = Recovery(link=link, keys=keys)
-        own_life = life(settings.daemon, self.birth.epoch)
         beats_every = settings.heartbeat_interval
         registry = Registry(
             link=link,
             keys=keys,
-            life=own_life,
+            life=self.life,
             worker_id=self.worker_id,
             beats_every=beats_every,
             registers_every=beats_every + register_every(settings.prune_interval),
@@ -116,25 +121,30 @@ class _House:
         )
         metrics = self._metrics()
         orphans = Orphans(grace=settings.kill_grace + MARGIN, clock=monotonic)
-        recoverer = self._recoverer(recovery, orphans, culprits, aftermath)
+        inquest = Inquest(recovery=recovery, culprits=culprits, convicted=aftermath.put_crashed)
+        recoverer = self._recoverer(recovery, orphans, inquest)
 
         def farewell() -> None:
             registry.unregister()
             if not any(
-                of_life(each)[0] == settings.daemon for each in recovery.counters() if each != own_life
+                of_life(each)[0] == settings.daemon for each in recovery.counters() if each != self.life
             ):
                 recovery.release_suspects(settings.daemon)  # else a new master's probation workers run them
-            recovery.forget(own_life)
+            recovery.forget(self.life)
 
         keeper = Keeper(
             duties=[
-                *self._duties(self._hosts(recovery, orphans, own_life), registry, publisher, metrics),
+                *self._duties(self._hosts(recovery, orphans, inquest), registry, publisher, metrics),
                 Duty(FOLLOW_EVERY, recoverer.follow, "the watch over predecessors"),
                 Duty(settings.heartbeat_interval, recoverer.retry, "the records that no list took"),
                 Duty(ONCE, partial(check_up, link, settings), "the check of Redis's settings"),
             ],
             recover=recoverer.run,
-            suspects=lambda: recovery.suspects_waiting(settings.daemon),
+            suspects=partial(
+                recovery.suspects_waiting,
+                settings.daemon,
+                [spec.pattern for spec in settings.queues if spec.capped],
+            ),
             farewell=farewell,
             health=Health(where=self.connection.describe(), clock=monotonic),
             backoff=Backoff(random.random),
@@ -162,10 +172,15 @@ class _House:
             clock=monotonic,
         )
 
-    def _hosts(self, recovery: Recovery, orphans: Orphans, own_life: str) -> Hosts:
+    def _hosts(self, recovery: Recovery, orphans: Orphans, inquest: Inquest) -> Hosts:
         reaping = Reaping(still_for=self.settings.prune_interval, gap=2 * self.settings.heartbeat_interval)
         return Hosts(
-            recovery=recovery, reaping=reaping, lingers=orphans.lingers, life=own_life, clock=monotonic
+            recovery=recovery,
+            inquest=inquest,
+            reaping=reaping,
+            lingers=orphans.lingers,
+            life=self.life,
+            clock=monotonic,
         )
 
     def _duties(
@@ -188,17 +203,13 @@ class _House:
             )
         return duties
 
-    def _recoverer(
-        self, recovery: Recovery, orphans: Orphans, culprits: Culprits, aftermath: Aftermath
-    ) -> Recoverer:
+    def _recoverer(self, recovery: Recovery, orphans: Orphans, inquest: Inquest) -> Recoverer:
         return Recoverer(
             recovery=recovery,
             daemon=self.settings.daemon,
             epoch=self.birth.epoch,
             gone=orphans.ended,
-            rule=culprits.rule,
-            convict=culprits.convict,
-            convicted=aftermath.put_crashed,
+            inquest=inquest,
             clock=monotonic,
         )
 

@@ -8,9 +8,9 @@ from collections.abc import Callable, Iterable
 from resqd.clock import Clock
 from resqd.complaints import Complaints
 from resqd.errors import StoreError, StoreRefused, StoreUnavailable
-from resqd.housekeeper.verdicts import Rule, verdicts
+from resqd.housekeeper.inquest import Inquest
 from resqd.store.incarnation import Incarnation
-from resqd.store.recovery import Convict, Held, Recovered, Recovery
+from resqd.store.recovery import Recovered, Recovery
 from resqd.wire.messages import Alive, Death, Settled
 
 _log = logging.getLogger(__name__)
@@ -33,18 +33,14 @@ class Recoverer:
         daemon: str,
         epoch: str,
         gone: Callable[[Incarnation], bool],
-        rule: Callable[[Held], Rule],
-        convict: Callable[[Held, str], Convict],
-        convicted: Callable[[Iterable[tuple[Held, bytes]]], None],
+        inquest: Inquest,
         clock: Clock,
     ) -> None:
         self._recovery = recovery
         self._daemon = daemon
         self._epoch = epoch
         self._gone = gone
-        self._rule = rule
-        self._convict = convict
-        self._convicted = convicted
+        self._inquest = inquest
         self._clock = clock
         self._complaints = Complaints(clock)
         self._kept: dict[str, Incarnation] = {}  # dead, with jobs that no list took
@@ -122,18 +118,7 @@ class Recoverer:
             vain += incarnation.id in self._kept
 
     def _recover(self, incarnation: Incarnation, death: Death | None) -> None:
-        held: dict[int, Held] = {}
-        judged = {}
-        if death is not None:
-            held = self._recovery.inspect(incarnation, death.running)
-            judged = verdicts(death, held, rule=self._rule, convict=self._convict)
-        done = self._recovery.recover(incarnation, judged)
-        if done.convicted:
-            self._convicted(
-                (held[token], verdict.record)
-                for token, verdict in judged.items()
-                if isinstance(verdict, Convict)
-            )
+        done = self._inquest.hold(incarnation, death)
         self._note_kept(incarnation, done)
         if done.requeued or done.suspected or done.convicted or done.recorded:
             _log.warning(

@@ -108,6 +108,7 @@ class Inbox:
             child.cpu_percent = 100 * max(0.0, stats.cpu_seconds - child.stats.cpu_seconds) / elapsed
         child.stats_at = now
         self._relay(child, stats, now)
+        self._fleet.recount |= child.kind is Kind.PROBATION and stats.reserved > child.stats.reserved
         child.stats = stats
         if child.kind is Kind.WORKER:
             self._fleet.paces[child.index] = stats.pace
@@ -179,6 +180,7 @@ class Inbox:
     def _on_upkeep(self, child: Child, message: messages.Upkeep) -> None:
         self._outage.note(child.fork, message.redis)
         self._fleet.suspects = message.suspects
+        self._fleet.capped_suspects = dict(message.capped_suspects)
         if message.redis != self.redis:
             self.redis, self.redis_since = message.redis, message.since
 

@@ -127,7 +127,7 @@ class Nursery:
         """Tell the housekeeper who lives and who died how: at once after a death, else every ALIVE_EVERY."""
         fleet = self._fleet
         fleet.settle_by = (fleet.settle_by or now + SETTLE_MOST) if fleet.unsettled else None
-        if now < self._alive_at or self.inbox is None:
+        if (now < self._alive_at and not fleet.recount) or self.inbox is None:
             return
         workers = tuple(child.fork for child in self._children if child.working)
         alive = Alive(self._spawner.forks, workers, tuple(self.inbox.deaths.values()))
@@ -135,6 +135,7 @@ class Nursery:
             if not child.working and child.booted:
                 child.channel.send(alive)
                 self._alive_at = now + ALIVE_EVERY
+                fleet.recount = False
 
     @property
     def alive_at(self) -> float | None:

@@ -21,7 +21,10 @@ def in_order(child: Child, end: Exit) -> bool:
 
 
 def died_at_boot(child: Child, end: Exit, *, lived: float) -> bool:
-    """Whether the child died before it could do anything; forking it again at once would only spin."""
+    """Whether the child died before it could do anything; forking it again at once would only spin.
+
+    So does one that ends with an error of its own, or on probation without its one job, at whatever age.
+    """
     if child.exiting == THREADLESS:
         return True
     if child.page.running():
@@ -29,7 +32,8 @@ def died_at_boot(child: Child, end: Exit, *, lived: float) -> bool:
     if not child.booted:
         return True
     unwanted = child.killed_for is None and not in_order(child, end)
-    return lived < YOUNG and not child.stats.processed and unwanted
+    early = lived < YOUNG or _own_error(child) is not None or child.kind is Kind.PROBATION
+    return early and not child.stats.processed and unwanted
 
 
 def death(child: Child, end: Exit) -> Death | None:
@@ -49,8 +53,13 @@ def death(child: Child, end: Exit) -> Death | None:
         convicted=convicted,
         blamed=child.killed_for is None and child.exiting is None,
         probation=child.kind is Kind.PROBATION,
-        reason=str(end),
+        reason=f"{end}: {error}" if (error := _own_error(child)) else str(end),
     )
+
+
+def _own_error(child: Child) -> str | None:
+    """The error of its own that a child ended with, by its last words."""
+    return None if child.exiting in GOOD_BYES else child.exiting
 
 
 def epitaph(child: Child, end: Exit, *, lived: float) -> str:

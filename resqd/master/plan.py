@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 
 from resqd.master.child import Child
 from resqd.master.obituary import GOOD_BYES
-from resqd.master.quotas import Holder, deal, free, limits
+from resqd.master.quotas import Holder, deal, for_suspects, free, limits
 from resqd.settings import QueueSpec
 from resqd.wire.birth import Kind
 from resqd.wire.intent import Intent
@@ -80,6 +80,10 @@ class Fleet:
     paces: dict[int, float] = field(default_factory=dict)
     """How fast each place's jobs went last, in jobs a second: what its next worker begins with."""
     suspects: int = 0
+    capped_suspects: dict[str, int] = field(default_factory=dict)
+    """How many of the suspects are of each capped queue."""
+    recount: bool = False
+    """Whether the housekeeper should count the suspects anew: one of them was taken."""
     roll_patience: float = 50.0
     """Seconds after which a rolling reload goes on to the next worker though the last one still has jobs."""
 
@@ -154,14 +158,22 @@ def _may_fork(fleet: Fleet, kind: Kind, index: int, now: float) -> bool:
     return now >= fleet.ready_at.get((kind, index), now)
 
 
-def _probation(fleet: Fleet, now: float) -> Iterable[Fork]:
+def _probation(fleet: Fleet, now: float) -> list[Fork]:
+    """The forks for suspects, as if no queue had a cap."""
     if fleet.intent is not Intent.RUNNING:
-        return
+        return []
     busy = {child.index for child in fleet.children if child.kind is Kind.PROBATION}
-    free = [index for index in range(min([PROBATION_AT_ONCE, *fleet.caps().values()])) if index not in busy]
-    for index in free[: max(0, fleet.suspects - len(busy))]:
-        if _may_fork(fleet, Kind.PROBATION, index, now):
-            yield Fork(Kind.PROBATION, index, 1)
+    free = [index for index in range(PROBATION_AT_ONCE) if index not in busy]
+    ready = [index for index in free if _may_fork(fleet, Kind.PROBATION, index, now)]
+    return [Fork(Kind.PROBATION, index, 1) for index in ready[: max(0, fleet.suspects - _hungry(fleet))]]
+
+
+def _hungry(fleet: Fleet) -> int:
+    """How many of the probation workers may not have taken their suspect yet."""
+    return sum(
+        child.kind is Kind.PROBATION and not child.stats.reserved and not child.page.running()
+        for child in fleet.children
+    )
 
 
 def _staffed(fleet: Fleet, now: float) -> Iterable[Fork | Grant]:
@@ -172,18 +184,17 @@ def _staffed(fleet: Fleet, now: float) -> Iterable[Fork | Grant]:
         yield from (Grant(child, room, child.quotas) for child, room in slots.items())
         return
     unowned = free(caps, [child.owned for child in fleet.children if child.working])
-    alone = [child for child in fleet.children if child.kind is Kind.PROBATION]
     probation = [fork for fork in forks if fork.kind is Kind.PROBATION]
-    for number, fork in enumerate(probation):  # nobody knows the next suspect's queue: it takes one of each
-        if all(units > number for units in unowned.values()):
-            yield replace(fork, quotas=dict.fromkeys(caps, 1))
+    units = for_suspects(len(probation), fleet.suspects, fleet.capped_suspects, unowned)
+    yield from (replace(fork, quotas=quotas) for fork, quotas in zip(probation, units, strict=False))
     yield from (fork for fork in forks if fork.kind is Kind.HOUSEKEEPER)
     takers = _takers(fleet, forks)
-    kept = len(probation)
+    alone = [child.owned for child in fleet.children if child.kind is Kind.PROBATION]
+    kept = {queue: min(len(probation), fleet.capped_suspects.get(queue, 0)) for queue in caps}
     dealt = deal(
-        {queue: cap - len(alone) - kept for queue, cap in caps.items()},
+        {queue: units - kept[queue] for queue, units in free(caps, alone).items()},
         [_holder(fleet, taker) for taker in takers],
-        {queue: units - kept for queue, units in unowned.items()},
+        {queue: units - kept[queue] for queue, units in unowned.items()},
     )
     for taker, quotas in zip(takers, dealt, strict=True):
         if isinstance(taker, Fork):

@@ -39,6 +39,27 @@ def free(caps: Quotas, owned: Iterable[Quotas]) -> dict[str, int]:
     return {queue: cap - sum(each.get(queue, 0) for each in owners) for queue, cap in caps.items()}
 
 
+def for_suspects(most: int, suspects: int, capped: Quotas, unowned: Quotas) -> Iterable[dict[str, int]]:
+    """The quotas of the probation workers to fork now, `most` at the most: one for each suspect that may begin.
+
+    `capped` are those of the suspects whose queues have caps. Nobody knows which suspect a worker will take: it gets
+    a unit of each capped queue that has suspects and a unit to spare, and gives back those of the others as soon as
+    it has taken one. So only the cap of its own queue can make a suspect wait.
+    """
+    left, given = dict(unowned), dict.fromkeys(capped, 0)
+    for number in range(most):
+        closed = sum(
+            max(0, count - given[queue]) for queue, count in capped.items() if left.get(queue, 0) < 1
+        )
+        if suspects - closed <= number:
+            return
+        quotas = {queue: 1 for queue in capped if left.get(queue, 0) >= 1}
+        for queue in quotas:
+            left[queue] -= 1
+            given[queue] += 1
+        yield quotas
+
+
 def deal(caps: Quotas, holders: Sequence[Holder], unowned: Quotas) -> list[dict[str, int]]:
     """The quotas that each holder should be sent: an even share of each cap, as far as it can be given now.
 

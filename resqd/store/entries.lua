@@ -17,16 +17,37 @@ local function join(queue, payload)
   return #queue .. ':' .. queue .. payload
 end
 
--- One delivery more. Payloads that are no JSON object with members stay as they are.
-local function charge(payload)
-  local space, count, rest = string.match(payload, '^([ \t\r\n]*){"deliveries":(%d+),()')
-  if count then
-    if #count > 9 then return payload end
-    return space .. '{"deliveries":' .. string.format('%d', count + 1) .. ',' .. string.sub(payload, rest)
+-- The counts spliced before a payload: where they begin and end, deliveries, and recoveries without a charge.
+-- None for a payload that is no JSON object with members, or whose counts only a producer can have written.
+local function read_counts(payload)
+  local first = string.match(payload, '^[ \t\r\n]*{()')
+  if not first then return nil end
+  local deliveries, past = string.match(payload, '^"deliveries":(%d+),()', first)
+  if not deliveries then
+    if string.match(payload, '^[ \t\r\n]*"', first) then return first, first, 0, 0 end
+    return nil
   end
-  local body = string.match(payload, '^[ \t\r\n]*{()[ \t\r\n]*"')
-  if not body then return payload end
-  return string.sub(payload, 1, body - 1) .. '"deliveries":1,' .. string.sub(payload, body)
+  local recoveries, after = string.match(payload, '^"recoveries":(%d+),()', past)
+  if #deliveries > 9 or #(recoveries or '') > 9 then return nil end
+  return first, after or past, tonumber(deliveries), tonumber(recoveries or 0)
+end
+
+-- So many deliveries and recoveries more. A payload that cannot be counted stays as it is.
+local function add_counts(payload, more_deliveries, more_recoveries)
+  local first, past, deliveries, recoveries = read_counts(payload)
+  if not first then return payload end
+  local counts = string.format('"deliveries":%d,', deliveries + more_deliveries)
+  recoveries = recoveries + more_recoveries
+  if recoveries > 0 then counts = counts .. string.format('"recoveries":%d,', recoveries) end
+  return string.sub(payload, 1, first - 1) .. counts .. string.sub(payload, past)
+end
+
+local function charge(payload)
+  return add_counts(payload, 1, 0)
+end
+
+local function forgive(payload)
+  return add_counts(payload, 0, 1)
 end
 
 -- Puts values, in their order, before all others. Returns how many of the first ones were refused.

@@ -1,14 +1,22 @@
-"""Entries of the in-flight hash and the list of suspects, and the delivery count spliced before a payload."""
+"""Entries of the in-flight hash and the list of suspects, and the counts spliced before a payload."""
 
 from __future__ import annotations
 
 import re
+from typing import NamedTuple
 
 from resqd.store.keys import to_bytes, to_text
 
-_DELIVERIES = re.compile(rb'[ \t\r\n]*\{"deliveries":([0-9]+),')
+_COUNTS = re.compile(rb'[ \t\r\n]*\{(?:"deliveries":([0-9]+),(?:"recoveries":([0-9]+),)?|[ \t\r\n]*")')
 _COUNTED = 9
-"""The most digits that a charge counts up; only a producer can have written more."""
+"""The most digits that a count may have to be raised; only a producer can have written more."""
+
+
+class Counts(NamedTuple):
+    """How often a job's process was lost: charged to the job, and not charged."""
+
+    deliveries: int
+    recoveries: int
 
 
 def join_entry(queue: str, payload: bytes) -> bytes:
@@ -26,10 +34,12 @@ def split_entry(entry: bytes) -> tuple[str, bytes]:
     return to_text(rest[:size]), rest[size:]
 
 
-def deliveries(payload: bytes) -> int:
-    """How many deliveries were charged to this payload; read from the spliced prefix only."""
-    match = _DELIVERIES.match(payload)
+def counts(payload: bytes) -> Counts | None:
+    """What is spliced before this payload, of which the first bytes are enough; None where it cannot be counted."""
+    match = _COUNTS.match(payload)
     if match is None:
-        return 0
-    digits = match.group(1)
-    return int(digits) if len(digits) <= _COUNTED else 10**_COUNTED
+        return None
+    deliveries, recoveries = (digits or b"0" for digits in match.groups())
+    if max(len(deliveries), len(recoveries)) > _COUNTED:
+        return None
+    return Counts(int(deliveries), int(recoveries))

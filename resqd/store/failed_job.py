@@ -15,7 +15,7 @@ from resqd.store.failures import PREVIEW_KEY, QUEUE_KEY, RAW_KEY, TIME_FORMAT
 from resqd.store.keys import to_text
 from resqd.store.splice import put, spans
 
-_DELIVERIES: Final = re.compile(r'^\{"deliveries":\d+,')
+_COUNTS: Final = re.compile(r'^\{"deliveries":\d+,(?:"recoveries":\d+,)?')
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +88,7 @@ class FailedJob:
             raise PayloadError("the payload was too large to keep; the record holds a preview only")
         if RAW_KEY in found.value:
             return _unwrapped(found.value[RAW_KEY])
-        payload = _DELIVERIES.sub("{", text[found.start : found.end])
+        payload = _COUNTS.sub("{", text[found.start : found.end])
         values = {"generation": _next(self.generation)}
         if self.id is None:
             values["id"] = f'"{payloads.new_id()}"'

@@ -21,7 +21,10 @@ if TYPE_CHECKING:
 
 TIME_FORMAT: Final = "%Y/%m/%d %H:%M:%S"
 WHOLE_PAYLOAD: Final = 16 * 1024 * 1024
-"""Bytes up to which a record holds its payload whole; of a larger one it holds a preview, size and SHA-256."""
+"""Bytes up to which a record holds its payload whole; of a larger one it holds a preview, size and SHA-256.
+
+A payload that its worker may have died of is kept whole only where the housekeeper has the memory to read it.
+"""
 
 PREVIEW: Final = 64 * 1024
 _MAX_ERROR: Final = 16 * 1024
@@ -52,11 +55,13 @@ def build_record(
     worker: str,
     queue: str,
     failed_at: datetime,
+    missing: int = 0,
 ) -> bytes:
     """A failure record in Resque's format, safe for Ruby's pages: never a NaN, a null or a non-object payload.
 
-    `payload` is None where `raw` could not be decoded. `exception` is the error, or its name and text. The
-    payload's bytes are kept exactly, in place where Ruby can read them, else as base64 in an object.
+    `payload` is None where `raw` could not be decoded; `missing` bytes of it were not read. `exception` is the
+    error, or its name and text. The payload's bytes are kept exactly, in place where Ruby can read them, else as
+    base64 in an object.
     """
     name, text = (exception[0], exception[1]) if isinstance(exception, tuple) else describe(exception)
     head = f'{{"failed_at":"{failed_at.strftime(TIME_FORMAT)} UTC","payload":'
@@ -69,7 +74,8 @@ def build_record(
     }
     if tail["queue"] != queue:
         tail[QUEUE_KEY] = base64.b64encode(to_bytes(queue)).decode()
-    return head.encode() + page_safe(raw, payload) + b"," + payloads.dump(tail)[1:]
+    shown = _preview(raw, payload, missing) if missing else page_safe(raw, payload)
+    return head.encode() + shown + b"," + payloads.dump(tail)[1:]
 
 
 def describe(error: BaseException) -> tuple[str, str]:
@@ -91,7 +97,7 @@ def clean(text: str) -> str:
 def page_safe(raw: bytes, payload: Payload | None, *, limit: int = WHOLE_PAYLOAD) -> bytes:
     """A payload as an object that Ruby's pages can show: itself, or one that holds its bytes or a preview."""
     if len(raw) > limit:
-        return _preview(raw, payload)
+        return _preview(raw, payload, 0)
     reason = "unreadable payload" if payload is None else _unfit(raw, payload)
     if reason is None:
         return raw
@@ -100,13 +106,11 @@ def page_safe(raw: bytes, payload: Payload | None, *, limit: int = WHOLE_PAYLOAD
     )
 
 
-def _preview(raw: bytes, payload: Payload | None) -> bytes:
-    reason = f"payload of {len(raw)} bytes, not kept"
-    digest = hashlib.sha256(raw).hexdigest()
+def _preview(raw: bytes, payload: Payload | None, missing: int) -> bytes:
+    reason = f"payload of {len(raw) + missing} bytes, not kept"
+    digest = {} if missing else {"sha256": hashlib.sha256(raw).hexdigest()}
     kept = base64.b64encode(raw[:PREVIEW]).decode()
-    return payloads.dump(
-        {**_shown(reason, payload), "args": [_start(raw)], "sha256": digest, PREVIEW_KEY: kept}
-    )
+    return payloads.dump({**_shown(reason, payload), "args": [_start(raw)], **digest, PREVIEW_KEY: kept})
 
 
 def _shown(reason: str, payload: Payload | None) -> dict[str, Any]:

@@ -13,7 +13,7 @@ from resqd.store.incarnation import Incarnation
 from resqd.store.keys import Keys, to_bytes, to_text
 from resqd.store.link import Link, Reply
 from resqd.store.names import Names
-from resqd.store.outbox import Exchanged, Failure, Outbox, Recorded, Reservation, Return, Want
+from resqd.store.outbox import Exchanged, Failure, Outbox, Recorded, Reservation, Return
 from resqd.store.replies import ServerError, judge
 from resqd.store.scripts import (
     ACKNOWLEDGE,
@@ -30,6 +30,7 @@ from resqd.store.scripts import (
     ScriptCall,
 )
 from resqd.store.tokens import INDEX_BITS, ranges_of, ranges_text, token_from_text, token_ranges, token_text
+from resqd.store.want import Want
 
 __all__ = [
     "Exchanged",
@@ -55,12 +56,20 @@ class Inflight:
     """The jobs in flight of one incarnation. One thread owns it, and only one request is ever under way."""
 
     def __init__(
-        self, *, link: Link, keys: Keys, incarnation: Incarnation, worker_id: str, source: Source = "queues"
+        self,
+        *,
+        link: Link,
+        keys: Keys,
+        incarnation: Incarnation,
+        worker_id: str,
+        source: Source = "queues",
+        patience: int = 3,
     ) -> None:
         self._link = link
         self._keys = keys
         self._incarnation = incarnation
         self._source = source
+        self._patience = patience  # recoveries of a job that had begun until a verdict on it is due
         self._seq = 1
         self._unsure = False
         self._announced = False  # Redis may have heard of us
@@ -200,9 +209,9 @@ class Inflight:
             )
         if outbox.returned:
             everything = token_ranges(item.token for item in outbox.returned)
-            charged = token_ranges(item.token for item in outbox.returned if item.charged)
-            arguments = (everything, charged, self._keys.queue_prefix)
-            outgoing.append((outbox.returned, ScriptCall(RETURN, self._return_keys, arguments)))
+            begun = token_ranges(item.token for item in outbox.returned if item.begun)
+            facts = (everything, begun, self._keys.queue_prefix, self._patience)
+            outgoing.append((outbox.returned, ScriptCall(RETURN, self._return_keys, facts)))
         return outgoing
 
     @cached_property
@@ -221,7 +230,7 @@ class Inflight:
         request = (self._seq, min(want.count, _BATCH_LIMIT), want.byte_budget)
         if self._source == "suspects":
             keys = PackedKeys.of(self._hash, self._suspects)
-            return ScriptCall(RESERVE_SUSPECTS, keys, request)
+            return ScriptCall(RESERVE_SUSPECTS, keys, (*request, *want.closed))
         if want.queues is not self._queues:
             self._learn(want.queues)
         elif request == self._request and self._call is not None:

@@ -23,10 +23,13 @@ class Failure:
 
 @dataclass(frozen=True, slots=True)
 class Return:
-    """A job that goes back to the front of where it came from, one delivery dearer if `charged`."""
+    """A job that goes back to the front of where it came from.
+
+    One that had `begun` counts a recovery, or, where a verdict on it is due, stays in flight for recovery to judge.
+    """
 
     token: int
-    charged: bool = False
+    begun: bool = False
 
 
 @dataclass(slots=True)
@@ -39,18 +42,6 @@ class Outbox:
 
     def __bool__(self) -> bool:
         return bool(self.done or self.failed or self.returned)
-
-
-@dataclass(frozen=True, slots=True)
-class Want:
-    """Up to `count` jobs and about `byte_budget` bytes, from queues in strict order, each with a limit (0: none).
-
-    Pass the same tuple of queues again and again: what is made of it is kept as long as it is the same object.
-    """
-
-    count: int
-    queues: tuple[tuple[str, int], ...] = ()
-    byte_budget: int = 1 << 20
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,6 +1,7 @@
 -- KEYS: in-flight hash, index, queues, suspects, failed_queues, then counters of failed jobs.
--- ARGV: incarnation id, prefix of queues' keys, then for each verdict: token, kind, record, member of
--- failed_queues or '', number of lists, lists. Kinds: 'charge', 'suspect', 'convict'.
+-- ARGV: incarnation id, prefix of queues' keys, what the other jobs get ('forgive' or ''), then for each verdict:
+-- token, kind, record, member of failed_queues or '', number of lists, lists.
+-- Kinds: 'charge' and 'forgive' (to its queue), 'suspect' (charged) and 'isolate' (forgiven), 'convict'.
 -- Every other job goes back uncharged to where it came from, but for those that have failed (records.lua). Absence of
 -- the hash is the fence and the proof that the jobs have moved; a job that no list takes keeps both the hash and its
 -- index entry for the next try, and there its verdict, which nobody will give again.
@@ -9,7 +10,7 @@
 local key = KEYS[1]
 
 local function read_verdicts()
-  local verdicts, at = {}, 3
+  local verdicts, at = {}, 4
   while at <= #ARGV do
     local lists = {}
     for i = 1, tonumber(ARGV[at + 4]) do lists[i] = ARGV[at + 4 + i] end
@@ -27,16 +28,19 @@ local back, returned, kept, suspected, convicted, recorded, trouble = {}, {}, {}
 
 local function keep(item)
   kept[item.field] = true
-  if item.charged then redis.call('HSET', key, item.field, join(item.queue, item.payload)) end
+  if item.counted then redis.call('HSET', key, item.field, join(item.queue, item.payload)) end
 end
 
-local function charge_once(item)
-  if first_time then item.payload, item.charged = charge(item.payload), true end
+local function count_once(item, dearer)
+  if first_time then item.payload, item.counted = dearer(item.payload), true end
 end
 
 for _, item in ipairs(items) do
   local verdict, refusal = verdicts[item.field], nil
   local kind = verdict and verdict.kind
+  local dearer = (kind == 'charge' or kind == 'suspect') and charge
+    or (kind == 'forgive' or kind == 'isolate' or not kind and ARGV[3] == 'forgive') and forgive
+  if dearer and not item.record then count_once(item, dearer) end
   if item.record then
     refusal = keep_joined(item.record, KEYS[5])
     if not refusal then recorded = recorded + 1 end
@@ -46,16 +50,16 @@ for _, item in ipairs(items) do
     if refusal then
       redis.call('HSET', key, '!' .. item.field, join_record(verdict.record, verdict.member, verdict.lists))
     end
-  elseif kind == 'suspect' then
-    charge_once(item)
+  elseif kind == 'suspect' or kind == 'isolate' then
     if refused(redis.pcall('RPUSH', KEYS[4], join(item.queue, item.payload))) then
       keep(item)
     else
       suspected = suspected + 1
     end
+  elseif home == 'suspects' and not kind then
+    returned[#returned + 1] = item
   else
-    if kind == 'charge' then charge_once(item) end
-    if home == 'suspects' and not kind then returned[#returned + 1] = item else back[#back + 1] = item end
+    back[#back + 1] = item
   end
   if refusal then
     keep(item)

@@ -2,17 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from resqd.store.entries import deliveries, split_entry
+from resqd.store.entries import Counts, counts, split_entry
 from resqd.store.incarnation import Incarnation, of_life
 from resqd.store.keys import Keys, to_text
 from resqd.store.link import Link
 from resqd.store.numbers import number, seconds
-from resqd.store.scripts import FORGET, RECOVER, RELEASE, Argument, PackedKeys, ScriptCall
-from resqd.store.tokens import token_text
+from resqd.store.scripts import (
+    COUNT_SUSPECTS,
+    FORGET,
+    INSPECT,
+    RECOVER,
+    RELEASE,
+    Argument,
+    PackedKeys,
+    ScriptCall,
+)
+from resqd.store.tokens import token_from_text, token_ranges, token_text
+
+SEEN = 64 * 1024
+"""Bytes of a payload that an inspection reads at the most: it must not need the memory that its worker died of."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,8 +33,18 @@ class Charge:
 
 
 @dataclass(frozen=True, slots=True)
+class Forgive:
+    """Back to the front of its queue, uncharged; the recovery is counted."""
+
+
+@dataclass(frozen=True, slots=True)
 class Suspect:
     """To the daemon's suspects, to be run alone, one delivery dearer."""
+
+
+@dataclass(frozen=True, slots=True)
+class Isolate:
+    """To the suspects, uncharged; the recovery is counted."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,15 +56,28 @@ class Convict:
     failed_queue: str = ""
 
 
-Verdict = Charge | Suspect | Convict
+Verdict = Charge | Forgive | Suspect | Isolate | Convict
 
 
 class Held(NamedTuple):
-    """A job in flight: its queue, its payload and how many deliveries it has been charged."""
+    """A job in flight: its queue, its payload or the beginning of it, and how often its process was lost so far.
+
+    `counts` is None for a payload that no count can be spliced into: it is no job. `missing` is how many bytes of
+    the payload were not read.
+    """
 
     queue: str
     payload: bytes
-    deliveries: int
+    counts: Counts | None
+    missing: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Inspection:
+    """What an incarnation holds, as far as it was asked for; on `probation` it can be one job only."""
+
+    probation: bool
+    held: dict[int, Held]
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +96,16 @@ class Recovered:
     refusal: str = ""
 
 
-def recover_call(keys: Keys, incarnation: Incarnation, verdicts: Mapping[int, Verdict]) -> ScriptCall:
+class Waiting(NamedTuple):
+    """How many suspects wait, and of each capped queue that has any."""
+
+    suspects: int
+    capped: dict[str, int]
+
+
+def recover_call(
+    keys: Keys, incarnation: Incarnation, verdicts: Mapping[int, Verdict], *, counted: bool = False
+) -> ScriptCall:
     """The one script that empties and fences an incarnation."""
     daemon = incarnation.daemon
     packed = PackedKeys.of(
@@ -72,7 +116,7 @@ def recover_call(keys: Keys, incarnation: Incarnation, verdicts: Mapping[int, Ve
         keys.failed_queues,
         keys.stat("failed"),
     )
-    arguments: list[Argument] = [incarnation.id, keys.queue_prefix]
+    arguments: list[Argument] = [incarnation.id, keys.queue_prefix, "forgive" if counted else ""]
     for token, verdict in verdicts.items():
         arguments += (token_text(token), *_verdict_arguments(verdict))
     return ScriptCall(RECOVER, packed, arguments)
@@ -82,8 +126,12 @@ def _verdict_arguments(verdict: Verdict) -> tuple[Argument, ...]:
     match verdict:
         case Charge():
             return ("charge", "", "", 0)
+        case Forgive():
+            return ("forgive", "", "", 0)
         case Suspect():
             return ("suspect", "", "", 0)
+        case Isolate():
+            return ("isolate", "", "", 0)
         case Convict(record, lists, failed_queue):
             return ("convict", record, failed_queue, len(lists), *lists)
 
@@ -102,32 +150,45 @@ class Recovery:
             Incarnation.from_index(daemon, to_text(own_id), to_text(text)) for own_id, text in facts.items()
         ]
 
-    def inspect(self, incarnation: Incarnation, tokens: Iterable[int]) -> dict[int, Held]:
-        """Those of the tokens that are in flight."""
-        asked = list(tokens)
-        if not asked:
-            return {}
-        key = self._keys.inflight(incarnation.daemon, incarnation.id)
-        entries = self._link.call("HMGET", key, *map(token_text, asked))
-        found = {}
-        for token, entry in zip(asked, entries, strict=True):
-            if entry is not None and (held := _held(entry)):
-                found[token] = held
-        return found
+    def inspect(
+        self,
+        incarnation: Incarnation,
+        tokens: Iterable[int],
+        *,
+        patience: int | None = None,
+        most: int = SEEN,
+    ) -> Inspection:
+        """Those of the tokens that are in flight, with at the most so many bytes of each.
 
-    def recover(self, incarnation: Incarnation, verdicts: Mapping[int, Verdict]) -> Recovered:
+        With `patience`, the losses that decide a job's fate, also each job whose next loss may, and all that an
+        incarnation on probation holds.
+        """
+        key = self._keys.inflight(incarnation.daemon, incarnation.id)
+        arguments = (token_ranges(tokens), most, "" if patience is None else patience)
+        home, *facts = self._link.run_script(ScriptCall(INSPECT, PackedKeys.of(key), arguments))
+        found = {}
+        for field, length, beginning in zip(facts[::3], facts[1::3], facts[2::3], strict=True):
+            if (held := _held(beginning, length - len(beginning))) is not None:
+                found[token_from_text(to_text(field))] = held
+        return Inspection(home == b"suspects", found)
+
+    def recover(
+        self, incarnation: Incarnation, verdicts: Mapping[int, Verdict], *, counted: bool = False
+    ) -> Recovered:
         """Fences an incarnation and moves its jobs, each one exactly once however many recoverers try.
 
-        Jobs without a verdict go back uncharged, in order, to the front of where they came from. The verdict on a
-        job that is kept stays with it.
+        Jobs without a verdict go back uncharged, in order, to the front of where they came from; where it is to be
+        `counted`, one recovery dearer. The verdict on a job that is kept stays with it.
         """
-        reply = self._link.run_script(recover_call(self._keys, incarnation, verdicts))
-        requeued, suspected, convicted, kept, recorded, refusal = reply
+        call = recover_call(self._keys, incarnation, verdicts, counted=counted)
+        requeued, suspected, convicted, kept, recorded, refusal = self._link.run_script(call)
         return Recovered(requeued, suspected, convicted, kept, recorded, to_text(refusal))
 
-    def suspects_waiting(self, daemon: str) -> int:
-        """How many jobs of a daemon wait to be run alone."""
-        return int(self._link.call("LLEN", self._keys.suspects(daemon)))
+    def suspects_waiting(self, daemon: str, capped: Sequence[str] = ()) -> Waiting:
+        """How many jobs of a daemon wait to be run alone, and how many of them are of each of the capped queues."""
+        keys = PackedKeys.of(self._keys.suspects(daemon))
+        suspects, *counts = self._link.run_script(ScriptCall(COUNT_SUSPECTS, keys, tuple(capped)))
+        return Waiting(suspects, {queue: count for queue, count in zip(capped, counts, strict=True) if count})
 
     def release_suspects(self, daemon: str) -> int:
         """Puts a daemon's suspects back to the fronts of their queues, in order, uncharged. Returns how many."""
@@ -157,10 +218,10 @@ class Recovery:
         return dict(zip(flat[::2], flat[1::2], strict=True))
 
 
-def _held(entry: bytes) -> Held | None:
+def _held(entry: bytes, missing: int) -> Held | None:
     """The job of an entry; None for bytes that are none, which recovery leaves where they are."""
     try:
         queue, payload = split_entry(entry)
     except ValueError:
         return None
-    return Held(queue, payload, deliveries(payload))
+    return Held(queue, payload, counts(payload), missing)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 # --- master -> child ------------------------------------------------------------------
 
@@ -204,11 +204,12 @@ class Stacks:
 
 @dataclass(frozen=True, slots=True)
 class Upkeep:
-    """The housekeeper's account: how Redis is, and how many suspects wait for probation."""
+    """The housekeeper's account: how Redis is, and how many suspects wait for probation, also of each capped queue."""
 
     redis: str
     since: float
     suspects: int
+    capped_suspects: dict[str, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,8 +7,8 @@ import random
 
 from resqd.app import App
 from resqd.clock import Clock
-from resqd.failing import Aftermath, FailureRules
-from resqd.settings import QueueSpec, Settings
+from resqd.failing import Aftermath, FailureRules, fewest_deliveries
+from resqd.settings import Settings
 from resqd.store.backoff import Backoff
 from resqd.store.health import Health
 from resqd.store.incarnation import of_this_process, this_place, this_process
@@ -30,11 +30,9 @@ from resqd.worker.quotas import Quotas
 from resqd.worker.recorder import Recorder
 from resqd.worker.sleeper import Sleeper
 from resqd.worker.sources import Sources
+from resqd.worker.suspects import Suspects
 from resqd.worker.title import Title
 from resqd.worker.watchman import Watchman
-
-_SUSPECTS = (QueueSpec("suspects"),)
-"""They are reserved from a list of their own, whatever queue is asked for."""
 
 
 class Blueprint:
@@ -48,6 +46,7 @@ class Blueprint:
         self, *, settings: Settings, app: App, link: Link, where: str, worker_id: str, clock: Clock
     ) -> None:
         self._settings = settings
+        self._patience = fewest_deliveries(app.jobs, settings.max_deliveries)
         self._link = link
         self._worker_id = worker_id
         self._place = this_place()
@@ -99,11 +98,7 @@ class Blueprint:
         aftermath = Aftermath(rules=self._rules, eased=wake.ring)
         news = os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC)
         executors = self._executors[: len(birth.page.cells)]
-        sources = (
-            self._sources
-            if not probation
-            else Sources(specs=_SUSPECTS, existing=list, waiting=any, quotas=self._quotas, clock=self._clock)
-        )
+        suspects = Suspects(capped=self._sources.capped, quotas=self._quotas)
         self._quotas.begin(birth.quotas)
         pool = Pool(
             executors=executors,
@@ -123,7 +118,7 @@ class Blueprint:
                 clock=self._clock,
             ),
             holdings=self._holdings,
-            sources=sources,
+            sources=suspects if probation else self._sources,
             watchman=Watchman(
                 sleeper=sleeper,
                 bell=birth.bell,
@@ -166,4 +161,5 @@ class Blueprint:
             ),
             worker_id=self._worker_id,
             source="suspects" if birth.kind is Kind.PROBATION else "queues",
+            patience=self._patience,
         )

@@ -20,6 +20,7 @@ from resqd.worker.pool import Pool
 from resqd.worker.prefetch import Prefetch
 from resqd.worker.sources import Sources
 from resqd.worker.staffing import LOOK_EVERY, Staffing
+from resqd.worker.suspects import Suspects
 from resqd.worker.watchman import Watchman
 
 _log = logging.getLogger(__name__)
@@ -44,7 +45,7 @@ class Fetcher:
         *,
         conversation: Conversation,
         holdings: Holdings,
-        sources: Sources,
+        sources: Sources | Suspects,
         watchman: Watchman,
         wake: Wake,
         pool: Pool,
@@ -222,7 +223,7 @@ class Fetcher:
             self._return(self._holdings.take_back())
 
     def _return(self, tokens: list[int]) -> None:
-        self._conversation.outbox.returned += [Return(token, charged=False) for token in tokens]
+        self._conversation.outbox.returned += [Return(token) for token in tokens]
         self._permits.give_back(len(tokens))
         self._close_when_out()
 
@@ -266,8 +267,7 @@ class Fetcher:
             return None
         held = self._holdings.by_queue
         self._left_out = self._burst and self._sources.left_out(held)
-        queues = self._sources.next(held, fresh=self._watchman.rung and self._watchman.empty)
-        return Want(want, queues) if queues else None
+        return self._sources.want(want, held, fresh=self._watchman.rung and self._watchman.empty)
 
     def _account(self, exchanged: Exchanged, wanted: int) -> None:
         batch = exchanged.batch

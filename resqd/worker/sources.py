@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from resqd.clock import Clock
 from resqd.settings import QueueSpec
+from resqd.store.inflight import Want
 from resqd.worker.queues import expand, is_pattern, limited
 from resqd.worker.quotas import Quotas
 
@@ -46,6 +47,11 @@ class Sources:
         self._complained: dict[str, float] = {}
         self._full: set[str] = set()
         self.capped = frozenset(spec.pattern for spec in specs if spec.capped)
+
+    def want(self, count: int, held: Mapping[str, int], *, fresh: bool = False) -> Want | None:
+        """So many jobs out of the queues of this moment; None when there are none. See `next`."""
+        queues = self.next(held, fresh=fresh)
+        return Want(count, queues) if queues else None
 
     def next(self, held: Mapping[str, int], *, fresh: bool = False) -> tuple[tuple[str, int], ...]:
         """The queues in order, each with the most to take of it. `fresh`: read the set anew, a push was seen.

@@ -9,12 +9,16 @@ from typing import TYPE_CHECKING
 from resqd import failing
 from resqd.app import App
 from resqd.failing import Aftermath, FailureRules
+from resqd.store.entries import Counts
 from resqd.store.keys import Keys
 from resqd.store.payload import encode
 from resqd.store.recovery import Held
 
 if TYPE_CHECKING:
     import pytest
+
+
+NONE = Counts(0, 0)
 
 
 def aftermath(app: App, prepared: list[str]) -> Aftermath:
@@ -27,7 +31,7 @@ def aftermath(app: App, prepared: list[str]) -> Aftermath:
 def crash(name: str, number: int) -> tuple[Held, bytes]:
     raw = encode(name, [number], id=f"{number}")
     record = b'{"payload":%b,"queue":"q","exception":"DirtyExit","error":"Job was killed"}' % raw
-    return Held("q", raw, 0), record
+    return Held("q", raw, NONE), record
 
 
 def test_hooks_that_hang_cost_only_what_is_too_much(
@@ -65,7 +69,7 @@ def test_where_nobody_listens_no_thread_is_started() -> None:
     app, prepared = App(), list[str]()
     app.job(name="Plain")(lambda: None)
     works = aftermath(app, prepared)
-    unreadable = Held("q", b"nonsense", 0), crash("Plain", 1)[1]
+    unreadable = Held("q", b"nonsense", None), crash("Plain", 1)[1]
     works.put_crashed([crash("Plain", 1), crash("Nobody", 2), unreadable])
     works.close(10)
     assert prepared == []

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 import pytest
 
 from resqd.errors import StoreError
 from resqd.housekeeper import recovery as module
+from resqd.housekeeper.culprits import Culprits
+from resqd.housekeeper.inquest import Inquest
 from resqd.housekeeper.recovery import Recoverer
-from resqd.housekeeper.verdicts import Rule
 from resqd.store.inflight import Failure, Outbox, Want
 from resqd.store.keys import Keys
 from resqd.store.recovery import Convict
 from resqd.wire.messages import Alive, Death, Settled
+from tests.support.inquests import OneRule
 from tests.system.store.conftest import DAEMON
 from tests.system.store.mail import MAIL, numbered, push, queued, reserve
 
@@ -25,6 +27,16 @@ if TYPE_CHECKING:
     from tests.system.store.conftest import OwnerMaker
 
 FAILED = (Keys().failed,)
+
+
+class Recording(OneRule):
+    """Convicts at the first crash, with a record that names the job's payload alone."""
+
+    def __init__(self) -> None:
+        super().__init__(patience=3, fail=True)
+
+    def convict(self, held: Held, _why: str) -> Convict:
+        return Convict(b"record of " + held.payload, FAILED)
 
 
 @pytest.fixture
@@ -40,9 +52,11 @@ def recoverer(recovery: Recovery, told: list[bytes]) -> Recoverer:
         daemon=DAEMON,
         epoch="e0",
         gone=lambda _incarnation: True,
-        rule=lambda _held: Rule(fail=True, most=3),
-        convict=lambda held, _why: Convict(b"record of " + held.payload, FAILED),
-        convicted=lambda pairs: told.extend(_payload(*pair) for pair in pairs),
+        inquest=Inquest(
+            recovery=recovery,
+            culprits=cast(Culprits, Recording()),
+            convicted=lambda pairs: told.extend(_payload(*pair) for pair in pairs),
+        ),
         clock=lambda: 0.0,
     )
 

@@ -8,11 +8,21 @@ import redis
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from resqd.store.entries import deliveries
-from resqd.store.inflight import Outbox, Return, Want
+from resqd.store.entries import counts
+from resqd.store.inflight import Outbox, Want
 from resqd.store.keys import Keys
 from resqd.store.link import Link
-from resqd.store.recovery import Charge, Convict, Recovered, Recovery, Suspect, Verdict
+from resqd.store.recovery import (
+    Charge,
+    Convict,
+    Forgive,
+    Isolate,
+    Recovered,
+    Recovery,
+    Suspect,
+    Verdict,
+    Waiting,
+)
 from tests.system.store.conftest import DAEMON, OwnerMaker, beat, incarnation
 from tests.system.store.mail import MAIL, MAIL_KEY, numbered, payloads, push, queued, reserve
 
@@ -56,9 +66,53 @@ def test_the_index_and_the_jobs_of_the_dead_can_be_read(
     make_owner(fork=2)
     (first, _, _), (second, _, _) = reserve(owner, Want(2, MAIL))
     assert sorted(recovery.incarnations(DAEMON), key=lambda one: one.fork) == [incarnation(1), incarnation(2)]
-    held = recovery.inspect(incarnation(1), [second, first, 7 << 16])
-    assert held == {first: ("mail", b'{"deliveries":2,"class":"X"}', 2), second: ("mail", b"y", 0)}
-    assert recovery.inspect(incarnation(1), []) == {}
+    found = recovery.inspect(incarnation(1), [second, first, 7 << 16])
+    counted = ("mail", b'{"deliveries":2,"class":"X"}', (2, 0), 0)
+    assert (found.probation, found.held) == (False, {first: counted, second: ("mail", b"y", None, 0)})
+    assert recovery.inspect(incarnation(1), []).held == {}
+    [short] = recovery.inspect(incarnation(1), [first], most=10).held.values()
+    assert short == ("mail", b'{"deliveri', (0, 0), 18)
+
+
+def test_an_inspection_finds_what_is_near_its_verdict(
+    make_owner: OwnerMaker, recovery: Recovery, redis_client: redis.Redis
+) -> None:
+    """Unasked: jobs whose next loss may decide, payloads that cannot be counted, and all that probation holds."""
+    near = [
+        b'{"deliveries":0,"recoveries":2,"class":"X"}',
+        b'{"deliveries":4,"recoveries":1,"class":"X"}',
+        b"[1]",
+    ]
+    far = [b'{"class":"X"}', b'{"deliveries":0,"recoveries":1,"class":"X"}', b'{"deliveries":2,"class":"X"}']
+    push(redis_client, "mail", *near, *far)
+    reserve(make_owner(fork=1), Want(9, MAIL))
+    assert [held.payload for held in recovery.inspect(incarnation(1), [], patience=3).held.values()] == near
+    assert recovery.inspect(incarnation(1), []).held == {}
+    redis_client.rpush(SUSPECTS, b"4:mail" + far[0])
+    reserve(make_owner(fork=2, source="suspects"), Want(1))
+    found = recovery.inspect(incarnation(2), [], patience=3)
+    assert (found.probation, [held.payload for held in found.held.values()]) == (True, far[:1])
+
+
+def test_a_loss_without_a_charge_is_counted_beside_the_deliveries(
+    make_owner: OwnerMaker, recovery: Recovery, redis_client: redis.Redis
+) -> None:
+    """By verdict, or for all that have none; to the queue, or to the suspects."""
+    charged = b'{"deliveries":1,"class":"X"}'
+    push(redis_client, "mail", *numbered(3), charged)
+    tokens = [token for token, _, _ in reserve(make_owner(fork=1), Want(9, MAIL))]
+    recovery.recover(incarnation(1), {tokens[0]: Forgive(), tokens[1]: Isolate(), tokens[2]: Charge()})
+    jobs = numbered(3)
+    forgiven = b'{"deliveries":0,"recoveries":1,'
+    assert queued(redis_client) == [forgiven + jobs[0][1:], b'{"deliveries":1,' + jobs[2][1:], charged]
+    assert redis_client.lrange(SUSPECTS, 0, -1) == [b"4:mail" + forgiven + jobs[1][1:]]
+    reserve(make_owner(fork=2), Want(9, MAIL))
+    recovery.recover(incarnation(2), {}, counted=True)
+    assert queued(redis_client) == [
+        b'{"deliveries":0,"recoveries":2,' + jobs[0][1:],
+        b'{"deliveries":1,"recoveries":1,' + jobs[2][1:],
+        b'{"deliveries":1,"recoveries":1,"class":"X"}',
+    ]
 
 
 def test_an_index_entry_that_cannot_be_read_is_still_recovered(
@@ -143,9 +197,11 @@ def test_suspects_are_counted_and_released_in_order(recovery: Recovery, redis_cl
     """The suspects of a daemon that is gone go to the fronts of their queues as they are."""
     push(redis_client, "mail", b"newer")
     redis_client.rpush(SUSPECTS, b"4:mail1", b"3:low2", b"4:mail3")
-    assert recovery.suspects_waiting(DAEMON) == 3
+    assert recovery.suspects_waiting(DAEMON) == Waiting(3, {})
+    assert recovery.suspects_waiting(DAEMON, ["mail", "low", "other"]) == Waiting(3, {"mail": 2, "low": 1})
     assert recovery.release_suspects(DAEMON) == 3
     assert recovery.release_suspects(DAEMON) == 0
+    assert recovery.suspects_waiting(DAEMON, ["mail"]) == Waiting(0, {})
     assert queued(redis_client) == [b"1", b"3", b"newer"]
     assert queued(redis_client, "low") == [b"2"]
     assert redis_client.smembers("resque:queues") == {b"mail", b"low"}
@@ -196,17 +252,24 @@ def test_bytes_that_are_no_entry_are_held_by_nobody(
     """Somebody else's writing into the hash stops no inspection."""
     make_owner(fork=1)
     redis_client.hset(Keys().inflight(DAEMON, "e0.1"), "1.0", "garbage")
-    assert recovery.inspect(incarnation(1), [1 << 16]) == {}
+    assert recovery.inspect(incarnation(1), [1 << 16]).held == {}
+    assert recovery.inspect(incarnation(1), [1 << 16], patience=1).held == {}
 
 
-def charged(make_owner: OwnerMaker, client: redis.Redis, payload: bytes) -> bytes:
-    client.delete(MAIL_KEY)
-    push(client, "mail", payload)
-    owner = make_owner(fork=1)
-    [(token, _, _)] = reserve(owner, Want(1, MAIL))
-    owner.exchange(Outbox(returned=[Return(token, charged=True)]))
-    owner.close([])
-    return queued(client)[0]
+@pytest.fixture
+def charged(
+    make_owner: OwnerMaker, recovery: Recovery, redis_client: redis.Redis
+) -> Callable[[bytes], bytes]:
+    """Pushes a payload, charges it, and finds it in its queue again."""
+
+    def charge(payload: bytes) -> bytes:
+        redis_client.delete(MAIL_KEY)
+        push(redis_client, "mail", payload)
+        [(token, _, _)] = reserve(make_owner(fork=1), Want(1, MAIL))
+        recovery.recover(incarnation(1), {token: Charge()})
+        return queued(redis_client)[0]
+
+    return charge
 
 
 @pytest.mark.parametrize(
@@ -216,6 +279,7 @@ def charged(make_owner: OwnerMaker, client: redis.Redis, payload: bytes) -> byte
         (b'{"deliveries":1,"class":"X"}', b'{"deliveries":2,"class":"X"}'),
         (b'{"deliveries":9,"class":"X"}', b'{"deliveries":10,"class":"X"}'),
         (b'{"deliveries":1234567890,"a":1}', b'{"deliveries":1234567890,"a":1}'),
+        (b'{"deliveries":1,"recoveries":2,"a":1}', b'{"deliveries":2,"recoveries":2,"a":1}'),
         (b'{"deliveries":"x","a":1}', b'{"deliveries":1,"deliveries":"x","a":1}'),
         (b'{"deliveries":3}', b'{"deliveries":1,"deliveries":3}'),
         (b'{"a":1,"deliveries":3}', b'{"deliveries":1,"a":1,"deliveries":3}'),
@@ -230,10 +294,10 @@ def charged(make_owner: OwnerMaker, client: redis.Redis, payload: bytes) -> byte
     ],
 )
 def test_a_charge_is_one_spliced_prefix(
-    make_owner: OwnerMaker, redis_client: redis.Redis, before: bytes, after: bytes
+    charged: Callable[[bytes], bytes], before: bytes, after: bytes
 ) -> None:
     """The count is put in or raised; all other bytes stay; what is no object with members stays as it is."""
-    assert charged(make_owner, redis_client, before) == after
+    assert charged(before) == after
 
 
 @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
@@ -243,17 +307,18 @@ def test_a_charge_is_one_spliced_prefix(
     rest=st.binary(max_size=200),
 )
 def test_a_charge_raises_the_count_by_one_and_keeps_every_other_byte(
-    make_owner: OwnerMaker, redis_client: redis.Redis, space: str, count: int | None, rest: bytes
+    charged: Callable[[bytes], bytes], space: str, count: int | None, rest: bytes
 ) -> None:
     """For any bytes after the first member's quote, with and without a count before them."""
     lead, prefix = space.encode(), b"" if count is None else b'"deliveries":%d,' % count
     payload = lead + b"{" + prefix + b'"' + rest
-    before = deliveries(payload)
-    after = charged(make_owner, redis_client, payload)
-    assert deliveries(after) == before + 1
+    before = counts(payload)
+    after = charged(payload)
+    assert before is not None
+    assert counts(after) == (before.deliveries + 1, before.recoveries)
     if count is not None:
         assert after == lead + b'{"deliveries":%d,"' % (count + 1) + rest
-    elif not before:
+    elif not before.deliveries:
         assert after == lead + b'{"deliveries":1,"' + rest
 
 

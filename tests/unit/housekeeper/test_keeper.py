@@ -8,6 +8,7 @@ from resqd.errors import StoreError, StoreRefused, StoreUnavailable
 from resqd.housekeeper.keeper import Duty, Keeper
 from resqd.store.backoff import Backoff
 from resqd.store.health import Health
+from resqd.store.recovery import Waiting
 from resqd.wire.messages import Alive, Message, Settled, Upkeep
 
 ACCOUNT = Alive(3, (1, 2), ())
@@ -27,7 +28,7 @@ class Scene:
         self.keeper = Keeper(
             duties=[Duty(2.0, self.work("beat")), Duty(3.0, self.work("watch"))],
             recover=lambda _alive: self.recover(),
-            suspects=lambda: self.suspects,
+            suspects=lambda: Waiting(self.suspects, {}),
             farewell=self.work("farewell"),
             health=Health(where="there", clock=lambda: self.now),
             backoff=Backoff(lambda: 1.0),

@@ -1,10 +1,10 @@
-"""Entries and the delivery count."""
+"""Entries and the counts before payloads."""
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from resqd.store.entries import deliveries, join_entry, split_entry
+from resqd.store.entries import counts, join_entry, split_entry
 from resqd.store.keys import to_text
 
 
@@ -22,19 +22,26 @@ def test_other_bytes_are_no_entry(entry: bytes) -> None:
 
 
 @pytest.mark.parametrize(
-    ("payload", "count"),
+    ("payload", "expected"),
     [
-        (b'{"deliveries":3,"class":"X"}', 3),
-        (b' \n{"deliveries":3,"class":"X"}', 3),
-        (b'{"deliveries":999999999,"class":"X"}', 999_999_999),
-        (b'{"deliveries":%b,"class":"X"}' % (b"9" * 5_000), 1_000_000_000),
-        (b'{"class":"X"}', 0),
-        (b'{"class":"X","deliveries":3}', 0),
-        (b'{"deliveries":"3","class":"X"}', 0),
-        (b'{"deliveries":-3,"class":"X"}', 0),
-        (b"", 0),
+        (b'{"deliveries":3,"class":"X"}', (3, 0)),
+        (b' \n{"deliveries":3,"class":"X"}', (3, 0)),
+        (b'{"deliveries":0,"recoveries":2,"class":"X"}', (0, 2)),
+        (b'{"deliveries":999999999,"class":"X"}', (999_999_999, 0)),
+        (b'{"deliveries":%b,"class":"X"}' % (b"9" * 5_000), None),
+        (b'{"deliveries":1,"recoveries":1234567890,"class":"X"}', None),
+        (b'{"deliveries":1,"recoveries":"2","class":"X"}', (1, 0)),
+        (b'{"recoveries":2,"class":"X"}', (0, 0)),
+        (b'{ "class":"X"}', (0, 0)),
+        (b'{"class":"X","deliveries":3}', (0, 0)),
+        (b'{"deliveries":"3","class":"X"}', (0, 0)),
+        (b'{"deliveries":-3,"class":"X"}', (0, 0)),
+        (b'{"', (0, 0)),
+        (b"{}", None),
+        (b"[1]", None),
+        (b"", None),
     ],
 )
-def test_only_the_spliced_prefix_counts(payload: bytes, count: int) -> None:
-    """A member of the same name elsewhere is the producer's."""
-    assert deliveries(payload) == count
+def test_only_the_spliced_prefix_counts(payload: bytes, expected: tuple[int, int] | None) -> None:
+    """A member of the same name elsewhere is the producer's; what is no object with members cannot be counted."""
+    assert counts(payload) == expected
