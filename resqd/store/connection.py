@@ -31,6 +31,8 @@ Reply = Any
 NOTHING: Final = object()
 """What `Connection.take` returns where no whole reply has come."""
 _CHUNK: Final = 65_536
+_NO_MEMORY: Final = "Out of memory"
+"""How hiredis says that a reply does not fit: no fault of the server's, and asking again would bring the same."""
 _TCP: Final = (
     ((socket.IPPROTO_TCP, socket.TCP_NODELAY), 1),
     ((socket.SOL_SOCKET, socket.SO_KEEPALIVE), 1),
@@ -44,7 +46,8 @@ _TCP: Final = (
 class Connection:
     """Owned by one thread, and open at the most once at a time; what it raises leaves it to be closed.
 
-    Only `connect` says what an error means, as a StoreError. The others raise OSError, a timeout included.
+    Only `connect` says what an error means, as a StoreError. The others raise OSError, a timeout included, and
+    MemoryError.
     """
 
     def __init__(self, config: ConnectionConfig) -> None:
@@ -132,6 +135,8 @@ class Connection:
         try:
             return self._reader.gets(False)
         except hiredis.HiredisError as error:
+            if _NO_MEMORY in str(error):
+                raise MemoryError("there is no memory for what Redis sent") from error
             raise ConnectionError(f"this is not Redis's protocol: {error}") from error
 
     def readable(self) -> bool:

@@ -57,6 +57,14 @@ def poison_once(number: int) -> None:
     poison.perform(number)
 
 
+@app.job(queue="work", name="PoisonMaster")
+def poison_master(number: int) -> None:
+    """Kills its daemon's master, which neither fails it nor charges it."""
+    _note("start", number)
+    os.kill(os.getppid(), signal.SIGKILL)
+    time.sleep(60)
+
+
 @app.job(queue="work", name="Wait")
 def wait(number: int, path: str) -> None:
     """Runs until the file is there."""
