@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from resqd.master.quotas import Holder, deal, free, limits
+from resqd.master.quotas import Holder, deal, for_suspects, free, limits
 from resqd.parsing import queues as parse
 from resqd.wire.messages import Slots, Yielded
 from resqd.worker.quotas import Quotas
@@ -202,3 +202,25 @@ def test_what_is_asked_back_is_given_only_once_yielded() -> None:
     asked = Holder(4, {"q": 2}, {"q": 3})
     assert not asked.needs({"q": 2})
     assert deal({"q": 4}, [asked, newcomer], {"q": 1}) == [{"q": 2}, {"q": 1}]
+
+
+@pytest.mark.parametrize(
+    ("suspects", "capped", "unowned", "quotas"),
+    [
+        (2, {}, {"slow": 0}, [{}, {}]),  # of queues without a cap, beside one that is full
+        (1, {"slow": 1}, {"slow": 0}, []),
+        (3, {"slow": 1}, {"slow": 0}, [{}, {}]),
+        (2, {"slow": 1}, {"slow": 0}, [{}]),
+        (2, {"slow": 2}, {"slow": 1}, [{"slow": 1}]),
+        (2, {"slow": 1}, {"slow": 1}, [{"slow": 1}, {}]),  # whichever takes it, the other one is left
+        (2, {"slow": 2}, {"slow": 3, "other": 1}, [{"slow": 1}, {"slow": 1}]),
+        (2, {"slow": 1, "few": 1}, {"slow": 0, "few": 1}, [{"few": 1}]),
+        (0, {}, {}, []),
+        (2, {"slow": 2}, {"slow": -1}, []),  # its cap has become smaller
+    ],
+)
+def test_a_suspect_needs_a_unit_of_its_own_queue_only(
+    suspects: int, capped: dict[str, int], unowned: dict[str, int], quotas: list[dict[str, int]]
+) -> None:
+    """A probation worker for each suspect that may begin, with units of queues that have suspects and room."""
+    assert list(for_suspects(2, suspects, capped, unowned)) == quotas

@@ -8,6 +8,7 @@ import pytest
 from resqd.master.child import NO_STATS
 from resqd.master.obituary import death, died_at_boot, epitaph, in_order
 from resqd.master.reaper import Exit
+from resqd.wire.birth import Kind
 from tests.support.family import child, housekeeper
 
 FINE = Exit(1, status=0, signal=None)
@@ -39,6 +40,7 @@ def test_a_kill_of_ours_convicts_only_its_targets() -> None:
     error = death(child(1, runs=(7,), exiting="the fetcher crashed"), Exit(1, status=70, signal=None))
     assert error is not None
     assert not error.blamed
+    assert error.reason == "exited with status 70: the fetcher crashed"
 
 
 def test_a_housekeeper_has_no_jobs() -> None:
@@ -57,11 +59,15 @@ def test_a_housekeeper_has_no_jobs() -> None:
         ({"exiting": "recycled"}, 0.5, False),
         ({"exiting": "threadless"}, 20.0, True),
         ({"killed_for": frozenset()}, 0.5, False),
+        ({"exiting": "the fetcher crashed"}, 20.0, True),
+        ({"exiting": "the fetcher crashed", "stats": replace(NO_STATS, processed=1)}, 20.0, False),
+        ({"kind": Kind.PROBATION}, 20.0, True),  # while it fetched its job
+        ({"kind": Kind.PROBATION, "runs": (7,)}, 20.0, False),
     ],
 )
 def test_what_counts_as_a_death_at_boot(facts: dict[str, Any], lived: float, at_boot: bool) -> None:
     """Before it was ready, or so soon after that the next one would do the same."""
-    end = FINE if "exiting" in facts else CRASH
+    end = FINE if facts.get("exiting") == "recycled" else CRASH
     assert died_at_boot(child(1, **facts), end, lived=lived) == at_boot
 
 

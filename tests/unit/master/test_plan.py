@@ -6,6 +6,7 @@ import pytest
 
 from resqd.master.child import Child
 from resqd.master.plan import Finish, Fork, Grant, Retire, Tell, next_at, plan
+from resqd.parsing import QueueSpec
 from resqd.wire.birth import Kind
 from resqd.wire.intent import Intent
 from tests.support.family import child, fleet, housekeeper
@@ -123,6 +124,26 @@ def test_a_roll_goes_on_beside_a_long_job() -> None:
     rolled = fleet(housekeeper(), slow, heir, second, workers=2, roll_patience=5.0)
     assert plan(rolled, 14.0) == []
     assert plan(rolled, 15.0) == [Retire(second)]
+
+
+def test_a_suspect_waits_for_no_other_suspect_that_has_begun() -> None:
+    """One that runs fills one of two places; a worker that has not taken its suspect yet is counted with it."""
+    running = child(1, Kind.PROBATION, runs=(7,))
+    assert forks(child(2), running, housekeeper(), suspects=1) == [(Kind.PROBATION, 1, 1)]
+    hungry = child(1, Kind.PROBATION)
+    assert forks(child(2), hungry, housekeeper(), suspects=1) == []
+
+
+def test_a_suspect_waits_only_while_its_own_queue_is_full() -> None:
+    """A worker that owns all of one cap keeps that queue's suspects from beginning, and gets a lower quota for them."""
+    capped = [QueueSpec("slow", cap_count=1), QueueSpec("few", cap_count=2)]
+    owner = child(1, quotas={"slow": 1, "few": 1}, owned={"slow": 1, "few": 1})
+    facts: dict[str, Any] = {"capped": capped, "suspects": 2}
+    actions = plan(fleet(owner, housekeeper(), capped_suspects={"slow": 1}, **facts), 10.0)
+    assert [one.quotas for one in actions if isinstance(one, Fork)] == [{}]
+    assert [one.quotas for one in actions if isinstance(one, Grant)] == [{"slow": 0, "few": 2}]
+    actions = plan(fleet(owner, housekeeper(), capped_suspects={"few": 1}, **facts), 10.0)
+    assert [one.quotas for one in actions if isinstance(one, Fork)] == [{"few": 1}, {}]
 
 
 def test_the_end() -> None:
