@@ -23,7 +23,7 @@ def in_order(child: Child, end: Exit) -> bool:
 def died_at_boot(child: Child, end: Exit, *, lived: float) -> bool:
     """Whether the child died before it could do anything; forking it again at once would only spin.
 
-    So does one that ends with an error of its own, or on probation without its one job, at whatever age.
+    So does a worker that ends with an error of its own, or on probation without its one job, at whatever age.
     """
     if child.exiting == THREADLESS:
         return True
@@ -32,8 +32,9 @@ def died_at_boot(child: Child, end: Exit, *, lived: float) -> bool:
     if not child.booted:
         return True
     unwanted = child.killed_for is None and not in_order(child, end)
-    early = lived < YOUNG or _own_error(child) is not None or child.kind is Kind.PROBATION
-    return early and not child.stats.processed and unwanted
+    early = lived < YOUNG or child.kind is Kind.PROBATION
+    failed = child.kind is Kind.WORKER and _own_error(child) is not None
+    return (early or failed) and not child.stats.processed and unwanted
 
 
 def death(child: Child, end: Exit) -> Death | None:

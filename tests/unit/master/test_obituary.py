@@ -61,6 +61,7 @@ def test_a_housekeeper_has_no_jobs() -> None:
         ({"killed_for": frozenset()}, 0.5, False),
         ({"exiting": "the fetcher crashed"}, 20.0, True),
         ({"exiting": "the fetcher crashed", "stats": replace(NO_STATS, processed=1)}, 20.0, False),
+        ({"kind": Kind.HOUSEKEEPER, "exiting": "an error"}, 20.0, False),  # the heartbeat cannot wait
         ({"kind": Kind.PROBATION}, 20.0, True),  # while it fetched its job
         ({"kind": Kind.PROBATION, "runs": (7,)}, 20.0, False),
     ],
