@@ -126,6 +126,14 @@ class Station(Daemon):
         """Until these jobs have ended by themselves."""
         wait_for(lambda: set(tags) <= set(self.notes("ended")), seconds, what=f"{tags} have ended")
 
+    def wait_acknowledged(self, count: int, seconds: float = 10.0) -> None:
+        """Until so many jobs are done for Redis too, which comes a few milliseconds after their ends."""
+        wait_for(
+            lambda: int(self.redis.get("resque:stat:processed") or 0) >= count,
+            seconds,
+            what=f"{count} acknowledged",
+        )
+
     def failures(self) -> dict[str, str]:
         """The failed list: each job's id with its exception."""
         records = [json.loads(record) for record in self.redis.lrange("resque:failed", 0, -1)]

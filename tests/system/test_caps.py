@@ -59,10 +59,12 @@ def test_a_cap_holds_and_is_used(
 ) -> None:
     """Over recycles too: never more at once than the cap, as many as the cap, and the other queue takes the rest."""
     push(redis_url, "few", 30, 0.05)
-    push(redis_url, "free", 30, 0.05)
+    push(redis_url, "free", 50, 0.15)  # enough to run alone at last, long enough for forks to overlap
     flags = ["--queues", "few:3,free", "--workers", "2", "--threads", "4", "--jobs-per-fork", jobs_per_fork]
     with daemon(tmp_path, redis_url, *flags) as running:
-        wait_for(lambda: ran(redis_client, "few") == ran(redis_client, "free") == 30, 30, what="all ran")
+        wait_for(
+            lambda: (ran(redis_client, "few"), ran(redis_client, "free")) == (30, 50), 30, what="all ran"
+        )
         assert running.stop() == 0
     assert most(redis_client, "few") == 3
     assert most(redis_client, "free") > 3

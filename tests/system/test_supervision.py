@@ -30,7 +30,7 @@ def test_boot_failures_are_retried_with_growing_pauses(tmp_path: Path, redis_url
     """A worker that dies at boot: pauses of 1, 2, 4 s; nothing is reserved; `status` says why."""
     with Station(folder=tmp_path, url=redis_url, workers=1) as station:
         station.push("quick", "waiting")
-        station.wait_ended("waiting")
+        station.wait_acknowledged(1)
         (tmp_path / "no_boot").touch()
         station.kick(station.pids()[0], KILL)
         station.wait_for_line("died at boot; next try in 1 s", 20)
