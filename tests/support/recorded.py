@@ -60,7 +60,7 @@ def poison_once(number: int) -> None:
 @app.job(queue="work", name="PoisonMaster")
 def poison_master(number: int) -> None:
     """Kills its daemon's master, which neither fails it nor charges it."""
-    _note("start", number)
+    note("start", number)
     os.kill(os.getppid(), signal.SIGKILL)
     time.sleep(60)
 

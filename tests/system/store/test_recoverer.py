@@ -17,7 +17,7 @@ from resqd.store.recovery import Convict
 from resqd.wire.messages import Alive, Death, Settled
 from tests.support.inquests import OneRule
 from tests.system.store.conftest import DAEMON
-from tests.system.store.mail import MAIL, numbered, push, queued, reserve
+from tests.system.store.mail import MAIL, forgiven, numbered, push, queued, reserve
 
 if TYPE_CHECKING:
     import redis
@@ -83,10 +83,10 @@ def test_one_that_cannot_be_recovered_stops_no_other(
     alive = Alive(3, (), ())
     with pytest.raises(StoreError, match="WRONGTYPE"):
         recoverer.run(alive)
-    assert sorted(queued(redis_client)) == [numbered(3)[0], numbered(3)[2]]
+    assert sorted(queued(redis_client)) == [forgiven(3)[0], forgiven(3)[2]]
     redis_client.rename("elsewhere", broken)
     assert recoverer.run(alive) == Settled(())
-    assert sorted(queued(redis_client)) == numbered(3)
+    assert sorted(queued(redis_client)) == forgiven(3)
 
 
 def test_a_conviction_is_told_once_and_recorded_later(
