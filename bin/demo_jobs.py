@@ -8,7 +8,7 @@ from functools import lru_cache
 import redis
 
 import resqd
-from resqd.store.embedded import default_url
+from resqd.store.redis.embedded import default_url
 
 RESULTS = "demo:results"
 

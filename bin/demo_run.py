@@ -26,8 +26,8 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.table import Table
 from rich.text import Text
 
-from resqd.store import watcher
-from resqd.store.embedded import answers, default_url
+from resqd.store.redis import watcher
+from resqd.store.redis.embedded import answers, default_url
 
 BIN = Path(__file__).resolve().parent
 WORKERS, THREADS, JOBS_PER_FORK = 2, 4, 50

@@ -11,19 +11,19 @@ from resqd.errors import JobDefinitionError, PayloadError, UnknownJob
 from resqd.inline import Inline, run_next
 from resqd.job import DEFAULT_QUEUE, Job, JobOptions
 from resqd.process_hooks import ProcessHooks
-from resqd.store import payload as payloads
-from resqd.store.backends import FailurePolicy
-from resqd.store.embedded import default_url
-from resqd.store.store import Store
+from resqd.store.redis.embedded import default_url
+from resqd.store.resque import payload as payloads
+from resqd.store.resque.backends import FailurePolicy
+from resqd.store.resque.store import Store
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
-    from resqd.registrar import HasPerform, Outlet, Registrar
-    from resqd.store.failed import Failures
-    from resqd.store.payload import Payload
-    from resqd.store.stats import Stats
-    from resqd.store.workers import WorkerManager
+    from resqd.job import HasPerform, Outlet, Registrar
+    from resqd.store.resque.books import Stats
+    from resqd.store.resque.failed import Failures
+    from resqd.store.resque.payload import Payload
+    from resqd.store.resque.workers import WorkerManager
 
 P = ParamSpec("P")
 R = TypeVar("R")

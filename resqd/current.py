@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 from resqd.errors import DirtyExit, JobInterrupt
 
 if TYPE_CHECKING:
-    from resqd.store.payload import Payload
+    from resqd.store.resque.payload import Payload
 
 
 class Slot(Protocol):

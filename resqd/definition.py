@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from resqd.errors import JobDefinitionError, PayloadError
-from resqd.store import payload
+from resqd.store.resque import payload
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence

@@ -8,23 +8,23 @@ from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-from resqd.backtrace import backtrace_of
 from resqd.current import Here, bind_thread, bound_slot
 from resqd.errors import UnknownJob
+from resqd.failures import backtrace_of
 from resqd.hooks import run_within
-from resqd.store import payload as payloads
-from resqd.store.backends import backend_of
-from resqd.store.failures import build_record
-from resqd.store.worker_id import WorkerId
+from resqd.store.resque import payload as payloads
+from resqd.store.resque.backends import backend_of
+from resqd.store.resque.failure_record import build_record
+from resqd.store.resque.worker_id import WorkerId
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
     from resqd.hooks import Hook
     from resqd.job import Job
-    from resqd.store.backends import FailurePolicy
-    from resqd.store.payload import Payload
-    from resqd.store.store import Store
+    from resqd.store.resque.backends import FailurePolicy
+    from resqd.store.resque.payload import Payload
+    from resqd.store.resque.store import Store
 
 
 class Inline:

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final, Generic, Literal, ParamSpec, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, Final, Generic, Literal, ParamSpec, Protocol, TypeVar, overload
 
-from resqd.current import CurrentJob, Slot, as_recorded, bind_thread, current_job
+from resqd.current import as_recorded
 from resqd.errors import JobDefinitionError
 from resqd.hooks import Hook, JobHooks
 
@@ -14,10 +14,36 @@ if TYPE_CHECKING:
 
     from resqd.definition import Definition
 
-__all__ = ["CurrentJob", "Job", "JobOptions", "Sender", "Slot", "bind_thread", "current_job"]
 
 P = ParamSpec("P")
 R = TypeVar("R")
+R_co = TypeVar("R_co", covariant=True)
+
+
+class HasPerform(Protocol[P, R_co]):
+    """A class with a static method `perform`."""
+
+    @staticmethod
+    def perform(*args: P.args, **kwargs: P.kwargs) -> R_co:
+        """Do the job's work."""
+
+
+class Registrar(Protocol):
+    """What `app.job(...)` with options returns: a decorator for a function or a class."""
+
+    @overload
+    def __call__(self, target: HasPerform[P, R], /) -> Job[P, R]: ...
+    @overload
+    def __call__(self, target: Callable[P, R], /) -> Job[P, R]: ...
+
+
+class Outlet(Protocol):
+    """Where enqueued payloads go: the store's queues, or a stand-in of `resqd.testing`."""
+
+    def push(self, queue: str, raws: Iterable[bytes]) -> int:
+        """Take payloads for a queue, in order; how many."""
+
+
 H = TypeVar("H", bound=Hook)
 
 DEFAULT_QUEUE: Final = "default"

@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING, Any
 
 from resqd.inline import Inline, run_here
 from resqd.job import Job
-from resqd.store import payload as payloads
+from resqd.store.resque import payload as payloads
 
 if TYPE_CHECKING:
     from resqd.app import App
-    from resqd.store.payload import Payload
+    from resqd.store.resque.payload import Payload
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,7 @@ import pytest
 import redis
 from hypothesis import HealthCheck, settings
 
-from resqd.store.embedded import server_binary
+from resqd.store.redis.embedded import server_binary
 from tests.support.processes import adopt_orphans, children_of_ours, expect_none_left
 from tests.support.server import DATABASES, Server
 

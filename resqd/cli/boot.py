@@ -15,23 +15,23 @@ from resqd.app import App
 from resqd.cli.loading import load_app, refuse_green_threads, warn_of_leftovers
 from resqd.clock import monotonic
 from resqd.errors import HookError, ResqdError, SettingsError
-from resqd.housekeeper import main as housekeeper
+from resqd.housekeeper import process as housekeeper
 from resqd.housekeeper.pause_files import first_existing
 from resqd.master import handover
 from resqd.master.build import Ingredients, build
 from resqd.master.caretaker import Caretaker
 from resqd.master.handover import Handover
 from resqd.master.lock import DaemonLock, write_pidfile
-from resqd.master.start_folder import StartFolder
+from resqd.master.reload import StartFolder
 from resqd.master.systemd import Notifier
 from resqd.settings import Settings
-from resqd.store.config import ConnectionConfig
-from resqd.store.embedded import Embedded, default_url, server_binary
-from resqd.store.link import Link
-from resqd.store.worker_id import WorkerId
+from resqd.store.redis.embedded import Embedded, default_url, server_binary
+from resqd.store.redis.link import Link
+from resqd.store.redis.url import ConnectionConfig
+from resqd.store.resque.worker_id import WorkerId
 from resqd.wire.birth import Birth, Kind
-from resqd.worker import main as worker
-from resqd.worker.blueprint import Blueprint
+from resqd.worker import process as worker
+from resqd.worker.process import Blueprint
 
 _log = logging.getLogger(__name__)
 

@@ -1,16 +1,22 @@
-"""resqctl's end of the control socket: where a daemon's socket is, and one call with its reply."""
+"""resqctl's end of the control socket: where a daemon is, one call with its reply, and what becomes of it."""
 
 from __future__ import annotations
 
+import json
 import os
 import socket
 import stat
 import struct
-from collections.abc import Mapping, Sequence
+import time
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
+from enum import Enum
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any, ClassVar, NoReturn
 
+import click
+
+from resqd.cli.output import Talking, report, report_problems
 from resqd.clock import Deadline
 from resqd.errors import ResqdError
 from resqd.folders import runtime_folder
@@ -126,3 +132,107 @@ def _exchange(sock: socket.socket, call: bytes, deadline: Deadline) -> dict[str,
         raise TimedOutError("the daemon did not answer in time") from None
     except ConnectionError as error:
         raise DisconnectedError(f"the daemon closed the connection: {error.strerror}") from error
+
+
+ANSWER_TIMEOUT = 5.0
+"""Seconds for a command that the daemon answers at once."""
+_FAILED = 1
+
+
+class Session:
+    """One run of resqctl: the daemon that it talks to, and how it shows what comes."""
+
+    def __init__(self, client: Client) -> None:
+        self._client = client
+        self.json = False
+
+    def call(
+        self, command: str, *, timeout: float = ANSWER_TIMEOUT, **arguments: str | int
+    ) -> dict[str, Any]:
+        """The daemon's reply."""
+        return self._client.call(command, timeout=timeout, **arguments)
+
+    def status(self) -> Status:
+        """The daemon's status."""
+        return dict(self.call("status")["status"])
+
+    def poll(self) -> Status | None:
+        """The daemon's status, None when it is gone."""
+        while True:
+            try:
+                return self.status()
+            except NoDaemonError:
+                return None
+            except DisconnectedError:
+                time.sleep(0.05)  # it is ending, or executing itself anew: the next try tells which
+
+    def say(self, reply: dict[str, Any], line: str) -> None:
+        """Report what the daemon did: its reply as JSON, or its own message, or `line`."""
+        report(json.dumps(reply) if self.json else reply.get("message", line))
+
+    def show(self, reply: dict[str, Any], text: str) -> None:
+        """Show what was asked for, as JSON or as `text`."""
+        click.echo(json.dumps(reply) if self.json else text)
+
+    def fail(self, line: str) -> NoReturn:
+        """End with status 1, for the reason in `line`."""
+        raise RefusedError(line)
+
+
+class Steering(Talking):
+    """A group whose commands end with the status of what went wrong, and one line about it."""
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Run the command."""
+        try:
+            return super().invoke(ctx)
+        except ResqdError as error:
+            report_problems([str(error)], in_json=isinstance(ctx.obj, Session) and ctx.obj.json)
+            ctx.exit(error.status if isinstance(error, CallError) else _FAILED)
+
+
+POLL_PAUSE = 0.2
+"""Seconds between two looks at the daemon's status."""
+
+Status = dict[str, Any]
+
+
+class Outcome(Enum):
+    """How the wait ended."""
+
+    GONE = "gone"
+    KILLED = "killed"
+    RESUMED = "resumed"
+    TIMED_OUT = "timed out"
+
+
+def follow(
+    poll: Callable[[], Status | None],
+    *,
+    pid: int,
+    deadline: Deadline | None,
+    show: Callable[[Status], None],
+    sleep: Callable[[float], None],
+) -> Outcome:
+    """Wait for the end of the daemon `pid`; `poll` gives its status, or None when no daemon answers.
+
+    KILLED means that it is gone and that jobs were stopped on its way. A daemon with another pid is a
+    successor.
+    """
+    killed = False
+    while (status := poll()) is not None and status["pid"] == pid:
+        if status["state"] in ("running", "paused"):
+            return Outcome.RESUMED
+        killed = killed or (status["state"] == "stopping" and bool(jobs_in(status)))
+        show(status)
+        if deadline is not None and deadline.expired():
+            return Outcome.TIMED_OUT
+        sleep(POLL_PAUSE)
+    return Outcome.KILLED if killed else Outcome.GONE
+
+
+def jobs_in(status: Status) -> list[dict[str, Any]]:
+    """The jobs that run, the longest running first."""
+    threads = [thread for worker in status.get("workers", ()) for thread in worker.get("threads", ())]
+    jobs = [thread["job"] for thread in threads if thread.get("job")]
+    return sorted(jobs, key=lambda job: -float(job.get("running_s", 0)))

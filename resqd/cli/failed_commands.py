@@ -10,20 +10,19 @@ from typing import TYPE_CHECKING, Final
 
 import click
 
-from resqd.cli import words
+from resqd.cli import output
 from resqd.cli.output import report
-from resqd.cli.place import opened, with_place
-from resqd.cli.program import NotDone, as_json, confirm, one_line
+from resqd.cli.program import NotDone, as_json, confirm, one_line, opened, with_place
 from resqd.errors import ResqdError
-from resqd.store.failed_job import FailedJob
+from resqd.store.resque.failed_job import FailedJob
 
 if TYPE_CHECKING:
-    from resqd.store.failed import Failures
+    from resqd.store.resque.failed import Failures
 
 _POSITION: Final = re.compile(r"(?:(?P<list>.+):)?(?P<index>-?[0-9]{1,9})", re.DOTALL)
 """What may be a position. An id such as `user:42` looks like one too, but there is no list of that name."""
 _yes = click.option("--yes", "-y", is_flag=True, help="Do not ask first.")
-_which = click.argument("failures", type=words.name, nargs=-1, metavar="[ID|POSITION]...")
+_which = click.argument("failures", type=output.name, nargs=-1, metavar="[ID|POSITION]...")
 _place = {"ignore_unknown_options": True}  # so that -1 is a position
 
 
@@ -36,8 +35,8 @@ def failed() -> None:
 
 
 @failed.command("list")
-@click.option("--queue", type=words.name, metavar="NAME", help="Only of this queue.")
-@click.option("--class", "job_class", type=words.name, metavar="CLASS", help="Only of this class.")
+@click.option("--queue", type=output.name, metavar="NAME", help="Only of this queue.")
+@click.option("--class", "job_class", type=output.name, metavar="CLASS", help="Only of this class.")
 @click.option(
     "--from", "start", type=click.IntRange(min=0), default=0, show_default=True, help="Skip so many."
 )
@@ -65,7 +64,7 @@ def list_(
 
 
 @failed.command(context_settings=_place)
-@click.argument("failure", type=words.name, metavar="ID|POSITION")
+@click.argument("failure", type=output.name, metavar="ID|POSITION")
 @with_place
 @as_json
 def show(failure: str, in_json: bool, **place: str | None) -> None:
@@ -89,7 +88,7 @@ def show(failure: str, in_json: bool, **place: str | None) -> None:
 @_which
 @click.option("--all", "everything", is_flag=True, help="All that were not requeued yet; their records go.")
 @click.option(
-    "--queue", type=words.name, metavar="NAME", help="All of this queue that were not requeued yet."
+    "--queue", type=output.name, metavar="NAME", help="All of this queue that were not requeued yet."
 )
 @_yes
 @with_place
@@ -117,7 +116,7 @@ def requeue(
 
 @failed.command(context_settings=_place)
 @_which
-@click.option("--queue", type=words.name, metavar="NAME", help="All of this queue.")
+@click.option("--queue", type=output.name, metavar="NAME", help="All of this queue.")
 @_yes
 @with_place
 @as_json

@@ -13,27 +13,26 @@ from click.shell_completion import CompletionItem
 
 from resqd import __version__
 from resqd.app import App
-from resqd.cli import words
+from resqd.cli import output
 from resqd.cli.loading import load_app
 from resqd.cli.output import report
-from resqd.cli.place import Place, opened, with_place
-from resqd.cli.program import NotDone, as_json, one_line
+from resqd.cli.program import NotDone, Place, as_json, one_line, opened, with_place
 from resqd.errors import PayloadError, ResqdError
 from resqd.job import DEFAULT_QUEUE
-from resqd.store import payload as payloads
-from resqd.store.payload import Payload
+from resqd.store.resque import payload as payloads
+from resqd.store.resque.payload import Payload
 
 if TYPE_CHECKING:
-    from resqd.store.overview import QueueState
-    from resqd.store.workers import WorkerStatus
+    from resqd.store.resque.queues import QueueState
+    from resqd.store.resque.workers import WorkerStatus
 
 
 @click.command(context_settings={"ignore_unknown_options": True})  # so that -1 is an argument
-@click.argument("job_class", type=words.name, metavar="CLASS")
+@click.argument("job_class", type=output.name, metavar="CLASS")
 @click.argument("args", nargs=-1, metavar="[ARG]...")
 @click.option(
     "--queue",
-    type=words.name,
+    type=output.name,
     metavar="NAME",
     help="The queue; default: the job's own with --app, else 'default'.",
 )
@@ -123,7 +122,7 @@ def complete_queue(context: click.Context, _parameter: click.Parameter, begun: s
 
 
 @click.command()
-@click.argument("queue", type=words.name, shell_complete=complete_queue)
+@click.argument("queue", type=output.name, shell_complete=complete_queue)
 @click.option(
     "--from", "start", type=click.IntRange(min=0), default=0, show_default=True, help="Skip so many."
 )

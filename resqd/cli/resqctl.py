@@ -16,11 +16,20 @@ from click.core import ParameterSource
 from click.shell_completion import CompletionItem, get_completion_class
 
 from resqd import __version__, parsing
-from resqd.cli import words
-from resqd.cli.client import Client, RefusedError, TimedOutError, candidates
-from resqd.cli.leaving import Outcome, Status, follow, jobs_in
+from resqd.cli import output
+from resqd.cli.client import (
+    Client,
+    Outcome,
+    RefusedError,
+    Session,
+    Status,
+    Steering,
+    TimedOutError,
+    candidates,
+    follow,
+    jobs_in,
+)
 from resqd.cli.output import reporting
-from resqd.cli.session import Session, Steering
 from resqd.clock import Deadline
 from resqd.errors import ResqdError
 
@@ -52,7 +61,7 @@ _confirmed = click.option(
 def _timeout(default: float | None) -> Callable[[Command], Command]:
     shown = "for ever" if default is None else f"{default:g}"
     about = f"Seconds to wait before giving up; the daemon goes on.  [default: {shown}]"
-    return click.option("--timeout", type=words.seconds, default=default, metavar="SECONDS", help=about)
+    return click.option("--timeout", type=output.seconds, default=default, metavar="SECONDS", help=about)
 
 
 def _checked_name(context: click.Context, parameter: click.Parameter, given: str) -> str:
@@ -73,7 +82,7 @@ def _checked_name(context: click.Context, parameter: click.Parameter, given: str
     callback=_checked_name,
     help="The daemon's name.",
 )
-@click.option("--socket", "socket", type=words.name, help="Its control socket, instead of by name.")
+@click.option("--socket", "socket", type=output.name, help="Its control socket, instead of by name.")
 @click.version_option(__version__, prog_name="resqctl")
 @click.pass_context
 def main(context: click.Context, name: str, socket: str | None) -> None:
@@ -113,9 +122,9 @@ def _views() -> ModuleType:
 
 
 def _live() -> ModuleType:
-    from resqd.cli import live  # noqa: PLC0415 - as above
+    from resqd.cli import views  # noqa: PLC0415 - as above
 
-    return live
+    return views
 
 
 @main.command()
@@ -239,7 +248,7 @@ def _complete_job(context: click.Context, _parameter: click.Parameter, begun: st
 @main.command()
 @_as_json
 @_timeout(LONG_TIMEOUT)
-@click.argument("job_id", type=words.job_id, shell_complete=_complete_job)
+@click.argument("job_id", type=output.job_id, shell_complete=_complete_job)
 @click.pass_obj
 def kill(session: Session, job_id: str, timeout: float) -> None:
     """Kill the job JOB_ID, and wait until it has ended."""

@@ -10,7 +10,7 @@ from rich.table import Table
 from rich.text import Text
 
 from resqd.cli.views import console, duration, printable
-from resqd.store.failed_job import FailedJob
+from resqd.store.resque.failed_job import FailedJob
 
 _ARGS = 120
 _NUMBERS = frozenset({"size", "in flight", "oldest wait", "position", "deliveries", "waited", "pid", "busy"})

@@ -1,16 +1,20 @@
-"""What people see of a daemon at one look, as tables. Of resqctl only this module and `live` import rich."""
+"""What people see of a daemon, at one look and while they wait. Of resqctl only this module imports rich."""
 
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Callable, Sequence
+from time import monotonic
+from types import TracebackType
+from typing import Any, Self
 
 from rich.console import Console, Group, RenderableType
+from rich.live import Live
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 from rich.text import Text
 
-from resqd.cli.leaving import Status, jobs_in
+from resqd.cli.client import Status, jobs_in
 from resqd.text import escaped
 
 _STATE_STYLES = {"running": "green", "paused": "yellow", "draining": "yellow", "stopping": "red"}
@@ -126,3 +130,76 @@ def _housekeeper(status: Status) -> Text:
     line = Text(f"housekeeper  {housekeeper['pid'] or '-'}  {printable(housekeeper['state'])}  redis: ")
     line.append(printable(housekeeper["redis"]), style="green" if housekeeper["redis"] == "ok" else "red")
     return line
+
+
+_LINE_PAUSE = 5.0
+
+
+def watch(poll: Callable[[], Status], *, sleep: Callable[[], None]) -> None:
+    """Show the status again and again, until `poll` or `sleep` raises; in place on a terminal."""
+    out = console()
+    if not out.is_terminal:
+        while True:
+            out.print(status_view(poll()))
+            sleep()
+    with Live(console=out, auto_refresh=False, screen=False) as live:
+        while True:
+            live.update(status_view(poll()), refresh=True)
+            sleep()
+
+
+def leaving_line(status: Status) -> str:
+    """What a drain or a stop still waits for."""
+    jobs = jobs_in(status)
+    if jobs:
+        return job_names(jobs)
+    workers = [worker for worker in status["workers"] if worker["pid"]]
+    return f"{len(workers)} workers to exit" if workers else "the daemon to exit"
+
+
+class LeavingView:
+    """Progress of a drain or a stop: a bar on a terminal, else a line whenever the waiting changes."""
+
+    def __init__(self, verb: str) -> None:
+        self._console = console()
+        self._verb = verb
+        self._most = 0
+        self._last = ("", 0.0)
+        columns = [
+            TextColumn("{task.description}"),
+            BarColumn(),
+            MofNCompleteColumn(),
+            TextColumn("jobs ended"),
+        ]
+        waiting = TextColumn("{task.fields[waiting]}", markup=False)
+        self._progress = Progress(
+            *columns, TimeElapsedColumn(), waiting, console=self._console, transient=True
+        )
+        self._task = self._progress.add_task(verb, total=None, waiting="")
+
+    def __enter__(self) -> Self:
+        if self._console.is_terminal:
+            self._progress.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None
+    ) -> None:
+        if self._console.is_terminal:
+            self._progress.stop()
+
+    def show(self, status: Status) -> None:
+        """Show what is left now."""
+        jobs = len(jobs_in(status))
+        self._most = max(self._most, jobs)
+        waiting = f"waiting for {leaving_line(status)}"
+        if self._console.is_terminal:
+            self._progress.update(self._task, total=self._most, completed=self._most - jobs, waiting=waiting)
+        else:
+            self._print(f"{self._verb}: {self._most - jobs} of {self._most} jobs ended, {waiting}")
+
+    def _print(self, line: str) -> None:
+        last, at = self._last
+        if line != last and monotonic() - at >= _LINE_PAUSE:
+            self._console.print(line)
+            self._last = (line, monotonic())

@@ -2,20 +2,45 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
+import os
 import selectors
 import sys
+from collections import deque
 
 from resqd.errors import ChannelClosed, ProtocolError
 from resqd.housekeeper.keeper import Keeper
-from resqd.housekeeper.metrics import Metrics
+from resqd.housekeeper.orphans import Siblings
 from resqd.housekeeper.pause_files import PauseFiles
-from resqd.housekeeper.publisher import Publisher
-from resqd.housekeeper.siblings import Siblings
-from resqd.housekeeper.voice import Voice
+from resqd.housekeeper.registry import Publisher
+from resqd.housekeeper.statsd import Metrics
 from resqd.threads import NamedThread
 from resqd.wire.channel import Channel
-from resqd.wire.messages import Alive, Booted, Busy, Death, Drain, Ping, Pong, Stop
+from resqd.wire.messages import Alive, Booted, Busy, Death, Drain, Message, Ping, Pong, Stop
+
+
+class Voice:
+    """Any thread may `say`; `descriptor` is readable while there is something to `take`."""
+
+    def __init__(self) -> None:
+        self.descriptor = os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC)
+        self._said: deque[Message] = deque()
+
+    def say(self, message: Message) -> None:
+        """Keep a message for the master."""
+        self._said.append(message)
+        os.eventfd_write(self.descriptor, 1)
+
+    def take(self) -> list[Message]:
+        """What was said since the last call, in order. The descriptor is read first: what comes later rings again."""
+        with contextlib.suppress(BlockingIOError):  # nothing new
+            os.eventfd_read(self.descriptor)
+        taken = []
+        while self._said:
+            taken.append(self._said.popleft())
+        return taken
+
 
 _log = logging.getLogger(__name__)
 

@@ -9,12 +9,24 @@ from queue import Empty, SimpleQueue
 
 from resqd.clock import Clock
 from resqd.errors import StoreError, StoreRefused, StoreUnavailable
-from resqd.store.backoff import Backoff
-from resqd.store.health import Health
-from resqd.store.recovery import Waiting
+from resqd.settings import Settings
+from resqd.store.inflight.recovery import Waiting
+from resqd.store.redis.embedded import server_binary
+from resqd.store.redis.health import Backoff, Health, shortcomings
+from resqd.store.redis.link import Link
 from resqd.wire.messages import Alive, Message, Settled, Upkeep
 
 _log = logging.getLogger(__name__)
+ONCE = float("inf")
+"""How often, in seconds, the checkup is due."""
+
+
+def check_up(link: Link, settings: Settings) -> None:
+    """Warn of each shortcoming. May raise a StoreError."""
+    embedded = settings.redis_url is None and server_binary() is not None
+    for line in shortcomings(link, embedded=embedded):
+        _log.warning("%s", line)
+
 
 FAULT_PAUSE = 5.0
 """Seconds until the next try of a work that failed by a defect, ours or the application's."""

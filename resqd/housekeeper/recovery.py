@@ -1,17 +1,50 @@
-"""Recovery on this host: brings back the jobs of workers that the master knows to be dead."""
+"""Bringing back the jobs of the dead: of this daemon's workers, of its predecessors, and of other hosts."""
 
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
 
 from resqd.clock import Clock
 from resqd.complaints import Complaints
 from resqd.errors import StoreError, StoreRefused, StoreUnavailable
 from resqd.housekeeper.inquest import Inquest
-from resqd.store.incarnation import Incarnation
-from resqd.store.recovery import Recovered, Recovery
+from resqd.store.inflight.incarnation import Incarnation, of_life
+from resqd.store.inflight.recovery import Recovered, Recovery
 from resqd.wire.messages import Alive, Death, Settled
+
+MISSED = 3
+"""Heartbeats that must be missing, by the interval that their daemon tells, however short our own patience is."""
+
+
+@dataclass(slots=True)
+class Reaping:
+    """Watches the counters of all lives of daemons; no wall clock has a say, nor another host's.
+
+    Times are seconds. A counter's stillness is counted between polls that are at most `gap` apart: after
+    a longer pause, such as an outage of Redis, every counter looks old, and the count begins again.
+    """
+
+    still_for: float
+    gap: float
+    _polled_at: float = float("-inf")
+    _last: dict[str, tuple[int, float]] = field(default_factory=dict)
+
+    def poll(self, counters: Mapping[str, int], now: float) -> list[str]:
+        """Note the counters as they are now; the lives that have stood still for too long."""
+        trusted = self._last if now - self._polled_at <= self.gap else {}
+        self._polled_at = now
+        self._last = {
+            life: trusted[life] if life in trusted and trusted[life][0] == count else (count, now)
+            for life, count in counters.items()
+        }
+        return [life for life, (_, since) in self._last.items() if now - since >= self.still_for]
+
+    def confirm(self, dead: Iterable[str], intervals: Mapping[str, float], now: float) -> list[str]:
+        """Those of a poll's dead that are so by their own intervals too, which may be longer than our patience."""
+        return [life for life in dead if now - self._last[life][1] >= MISSED * intervals.get(life, 0.0)]
+
 
 _log = logging.getLogger(__name__)
 
@@ -142,4 +175,54 @@ class Recoverer:
                 incarnation.id,
                 incarnation.pid,
                 done.refusal or "the keys of their queues are of another type",
+            )
+
+
+class Hosts:
+    """Watches every life of every daemon but its own."""
+
+    def __init__(
+        self,
+        *,
+        recovery: Recovery,
+        inquest: Inquest,
+        reaping: Reaping,
+        lingers: Callable[[Incarnation], bool],
+        life: str,
+        clock: Clock,
+    ) -> None:
+        self._recovery = recovery
+        self._inquest = inquest
+        self._lingers = lingers
+        self._reaping = reaping
+        self._life = life
+        self._clock = clock
+
+    def watch(self) -> None:
+        """One look at the counters; the jobs of the dead are recovered. May raise a StoreError."""
+        counters = self._recovery.counters()
+        now = self._clock()
+        dead = set(self._reaping.poll(counters, now)) - {self._life}
+        if dead:
+            dead = set(self._reaping.confirm(dead, self._recovery.intervals(), now))
+        living = {of_life(life)[0] for life in counters.keys() - dead}
+        for life in sorted(dead):
+            self._bury(life, alone=of_life(life)[0] not in living)
+
+    def _bury(self, life: str, *, alone: bool) -> None:
+        """What ran there is not known: see Inquest. Suspects stay while a daemon of that name lives.
+
+        A worker that lives on as an orphan on this very machine is waited for: its jobs would run twice at a time.
+        """
+        daemon, epoch = of_life(life)
+        jobs = 0
+        for incarnation in self._recovery.incarnations(daemon):
+            if incarnation.epoch == epoch and not self._lingers(incarnation):
+                done = self._inquest.hold(incarnation, None)
+                jobs += done.requeued
+        if alone:
+            jobs += self._recovery.release_suspects(daemon)
+        if self._recovery.forget(life):
+            _log.warning(
+                "%s has no heartbeat any more: %d of its jobs are back in their queues", daemon, jobs
             )

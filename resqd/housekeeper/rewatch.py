@@ -6,7 +6,7 @@ import logging
 import time
 
 from resqd.errors import ResqdError
-from resqd.store.embedded import Embedded
+from resqd.store.redis.embedded import Embedded
 
 _log = logging.getLogger(__name__)
 

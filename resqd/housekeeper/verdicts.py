@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-from resqd.store.entries import Counts
-from resqd.store.recovery import Charge, Convict, Forgive, Held, Isolate, Suspect, Verdict
+from resqd.store.inflight.recovery import Charge, Convict, Forgive, Held, Isolate, Suspect, Verdict
+from resqd.store.inflight.tokens import Counts
 from resqd.wire.messages import Death
 
 LOST = "was lost with its daemon or host"

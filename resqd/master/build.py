@@ -7,28 +7,27 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from resqd.clock import Clock
-from resqd.master import watch
+from resqd.master import timeouts
 from resqd.master.caretaker import Caretaker
-from resqd.master.control import ControlServer, Request
-from resqd.master.desk import Desk
+from resqd.master.children import Nursery
+from resqd.master.commands.handlers import Desk
+from resqd.master.commands.server import ControlServer, Request
+from resqd.master.commands.steering import Helm
 from resqd.master.handover import Handover
-from resqd.master.helm import Helm
 from resqd.master.inbox import Inbox
-from resqd.master.kills import Kills
 from resqd.master.ledger import Ledger
 from resqd.master.lock import DaemonLock
 from resqd.master.loop import Master
-from resqd.master.nursery import Nursery
 from resqd.master.plan import Fleet
-from resqd.master.reload import Reload
+from resqd.master.reload import Reload, StartFolder
 from resqd.master.signals import Signals
 from resqd.master.spawner import Entry, Spawner
-from resqd.master.start_folder import StartFolder
 from resqd.master.succession import Succession
 from resqd.master.systemd import Notifier
+from resqd.master.timeouts import Kills
 from resqd.settings import Settings
-from resqd.wire.bell import Bell
 from resqd.wire.birth import Kind
+from resqd.wire.doorbell import Bell
 from resqd.wire.intent import Intent
 
 
@@ -77,10 +76,10 @@ def build(given: Ingredients) -> Master:
     helm = Helm(fleet=fleet, kills=orders, drain_timeout=settings.drain_timeout, clock=clock)
     if given.pause_file:
         helm.paused_by_file(given.pause_file)
-    limits = watch.Limits(
+    limits = timeouts.Limits(
         boot=settings.boot_timeout,
         hang=settings.hang_timeout,
-        heart=max(watch.HEART_LEAST, settings.prune_interval / 2),
+        heart=max(timeouts.HEART_LEAST, settings.prune_interval / 2),
         hang_busy=settings.hang_busy_timeout,
         drain=settings.drain_timeout,
         kill_grace=settings.kill_grace,

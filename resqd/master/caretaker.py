@@ -11,7 +11,7 @@ import time
 from pathlib import Path
 
 from resqd.clock import Clock
-from resqd.master.control import ControlServer, Request
+from resqd.master.commands.server import ControlServer, Request
 from resqd.master.systemd import Notifier
 from resqd.wire.requests import refusal
 

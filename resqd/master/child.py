@@ -5,11 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 from resqd.errors import ChannelClosed, ProtocolError
-from resqd.wire.birth import Birth, Kind
+from resqd.wire.birth import Birth, Kind, Page
 from resqd.wire.channel import Channel
 from resqd.wire.intent import Intent
 from resqd.wire.messages import Message, Running, Slots, Stats
-from resqd.wire.page import Page
 
 UNREAD = "(being read)"
 """Stands for the class of a job whose payload its thread is reading."""

@@ -13,10 +13,9 @@ import msgpack
 from resqd.errors import ProtocolError
 from resqd.master.child import NO_STATS, Child
 from resqd.text import EXACT
-from resqd.wire.birth import Kind
+from resqd.wire.birth import Kind, Page
 from resqd.wire.channel import Channel
 from resqd.wire.messages import Death
-from resqd.wire.page import Page
 
 VARIABLE = "RESQD_HANDOVER"
 """The environment variable that names the memfd to the next program."""

@@ -8,12 +8,11 @@ from typing import Protocol
 
 from resqd.clock import Clock
 from resqd.master.child import Child
-from resqd.master.helm import Helm
-from resqd.master.kills import Kills
+from resqd.master.commands.steering import Helm
 from resqd.master.ledger import Ledger
 from resqd.master.outage import Outage
 from resqd.master.plan import Fleet
-from resqd.master.watch import Limits, leave_by
+from resqd.master.timeouts import Kills, Limits, leave_by
 from resqd.wire import messages
 from resqd.wire.birth import Kind
 from resqd.wire.messages import Busy, Death, Kill, Message, Running

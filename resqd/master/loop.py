@@ -13,21 +13,21 @@ import psutil
 from setproctitle import setproctitle
 
 from resqd.clock import Clock
-from resqd.master import kills, watch
+from resqd.master import timeouts
 from resqd.master.child import Child
-from resqd.master.control import ControlServer, Request
-from resqd.master.desk import Desk
-from resqd.master.helm import MESSAGES, Helm, execute
+from resqd.master.children import Nursery
+from resqd.master.commands.handlers import Desk
+from resqd.master.commands.server import ControlServer, Request
+from resqd.master.commands.steering import MESSAGES, Helm, execute
 from resqd.master.inbox import Inbox
-from resqd.master.kills import Kills
 from resqd.master.ledger import Ledger
 from resqd.master.lock import DaemonLock
-from resqd.master.nursery import Nursery
 from resqd.master.plan import Action, Fleet, Fork, Grant, Retire, Tell, next_at, plan
 from resqd.master.reload import Reload
 from resqd.master.signals import Signals
+from resqd.master.status import title
 from resqd.master.systemd import Notifier
-from resqd.master.title import title
+from resqd.master.timeouts import Kills
 from resqd.wire.intent import Command, Intent
 from resqd.wire.messages import Ping
 
@@ -68,7 +68,7 @@ class Master:
         notifier: Notifier,
         lock: DaemonLock,
         signals: Signals,
-        limits: watch.Limits,
+        limits: timeouts.Limits,
         selector: selectors.BaseSelector,
         prefix: str,
         reload: Reload,
@@ -194,7 +194,7 @@ class Master:
         )
         for action in self._orders.due(pages, now):
             child = children[action.fork]
-            if isinstance(action, kills.Retire):
+            if isinstance(action, timeouts.Retire):
                 self._retire(child)
             else:
                 execute(
@@ -204,26 +204,26 @@ class Master:
     def _look(self, now: float) -> None:
         """Look at everybody for lateness and silence."""
         children = list(self._fleet.children)
-        if self._look_at and now - self._look_at > watch.STALL:
+        if self._look_at and now - self._look_at > timeouts.STALL:
             _log.warning("the master stood still for %.1f s", now - self._look_at)
-            watch.forgive(children, now)
-        self._look_at = now + watch.LOOK_EVERY
+            timeouts.forgive(children, now)
+        self._look_at = now + timeouts.LOOK_EVERY
         self._nursery.reap_strangers(now)
         self._lock.keep()
         for child in children:
-            if verdict := watch.overdue(child, self._limits, now):
+            if verdict := timeouts.overdue(child, self._limits, now):
                 self._carry_out(verdict)
-        silent = watch.silent(children, now)
+        silent = timeouts.silent(children, now)
         self._inbox.look(now)
         for child in silent:
             if (look := _look_at_process(child.pid)) is not None:
-                self._carry_out(watch.judge(child, look, self._limits, now))
+                self._carry_out(timeouts.judge(child, look, self._limits, now))
 
-    def _carry_out(self, verdict: watch.Verdict) -> None:
+    def _carry_out(self, verdict: timeouts.Verdict) -> None:
         child = verdict.child
-        if isinstance(verdict, watch.Ping):
+        if isinstance(verdict, timeouts.Ping):
             child.channel.send(Ping())
-        elif isinstance(verdict, watch.Stop):
+        elif isinstance(verdict, timeouts.Stop):
             _log.warning("%s %s; stopping it", child.label, verdict.why)
             self._tell(child, Intent.STOPPING)
         elif verdict.blamed:
@@ -266,7 +266,7 @@ class Master:
 
     def _tell(self, child: Child, intent: Intent) -> None:
         """Send an intent down. The master's own clock bounds what follows: the child may be unable to answer."""
-        leave_by = watch.leave_by(child, intent.value, self._limits, self._clock())
+        leave_by = timeouts.leave_by(child, intent.value, self._limits, self._clock())
         if not child.channel.send(MESSAGES[intent]):  # said again by the next plan
             child.leave_by = child.leave_by or leave_by
             return
@@ -294,11 +294,11 @@ class Master:
             self._selector.modify(child.channel, wanted, child)
 
 
-def _look_at_process(pid: int) -> watch.Look | None:
+def _look_at_process(pid: int) -> timeouts.Look | None:
     """What the kernel says of a child; None when it is gone already, or there is no descriptor left to look."""
     try:
         process = psutil.Process(pid)
         times = process.cpu_times()
-        return watch.Look(times.user + times.system, process.status() in _STOPPED)
+        return timeouts.Look(times.user + times.system, process.status() in _STOPPED)
     except (psutil.Error, OSError):
         return None

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 
 from resqd.master.child import Child
-from resqd.master.obituary import GOOD_BYES
+from resqd.master.deaths import GOOD_BYES
 from resqd.master.quotas import Holder, deal, for_suspects, free, limits
 from resqd.settings import QueueSpec
 from resqd.wire.birth import Kind

@@ -10,14 +10,13 @@ import socket
 from collections.abc import Callable, Iterable, Mapping
 
 from resqd.clock import Clock
+from resqd.log import flush_streams
 from resqd.master import signals
 from resqd.master.child import Child
-from resqd.stdout import flush_streams
-from resqd.wire.bell import Bell
-from resqd.wire.birth import Birth, Kind
+from resqd.wire.birth import Birth, Kind, Page
 from resqd.wire.channel import Channel
+from resqd.wire.doorbell import Bell
 from resqd.wire.messages import Exiting
-from resqd.wire.page import Page
 
 _log = logging.getLogger(__name__)
 

@@ -1,11 +1,13 @@
-"""What `resqctl status` shows: a plain dict from the master's views."""
+"""What `resqctl status` shows, a plain dict from the master's views; and the master's process title."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from resqd import __version__
 from resqd.master.child import Child
+from resqd.master.plan import Fleet
 from resqd.wire.birth import Kind
 from resqd.wire.messages import Running
 
@@ -83,3 +85,16 @@ def _job(job: Running | None, now: float) -> dict[str, Any] | None:
         "queue": job.queue,
         "running_s": round(max(0.0, now - job.since), 3),
     }
+
+
+def title(*, prefix: str, fleet: Fleet, per_second: float) -> str:
+    """For instance `resqd-1.0 (resque-1.0): master [default] 4 workers, 12 running, 3204/s`.
+
+    Stock Resque on the same host looks for `resque-[0-9]` at the start of what `ps` shows, hence the bracket.
+    """
+    version = ".".join(__version__.split(".")[:2])
+    state = "" if fleet.intent.value == "running" else f", {fleet.intent.value}"
+    return (
+        f"{prefix}resqd-{version} (resque-{version}): master [{fleet.name}] {fleet.worker_count} workers, "
+        f"{busy_threads(fleet.children)} running, {per_second:.0f}/s{state}"
+    )

@@ -5,17 +5,17 @@ from __future__ import annotations
 import os
 
 from resqd.master import handover
-from resqd.master.control import ControlServer
-from resqd.master.desk import Desk
+from resqd.master.children import Nursery
+from resqd.master.commands.handlers import Desk
+from resqd.master.commands.server import ControlServer
+from resqd.master.commands.steering import Helm
 from resqd.master.handover import Handover
-from resqd.master.helm import Helm
 from resqd.master.inbox import Inbox
 from resqd.master.ledger import Ledger
 from resqd.master.lock import DaemonLock
-from resqd.master.nursery import Nursery
 from resqd.master.plan import Fleet
 from resqd.master.spawner import Spawner
-from resqd.wire.bell import Bell
+from resqd.wire.doorbell import Bell
 
 
 class Succession:

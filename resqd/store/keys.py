@@ -1,8 +1,39 @@
-"""The names of all keys in Redis: Resque's own, and ours below `resqd:`."""
+"""The names of all keys in Redis; and names, patterns and numbers as others wrote them there."""
 
 from __future__ import annotations
 
+import fnmatch
+import re
 from dataclasses import dataclass
+
+_WILD = re.compile(r"[*?\[\]{}]")
+
+
+def is_pattern(name: str) -> bool:
+    """Whether a queue's name stands for all that match it: it has one of `* ? [] {}`."""
+    return _WILD.search(name) is not None
+
+
+def literal_head(pattern: str) -> str:
+    """What every name that matches begins with."""
+    return _WILD.split(pattern, maxsplit=1)[0]
+
+
+def matches(pattern: str, name: str) -> bool:
+    """Whether the pattern, or the plain name, stands for this queue."""
+    if not is_pattern(pattern):
+        return pattern == name
+    return any(fnmatch.fnmatchcase(name, each) for each in _alternatives(pattern))
+
+
+def _alternatives(pattern: str) -> list[str]:
+    """The patterns that `{a,b}` stands for."""
+    match = re.search(r"\{([^{}]*)\}", pattern)
+    if match is None:
+        return [pattern]
+    head, tail = pattern[: match.start()], pattern[match.end() :]
+    return [each for choice in match[1].split(",") for each in _alternatives(head + choice + tail)]
+
 
 ONE_LANE = "all"
 """The lane that holds every queue's jobs in flight where all keys live on one server."""
@@ -116,3 +147,42 @@ class Keys:
     def suspects(self, daemon: str) -> str:
         """The list of a daemon's jobs that wait to be run alone."""
         return f"{self.namespace}:resqd:suspects:{daemon}"
+
+
+MOST = 1_000
+LONGEST = 256
+
+
+class Names(dict[bytes, str]):
+    """`names[raw]` is the text, the same object for each job of a queue.
+
+    A worker that is never recycled may meet new names for ever, so they are forgotten from time to time, and
+    long ones at once.
+    """
+
+    def __missing__(self, raw: bytes) -> str:
+        if len(self) >= MOST:
+            self.clear()
+        name = to_text(raw)
+        if len(raw) <= LONGEST:
+            self[raw] = name
+        return name
+
+
+_DIGITS = 18
+"""The most digits of any number of ours; int() would raise for some thousands of them."""
+
+
+def number(text: str | bytes) -> int | None:
+    """The number in plain digits; None for anything else, such as the digits of other scripts."""
+    plain = text.isascii() and text.isdigit() and len(text) <= _DIGITS
+    return int(text) if plain else None
+
+
+def seconds(text: bytes) -> float:
+    """A time that another daemon tells; 0 for what is none, or for ever."""
+    try:
+        told = float(text)
+    except ValueError:
+        return 0.0
+    return told if 0 < told < float("inf") else 0.0

@@ -36,12 +36,11 @@ from resqd.wire.messages import (
     Stop,
 )
 from resqd.worker import reports
-from resqd.worker.common_settings import CommonSettings
-from resqd.worker.crew import FETCHER_CRASHED, Crew
+from resqd.worker.guard import CommonSettings, Surroundings
+from resqd.worker.manager import FETCHER_CRASHED, Crew
 from resqd.worker.mandate import Mandate
 from resqd.worker.pause_hooks import PauseHooks
-from resqd.worker.reporter import Reporter
-from resqd.worker.surroundings import Surroundings
+from resqd.worker.reports import Reporter
 
 _log = logging.getLogger(__name__)
 

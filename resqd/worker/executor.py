@@ -12,12 +12,13 @@ from itertools import repeat, starmap
 from queue import Empty, SimpleQueue
 from typing import NamedTuple, NoReturn, Protocol
 
+from resqd.current import bind_thread
 from resqd.errors import DirtyExit, JobInterrupt, PayloadError, UnknownJob
-from resqd.job import Job, bind_thread
-from resqd.stdout import flush_streams
-from resqd.store.inflight import Failure, Reservation
-from resqd.store.payload import Payload, decode
-from resqd.wire.page import Page, id_line, text_line, write_line
+from resqd.job import Job
+from resqd.log import flush_streams
+from resqd.store.inflight.owner import Failure, Reservation
+from resqd.store.resque.payload import Payload, decode
+from resqd.wire.birth import Page, id_line, text_line, write_line
 from resqd.worker.interrupt import Slot, clear_pending
 from resqd.worker.mandate import Wake
 from resqd.worker.title import Title

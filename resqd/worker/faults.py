@@ -10,7 +10,7 @@ import os
 import signal
 from collections.abc import Mapping
 
-from resqd.store.inflight import Exchanged, Inflight, Outbox, Reservation, Want
+from resqd.store.inflight.owner import Exchanged, Inflight, Outbox, Reservation, Want
 from resqd.worker.executor import Executor, Outcome
 
 VARIABLE = "RESQD_FAULT"

@@ -9,19 +9,16 @@ from collections.abc import Callable, Sequence
 
 from resqd.clock import Clock
 from resqd.errors import Fenced, StoreError
-from resqd.failing import Aftermath
-from resqd.store.inflight import Exchanged, Reservation, Return, Want
-from resqd.worker.conversation import Conversation
+from resqd.failures import Aftermath
+from resqd.store.inflight.owner import Exchanged, Reservation, Return, Want
+from resqd.worker.exchange import Conversation
 from resqd.worker.executor import Done, Failed
 from resqd.worker.holdings import Holdings
 from resqd.worker.mandate import Mandate, Wake
-from resqd.worker.permits import Permits
-from resqd.worker.pool import Pool
-from resqd.worker.prefetch import Prefetch
-from resqd.worker.sources import Sources
-from resqd.worker.staffing import LOOK_EVERY, Staffing
-from resqd.worker.suspects import Suspects
-from resqd.worker.watchman import Watchman
+from resqd.worker.poller import Watchman
+from resqd.worker.pool import LOOK_EVERY, Pool, Staffing
+from resqd.worker.prefetch import Permits, Prefetch
+from resqd.worker.queues import Sources, Suspects
 
 _log = logging.getLogger(__name__)
 

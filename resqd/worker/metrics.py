@@ -8,7 +8,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 
-from resqd.store.payload import believed
+from resqd.store.resque.payload import believed
 from resqd.text import shown
 from resqd.wire.messages import JobMetrics, Running
 from resqd.wire.tallies import SAMPLES, Tallies, Tally

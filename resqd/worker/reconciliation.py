@@ -6,7 +6,7 @@ from collections import deque
 from collections.abc import Collection, Container, Iterable
 from dataclasses import dataclass, field
 
-from resqd.store.inflight import Failure, Outbox, Return
+from resqd.store.inflight.owner import Failure, Outbox, Return
 
 LOOK_EVERY = 30.0
 """Seconds between two comparisons; there is one after each outage as well."""

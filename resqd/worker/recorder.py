@@ -5,11 +5,10 @@ from __future__ import annotations
 import logging
 from datetime import UTC, datetime
 
-from resqd.backtrace import backtrace_of
-from resqd.failing import FailureRules
-from resqd.store.failures import build_record, describe
-from resqd.store.inflight import Failure
-from resqd.store.payload import Payload
+from resqd.failures import FailureRules, backtrace_of
+from resqd.store.inflight.owner import Failure
+from resqd.store.resque.failure_record import build_record, describe
+from resqd.store.resque.payload import Payload
 from resqd.text import shown
 
 _log = logging.getLogger(__name__)

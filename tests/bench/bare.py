@@ -10,11 +10,11 @@ import json
 import secrets
 import sys
 
-from resqd.store.config import ConnectionConfig
-from resqd.store.incarnation import of_this_process, this_place
-from resqd.store.inflight import Inflight, Outbox, Want
+from resqd.store.inflight.incarnation import of_this_process, this_place
+from resqd.store.inflight.owner import Inflight, Outbox, Want
 from resqd.store.keys import Keys
-from resqd.store.link import Link
+from resqd.store.redis.link import Link
+from resqd.store.redis.url import ConnectionConfig
 from tests.bench.jobs import app
 
 BATCH = 500

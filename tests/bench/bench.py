@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 
-from resqd.store import payload
+from resqd.store.resque import payload
 from tests.bench.arithmetic import Sample
 from tests.bench.jobs import QUEUE
 from tests.bench.place import Place

@@ -14,8 +14,7 @@ from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from resqd.housekeeper.bell import QUIET
-from resqd.housekeeper.vigil import HOLDOFF, Act, Seen, Vigil
+from resqd.housekeeper.doorbell import HOLDOFF, QUIET, Act, Seen, Vigil
 
 NOTIFY = 5e-6
 """Seconds of Redis's time to tell one armed client of a write: with 100 and 500 of them its rate fell from

@@ -13,9 +13,9 @@ from pathlib import Path
 
 import redis
 
-from resqd.store import watcher
-from resqd.store.embedded import Embedded
 from resqd.store.keys import Keys
+from resqd.store.redis import watcher
+from resqd.store.redis.embedded import Embedded
 
 _SERVER_ENDS_SECONDS = 60.0
 _COMPACT_SECONDS = 10.0

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 import resqd
-from resqd.master.control import PATIENCE
+from resqd.master.commands.server import PATIENCE
 from tests.support import scripted_master
 
 ENVIRON = {**os.environ, "PYTHONPATH": str(Path(resqd.__file__).parents[1])}

@@ -18,7 +18,7 @@ import psutil
 import pytest
 
 from resqd.cli.client import Client, RefusedError, TimedOutError
-from resqd.master.control import CALLERS, PATIENCE
+from resqd.master.commands.server import CALLERS, PATIENCE
 from tests.process.conftest import StartMaster, connected
 from tests.support.waiting import wait_for
 

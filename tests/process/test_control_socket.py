@@ -18,7 +18,7 @@ import pytest
 from resqd.cli.client import Client, DisconnectedError
 from resqd.errors import ResqdError
 from resqd.folders import FolderError
-from resqd.master.control import ControlError, ControlServer, Request
+from resqd.master.commands.server import ControlError, ControlServer, Request
 from tests.process.conftest import ENVIRON, StartMaster, connected
 from tests.support.waiting import wait_for
 
@@ -103,7 +103,7 @@ def test_listening_socket_survives_an_exec(tmp_path: Path) -> None:
     program.write_text(
         "import os, selectors, sys, time\n"
         "from pathlib import Path\n"
-        "from resqd.master.control import ControlServer\n"
+        "from resqd.master.commands.server import ControlServer\n"
         "def handle(request):\n"
         "    request.reply({'ok': True, 'life': len(sys.argv)})\n"
         "selector = selectors.DefaultSelector()\n"

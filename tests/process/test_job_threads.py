@@ -14,8 +14,8 @@ import pytest
 
 from resqd.app import App
 from resqd.errors import JobInterrupt
-from resqd.store.backends import Place, RedisBackend
 from resqd.store.keys import Keys
+from resqd.store.resque.backends import Place, RedisBackend
 from resqd.threads import NamedThread
 from resqd.wire.messages import Exiting, Stats
 from resqd.worker.executor import Executor

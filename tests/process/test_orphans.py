@@ -10,7 +10,7 @@ from dataclasses import replace
 import pytest
 
 from resqd.housekeeper.orphans import Orphans
-from resqd.store.incarnation import Incarnation, this_place, this_process
+from resqd.store.inflight.incarnation import Incarnation, this_place, this_process
 from tests.support.processes import alive
 
 GRACE = 5.0

@@ -11,7 +11,7 @@ import pytest
 
 from resqd.app import App
 from resqd.wire.messages import Drain, Exiting, Pause, State, Stats
-from resqd.worker import conversation, holdings, prefetch, unrecorded
+from resqd.worker import exchange, holdings, prefetch
 from tests.support.lone_worker import LoneWorker
 from tests.support.waiting import wait_for
 
@@ -71,7 +71,7 @@ class Scene:
 
 @pytest.fixture
 def scene(tmp_path: Path, redis_url: str, monkeypatch: pytest.MonkeyPatch) -> Scene:
-    monkeypatch.setattr(unrecorded, "TRY_EVERY", 0.1)
+    monkeypatch.setattr(exchange, "TRY_EVERY", 0.1)
     return Scene(tmp_path, redis_url)
 
 
@@ -153,7 +153,7 @@ def test_a_worker_leaves_though_it_could_not_record(scene: Scene, reason: str) -
 
 def test_too_many_refused_records_stop_the_taking(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
     """So many wait at the most; what is taken after the list is mended runs as ever."""
-    monkeypatch.setattr(unrecorded, "MOST", 2)
+    monkeypatch.setattr(exchange, "MOST", 2)
     with scene.worker(slots=1) as worker:
         worker.client.set("resque:failed", "not a list")
         push(worker, "fail", "a", "b")
@@ -172,7 +172,7 @@ def test_what_redis_has_lost_of_ends_is_told_again(
     scene: Scene, monkeypatch: pytest.MonkeyPatch, seen: str
 ) -> None:
     """Ended jobs are acknowledged again and failed ones recorded again, neither runs; one that is not known does."""
-    monkeypatch.setattr(conversation, "LOOK_EVERY", 0.2 if seen == "now and then" else 3600)
+    monkeypatch.setattr(exchange, "LOOK_EVERY", 0.2 if seen == "now and then" else 3600)
     with scene.worker() as worker:
         push(worker, "gate", "long")
         wait_for(lambda: scene.ran()["long"] == 1)
@@ -200,7 +200,7 @@ def test_what_redis_has_lost_of_ends_is_told_again(
 
 def test_the_last_request_loses_no_end(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
     """A worker that leaves just after Redis has lost an end asks first, and puts back nothing that has run."""
-    monkeypatch.setattr(conversation, "LOOK_EVERY", 3600)
+    monkeypatch.setattr(exchange, "LOOK_EVERY", 3600)
     with scene.worker() as worker:
         push(worker, "quick", "ended")
         wait_for(lambda: worker.client.get("resque:stat:processed") == b"1")
@@ -219,7 +219,7 @@ def test_the_last_request_loses_no_end(scene: Scene, monkeypatch: pytest.MonkeyP
 
 def test_what_redis_has_lost_of_a_reserve_is_dropped(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
     """Jobs that wait behind a busy thread, and are in their queue again, do not run from here as well."""
-    monkeypatch.setattr(conversation, "LOOK_EVERY", 0.2)
+    monkeypatch.setattr(exchange, "LOOK_EVERY", 0.2)
     monkeypatch.setattr(holdings, "STUCK_AFTER", 60.0)
     # Nine are taken for their pace, which is not forgotten.
     monkeypatch.setattr(prefetch, "REST", 60.0)

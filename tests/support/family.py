@@ -4,11 +4,10 @@ from typing import Any, cast
 
 from resqd.master.child import Child
 from resqd.master.plan import Fleet
-from resqd.wire.birth import Kind
+from resqd.wire.birth import Kind, Page
 from resqd.wire.channel import Channel
 from resqd.wire.intent import Intent
 from resqd.wire.messages import Message, Running
-from resqd.wire.page import Page
 
 
 class Tape:

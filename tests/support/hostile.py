@@ -9,8 +9,8 @@ from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 import resqd
-from resqd.store.failures import RAW_KEY
-from resqd.store.splice import spans
+from resqd.store.resque.failed_job import spans
+from resqd.store.resque.failure_record import RAW_KEY
 
 RECORD = "RESQD_TEST_RECORD"
 """The environment variable that names the file of what ran."""

@@ -3,11 +3,10 @@
 from dataclasses import dataclass
 from typing import cast
 
-from resqd.housekeeper.culprits import Culprits
-from resqd.housekeeper.inquest import Inquest
+from resqd.housekeeper.inquest import Culprits, Inquest
 from resqd.housekeeper.verdicts import Rule
+from resqd.store.inflight.recovery import Convict, Held, Recovery
 from resqd.store.keys import Keys
-from resqd.store.recovery import Convict, Held, Recovery
 
 
 @dataclass(frozen=True, slots=True)

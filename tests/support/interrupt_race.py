@@ -16,8 +16,8 @@ from typing import Any
 
 from resqd.app import App
 from resqd.errors import JobInterrupt
-from resqd.store.inflight import Failure
-from resqd.wire.page import Page
+from resqd.store.inflight.owner import Failure
+from resqd.wire.birth import Page
 from resqd.worker.executor import LAST, Executor, Failed
 from resqd.worker.mandate import Wake
 from resqd.worker.title import Title

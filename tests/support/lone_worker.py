@@ -18,13 +18,13 @@ from resqd.errors import ChannelClosed
 from resqd.master.child import Child
 from resqd.master.spawner import Spawner
 from resqd.settings import Settings
-from resqd.store.config import ConnectionConfig
-from resqd.store.link import Link
-from resqd.wire.bell import Bell
+from resqd.store.redis.link import Link
+from resqd.store.redis.url import ConnectionConfig
 from resqd.wire.birth import Kind
+from resqd.wire.doorbell import Bell
 from resqd.wire.messages import Message
-from resqd.worker import main
-from resqd.worker.blueprint import Blueprint
+from resqd.worker import process
+from resqd.worker.process import Blueprint
 from tests.support.waiting import wait_for
 
 M = TypeVar("M")
@@ -58,7 +58,7 @@ class LoneWorker:
         self.status: int | None = None
         self._state, self._slots, self._pace = state, slots, pace
         self._spawner = Spawner(
-            entries={Kind.WORKER: partial(main.run, settings=settings, app=app, blueprint=blueprint)},
+            entries={Kind.WORKER: partial(process.run, settings=settings, app=app, blueprint=blueprint)},
             epoch="e",
             bell=Bell(),
             threads=settings.thread_count,

@@ -13,7 +13,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-from resqd.master.control import ControlServer, Request
+from resqd.master.commands.server import ControlServer, Request
 
 JOB = {"id": "f00d", "class": "Archive", "queue": "mail", "running_s": 12.5}
 TEXT = "\x1b[31mred\n"

@@ -15,8 +15,8 @@ from collections.abc import Iterator
 
 from resqd.app import App
 from resqd.clock import monotonic
-from resqd.store.inflight import Failure, Reservation
-from resqd.wire.page import Page
+from resqd.store.inflight.owner import Failure, Reservation
+from resqd.wire.birth import Page
 from resqd.worker.executor import Executor
 from resqd.worker.holdings import Holdings
 from resqd.worker.mandate import Wake

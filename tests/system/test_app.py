@@ -13,6 +13,7 @@ import pytest
 import redis
 
 from resqd.app import App
+from resqd.current import current_job
 from resqd.errors import (
     JobDefinitionError,
     PayloadError,
@@ -21,7 +22,7 @@ from resqd.errors import (
     StoreUnavailable,
     UnknownJob,
 )
-from resqd.job import Job, current_job
+from resqd.job import Job
 
 
 @pytest.fixture

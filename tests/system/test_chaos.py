@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from resqd.store.embedded import server_binary
+from resqd.store.redis.embedded import server_binary
 from tests.support.chaos.run import run
 
 SEED = 4

@@ -12,15 +12,15 @@ import redis
 from click.testing import CliRunner, Result
 
 from resqd.cli.resqd import main
-from resqd.store import payload as payloads
-from resqd.store.config import ConnectionConfig
-from resqd.store.failures import build_record
-from resqd.store.incarnation import of_this_process, this_place
-from resqd.store.inflight import Inflight, Outbox, Want
+from resqd.store.inflight.incarnation import of_this_process, this_place
+from resqd.store.inflight.owner import Inflight, Outbox, Want
 from resqd.store.keys import Keys
-from resqd.store.link import Link
-from resqd.store.payload import Payload
-from resqd.store.registry import Registry, RunningJob
+from resqd.store.redis.link import Link
+from resqd.store.redis.url import ConnectionConfig
+from resqd.store.resque import payload as payloads
+from resqd.store.resque.failure_record import build_record
+from resqd.store.resque.payload import Payload
+from resqd.store.resque.registry import Registry, RunningJob
 
 EVIL = "ev\x1b[31mil\n"
 

@@ -17,16 +17,16 @@ import resqd.testing
 from resqd.app import App
 from resqd.contrib import django as resqd_django
 from resqd.contrib import sqlalchemy as resqd_sqlalchemy
-from resqd.failing import Aftermath, FailureRules
-from resqd.store.failures import build_record
+from resqd.failures import Aftermath, FailureRules
 from resqd.store.keys import Keys
-from resqd.store.payload import decode, encode
+from resqd.store.resque.failure_record import build_record
+from resqd.store.resque.payload import decode, encode
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
-    from resqd.store.backends import Record
+    from resqd.store.resque.backends import Record
 
 
 def in_child(check: Callable[[], bool]) -> bool:

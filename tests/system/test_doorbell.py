@@ -11,7 +11,7 @@ import pytest
 import redis
 
 from resqd.app import App
-from resqd.store.embedded import server_binary
+from resqd.store.redis.embedded import server_binary
 from tests.support.daemon import Daemon
 from tests.support.server import Server
 from tests.support.waiting import wait_for

@@ -14,7 +14,7 @@ import redis
 
 from resqd.cli.boot import SERVER_FAREWELL
 from resqd.folders import FolderError
-from resqd.store.embedded import Embedded, EmbeddedError, answers, default_url
+from resqd.store.redis.embedded import Embedded, EmbeddedError, answers, default_url
 from tests.support.daemon import Daemon
 from tests.support.processes import alive, children_of_ours, title, tree
 from tests.support.waiting import wait_for

@@ -13,9 +13,9 @@ import redis
 
 from resqd.app import App
 from resqd.errors import PayloadError
-from resqd.store import payload as payloads
-from resqd.store.failures import build_record
-from resqd.store.sweep import FailureMoved
+from resqd.store.resque import payload as payloads
+from resqd.store.resque.failure_record import build_record
+from resqd.store.resque.sweep import FailureMoved
 from resqd.text import escaped
 
 
@@ -187,7 +187,7 @@ def test_a_list_that_changes_all_the_time_is_given_up(
     app: App, redis_client: redis.Redis, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """With an error that says how much was done, instead of for ever."""
-    monkeypatch.setattr("resqd.store.sweep.MOST_TRIES", 10)
+    monkeypatch.setattr("resqd.store.resque.sweep.MOST_TRIES", 10)
     fail(redis_client, "one")
     monkeypatch.setattr(app.failures, "_run", lambda _name, _steps: 0)
     with pytest.raises(FailureMoved, match="all the time; 0 were done"):

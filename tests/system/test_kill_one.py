@@ -4,8 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from resqd.cli.client import RefusedError
-from resqd.cli.leaving import jobs_in
+from resqd.cli.client import RefusedError, jobs_in
 from tests.support.station import Station
 from tests.support.waiting import wait_for
 

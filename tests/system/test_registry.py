@@ -10,15 +10,15 @@ import pytest
 import redis
 
 from resqd.app import App
-from resqd.housekeeper.pruner import Pruner
-from resqd.store.client import redis_client
-from resqd.store.config import ConnectionConfig
-from resqd.store.embedded import server_binary
+from resqd.housekeeper.registry import Pruner
 from resqd.store.keys import Keys
-from resqd.store.link import Link
-from resqd.store.registry import Registry, RunningJob
-from resqd.store.scripts import HEARTBEAT
-from resqd.store.worker_id import WorkerId
+from resqd.store.redis.client import redis_client
+from resqd.store.redis.embedded import server_binary
+from resqd.store.redis.link import Link
+from resqd.store.redis.protocol import HEARTBEAT
+from resqd.store.redis.url import ConnectionConfig
+from resqd.store.resque.registry import Registry, RunningJob
+from resqd.store.resque.worker_id import WorkerId
 from tests.support.server import Server
 
 ID = WorkerId.build(

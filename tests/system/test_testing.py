@@ -9,15 +9,15 @@ import pytest
 
 import resqd.testing
 from resqd.app import App
+from resqd.current import current_job
 from resqd.errors import PayloadError, UnknownJob
-from resqd.job import current_job
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     import redis
 
-    from resqd.store.backends import Record
+    from resqd.store.resque.backends import Record
     from resqd.testing import Fake
 
 offline = App("redis://127.0.0.1:1")  # nothing listens there

@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 import redis
 
-from resqd.store.embedded import server_binary
+from resqd.store.redis.embedded import server_binary
 from tests.support.machine import CannotBootError, Machine, why_not
 from tests.support.server import Server
 from tests.support.waiting import wait_for

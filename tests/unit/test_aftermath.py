@@ -4,7 +4,7 @@ from typing import cast
 
 import pytest
 
-from resqd.failing import Aftermath, FailureRules
+from resqd.failures import Aftermath, FailureRules
 from resqd.threads import NamedThread
 
 

@@ -6,13 +6,13 @@ import logging
 import threading
 from typing import TYPE_CHECKING
 
-from resqd import failing
+from resqd import failures
 from resqd.app import App
-from resqd.failing import Aftermath, FailureRules
-from resqd.store.entries import Counts
+from resqd.failures import Aftermath, FailureRules
+from resqd.store.inflight.recovery import Held
+from resqd.store.inflight.tokens import Counts
 from resqd.store.keys import Keys
-from resqd.store.payload import encode
-from resqd.store.recovery import Held
+from resqd.store.resque.payload import encode
 
 if TYPE_CHECKING:
     import pytest
@@ -38,7 +38,7 @@ def test_hooks_that_hang_cost_only_what_is_too_much(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     """Nobody waits for a hook; beyond the bound a failure is kept and not told, which the log says."""
-    monkeypatch.setattr(failing, "MOST_WAITING", 2)
+    monkeypatch.setattr(failures, "MOST_WAITING", 2)
     app, told, prepared, release = App(), list[str](), list[str](), threading.Event()
     begun = threading.Event()
 

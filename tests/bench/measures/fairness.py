@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from dataclasses import dataclass
 
-from resqd.store import payload
+from resqd.store.resque import payload
 from tests.bench.bench import NOOPS, POLL, Bench, Shape
 from tests.bench.jobs import QUEUE
 

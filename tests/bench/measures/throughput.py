@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
 
-from resqd.store import payload
+from resqd.store.resque import payload
 from tests.bench.arithmetic import Sample, drain_window, longest_standstill, slope
 from tests.bench.bench import NOOPS, Bench, Shape
 from tests.bench.jobs import QUEUE

@@ -11,8 +11,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 import resqd
-from resqd.store.backends import Place, Record
 from resqd.store.keys import Keys
+from resqd.store.resque.backends import Place, Record
 from tests.support.recorded import RECORD, note
 
 REFUSED = 0.1

@@ -13,7 +13,7 @@ from typing import Any, cast
 
 import redis
 
-from resqd.store.embedded import server_binary
+from resqd.store.redis.embedded import server_binary
 from tests.support.chaos.books import Books, Outcome
 from tests.support.chaos.failures import Failures
 from tests.support.chaos.havoc import Havoc

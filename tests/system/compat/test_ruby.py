@@ -10,13 +10,13 @@ import pytest
 
 from resqd.app import App
 from resqd.errors import PayloadError
-from resqd.store import payload as payloads
-from resqd.store.config import ConnectionConfig
-from resqd.store.failures import build_record
 from resqd.store.keys import Keys
-from resqd.store.link import Link
-from resqd.store.registry import Registry, RunningJob
-from resqd.store.worker_id import WorkerId
+from resqd.store.redis.link import Link
+from resqd.store.redis.url import ConnectionConfig
+from resqd.store.resque import payload as payloads
+from resqd.store.resque.failure_record import build_record
+from resqd.store.resque.registry import Registry, RunningJob
+from resqd.store.resque.worker_id import WorkerId
 from resqd.worker.reports import PREVIEW, preview
 from tests.system.compat import ruby
 

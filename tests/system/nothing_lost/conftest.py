@@ -11,7 +11,7 @@ import psutil
 import pytest
 import redis
 
-from resqd.store.payload import encode
+from resqd.store.resque.payload import encode
 from tests.support.daemon import Daemon
 from tests.support.recorded import RECORD, Record
 from tests.support.waiting import wait_for

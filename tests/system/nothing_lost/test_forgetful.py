@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import pytest
 import redis
 
-from resqd.store.embedded import server_binary
+from resqd.store.redis.embedded import server_binary
 from tests.support.server import Server
 from tests.support.waiting import wait_for
 from tests.system.nothing_lost.conftest import Redis, Scene, child

@@ -17,8 +17,7 @@ import redis
 
 from resqd.app import App
 from resqd.cli import views
-from resqd.cli.client import Client
-from resqd.cli.leaving import jobs_in
+from resqd.cli.client import Client, jobs_in
 from tests.support.daemon import Daemon
 from tests.support.hostile import NONE, RECORD, Attack, Sent, raw_of
 from tests.support.processes import title

@@ -13,7 +13,7 @@ from typing import Any, cast
 import pytest
 import redis
 
-from resqd.store.embedded import server_binary
+from resqd.store.redis.embedded import server_binary
 from tests.support.daemon import Daemon
 from tests.support.proxy import Proxy
 from tests.support.server import Server

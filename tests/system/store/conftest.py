@@ -5,12 +5,12 @@ from collections.abc import Callable, Iterator
 import pytest
 import redis
 
-from resqd.store.config import ConnectionConfig
-from resqd.store.incarnation import Incarnation
-from resqd.store.inflight import Inflight, Outbox, Source, Want
+from resqd.store.inflight.incarnation import Incarnation
+from resqd.store.inflight.owner import Inflight, Outbox, Source, Want
+from resqd.store.inflight.recovery import Recovery
 from resqd.store.keys import Keys
-from resqd.store.link import Link
-from resqd.store.recovery import Recovery
+from resqd.store.redis.link import Link
+from resqd.store.redis.url import ConnectionConfig
 
 DAEMON = "host.example/resqd"
 

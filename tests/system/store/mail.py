@@ -4,7 +4,7 @@ from typing import cast
 
 import redis
 
-from resqd.store.inflight import Inflight, Outbox, Want
+from resqd.store.inflight.owner import Inflight, Outbox, Want
 from resqd.store.keys import Keys
 from tests.system.store.conftest import DAEMON
 

@@ -8,9 +8,9 @@ from typing import cast
 import pytest
 import redis
 
-from resqd.store.inflight import Inflight, Outbox, Return, Want
+from resqd.store.inflight.owner import Inflight, Outbox, Return, Want
+from resqd.store.inflight.recovery import Recovery
 from resqd.store.keys import Keys
-from resqd.store.recovery import Recovery
 from resqd.wire.messages import Death
 from tests.support.inquests import inquest
 from tests.system.store.conftest import DAEMON, OwnerMaker, incarnation

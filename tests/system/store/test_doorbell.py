@@ -7,9 +7,9 @@ import pytest
 import redis
 
 from resqd.errors import StoreError, StoreUnavailable
-from resqd.store.config import ConnectionConfig
-from resqd.store.doorbell import Doorbell
 from resqd.store.keys import Keys
+from resqd.store.redis.tracking import Doorbell
+from resqd.store.redis.url import ConnectionConfig
 from tests.support.waiting import wait_for
 
 

@@ -5,13 +5,12 @@ from collections.abc import Callable
 import pytest
 import redis
 
-from resqd.housekeeper.hosts import Hosts
-from resqd.housekeeper.reaping import Reaping
-from resqd.store.inflight import Want
+from resqd.housekeeper.recovery import Hosts, Reaping
+from resqd.store.inflight.owner import Want
+from resqd.store.inflight.recovery import Recovery
 from resqd.store.keys import Keys
-from resqd.store.link import Link
-from resqd.store.recovery import Recovery
-from resqd.store.registry import Registry
+from resqd.store.redis.link import Link
+from resqd.store.resque.registry import Registry
 from tests.support.inquests import inquest
 from tests.system.store.conftest import DAEMON, OwnerMaker, beat, incarnation
 from tests.system.store.mail import MAIL, forgiven, numbered, push, queued, reserve

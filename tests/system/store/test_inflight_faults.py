@@ -6,12 +6,12 @@ import pytest
 import redis
 
 from resqd.errors import Fenced, StoreError, StoreUnavailable
-from resqd.store import scripts as all_scripts
-from resqd.store.inflight import Failure, Outbox, Return, Want
+from resqd.store.inflight.owner import Failure, Outbox, Return, Want
+from resqd.store.inflight.recovery import Recovery
 from resqd.store.keys import Keys
-from resqd.store.link import Link
-from resqd.store.recovery import Recovery
-from resqd.store.scripts import RESERVE, PackedKeys, Script, ScriptCall
+from resqd.store.redis import protocol as all_scripts
+from resqd.store.redis.link import Link
+from resqd.store.redis.protocol import RESERVE, PackedKeys, Script, ScriptCall
 from tests.support.waiting import wait_for
 from tests.system.store.conftest import DAEMON, OwnerMaker, incarnation
 from tests.system.store.mail import MAIL, MAIL_KEY, numbered, payloads, push, queued, reserve, seq_of

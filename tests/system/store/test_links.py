@@ -8,12 +8,10 @@ import pytest
 import redis
 
 from resqd.errors import StoreError, StoreRefused, StoreUnavailable
-from resqd.store.config import ConnectionConfig
 from resqd.store.keys import Keys
-from resqd.store.link import Link
-from resqd.store.links import KEPT
-from resqd.store.pusher import PUSH_CHUNK
-from resqd.store.store import Store
+from resqd.store.redis.link import KEPT, Link
+from resqd.store.redis.url import ConnectionConfig
+from resqd.store.resque.store import PUSH_CHUNK, Store
 from tests.support.waiting import wait_for
 
 

@@ -6,10 +6,10 @@ from pathlib import Path
 import pytest
 import redis
 
-from resqd.store.config import ConnectionConfig
-from resqd.store.embedded import server_binary
-from resqd.store.link import Link
-from resqd.store.preconditions import shortcomings
+from resqd.store.redis.embedded import server_binary
+from resqd.store.redis.health import shortcomings
+from resqd.store.redis.link import Link
+from resqd.store.redis.url import ConnectionConfig
 from tests.support.daemon import Daemon
 from tests.support.server import Server
 

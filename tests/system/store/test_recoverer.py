@@ -8,12 +8,11 @@ import pytest
 
 from resqd.errors import StoreError
 from resqd.housekeeper import recovery as module
-from resqd.housekeeper.culprits import Culprits
-from resqd.housekeeper.inquest import Inquest
+from resqd.housekeeper.inquest import Culprits, Inquest
 from resqd.housekeeper.recovery import Recoverer
-from resqd.store.inflight import Failure, Outbox, Want
+from resqd.store.inflight.owner import Failure, Outbox, Want
+from resqd.store.inflight.recovery import Convict
 from resqd.store.keys import Keys
-from resqd.store.recovery import Convict
 from resqd.wire.messages import Alive, Death, Settled
 from tests.support.inquests import OneRule
 from tests.system.store.conftest import DAEMON
@@ -22,8 +21,8 @@ from tests.system.store.mail import MAIL, forgiven, numbered, push, queued, rese
 if TYPE_CHECKING:
     import redis
 
-    from resqd.store.incarnation import Incarnation
-    from resqd.store.recovery import Held, Recovery
+    from resqd.store.inflight.incarnation import Incarnation
+    from resqd.store.inflight.recovery import Held, Recovery
     from tests.system.store.conftest import OwnerMaker
 
 FAILED = (Keys().failed,)

@@ -8,11 +8,8 @@ import redis
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from resqd.store.entries import counts
-from resqd.store.inflight import Outbox, Want
-from resqd.store.keys import Keys
-from resqd.store.link import Link
-from resqd.store.recovery import (
+from resqd.store.inflight.owner import Outbox, Want
+from resqd.store.inflight.recovery import (
     Charge,
     Convict,
     Forgive,
@@ -23,6 +20,9 @@ from resqd.store.recovery import (
     Verdict,
     Waiting,
 )
+from resqd.store.inflight.tokens import counts
+from resqd.store.keys import Keys
+from resqd.store.redis.link import Link
 from tests.system.store.conftest import DAEMON, OwnerMaker, beat, incarnation
 from tests.system.store.mail import MAIL, MAIL_KEY, numbered, payloads, push, queued, reserve
 

@@ -11,12 +11,12 @@ import pytest
 import redis
 
 from resqd.errors import StoreError, StoreRefused, StoreUnavailable
-from resqd.store.config import ConnectionConfig
-from resqd.store.embedded import server_binary
-from resqd.store.inflight import Failure, Inflight, Outbox, Return, Source, Want
+from resqd.store.inflight.owner import Failure, Inflight, Outbox, Return, Source, Want
+from resqd.store.inflight.recovery import Charge, Convict, Recovered, Recovery, Suspect, Verdict
 from resqd.store.keys import Keys
-from resqd.store.link import Link
-from resqd.store.recovery import Charge, Convict, Recovered, Recovery, Suspect, Verdict
+from resqd.store.redis.embedded import server_binary
+from resqd.store.redis.link import Link
+from resqd.store.redis.url import ConnectionConfig
 from tests.support.server import Server
 from tests.support.waiting import wait_for
 from tests.system.store.conftest import DAEMON, incarnation

@@ -3,9 +3,9 @@
 import pytest
 import redis
 
-from resqd.store.inflight import Outbox, Return, Want
+from resqd.store.inflight.owner import Outbox, Return, Want
+from resqd.store.inflight.recovery import Recovery
 from resqd.store.keys import Keys
-from resqd.store.recovery import Recovery
 from tests.system.store.conftest import DAEMON, OwnerMaker, incarnation
 from tests.system.store.mail import MAIL, forgiven, numbered, payloads, push, queued, reserve
 

@@ -10,11 +10,11 @@ from pathlib import Path
 import pytest
 
 from resqd.errors import StoreUnavailable
-from resqd.store.config import ConnectionConfig
-from resqd.store.doorbell import Doorbell
 from resqd.store.keys import Keys
-from resqd.store.link import Link
-from resqd.store.store import Store
+from resqd.store.redis.link import Link
+from resqd.store.redis.tracking import Doorbell
+from resqd.store.redis.url import ConnectionConfig
+from resqd.store.resque.store import Store
 from tests.support.server import Server
 from tests.support.tls_front import TlsFront
 

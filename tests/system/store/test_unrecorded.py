@@ -6,10 +6,10 @@ import pytest
 import redis
 
 from resqd.errors import StoreUnavailable
-from resqd.store.inflight import Failure, Outbox, Recorded, Want
+from resqd.store.inflight.owner import Failure, Outbox, Recorded, Want
+from resqd.store.inflight.recovery import Recovered, Recovery
 from resqd.store.keys import Keys
-from resqd.store.link import Link
-from resqd.store.recovery import Recovered, Recovery
+from resqd.store.redis.link import Link
 from tests.support.waiting import wait_for
 from tests.system.store.conftest import OwnerMaker, incarnation
 from tests.system.store.mail import MAIL, numbered, payloads, push, queued, reserve

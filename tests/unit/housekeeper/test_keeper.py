@@ -6,9 +6,8 @@ from queue import Empty
 
 from resqd.errors import StoreError, StoreRefused, StoreUnavailable
 from resqd.housekeeper.keeper import Duty, Keeper
-from resqd.store.backoff import Backoff
-from resqd.store.health import Health
-from resqd.store.recovery import Waiting
+from resqd.store.inflight.recovery import Waiting
+from resqd.store.redis.health import Backoff, Health
 from resqd.wire.messages import Alive, Message, Settled, Upkeep
 
 ACCOUNT = Alive(3, (1, 2), ())

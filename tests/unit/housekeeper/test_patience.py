@@ -3,7 +3,7 @@
 import threading
 import time
 
-from resqd.housekeeper.patience import Patience
+from resqd.housekeeper.inquest import Patience
 
 
 def test_an_answer_in_time_counts() -> None:

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from resqd.housekeeper.rewatch import Rewatch
-from resqd.store import watcher
-from resqd.store.embedded import Embedded
+from resqd.store.redis import watcher
+from resqd.store.redis.embedded import Embedded
 
 
 def embedded(folder: Path) -> Embedded:

@@ -3,8 +3,8 @@
 import pytest
 
 from resqd.housekeeper.verdicts import Findings, Judge, Rule
-from resqd.store.entries import Counts
-from resqd.store.recovery import Charge, Convict, Forgive, Held, Isolate, Suspect, Verdict
+from resqd.store.inflight.recovery import Charge, Convict, Forgive, Held, Isolate, Suspect, Verdict
+from resqd.store.inflight.tokens import Counts
 from resqd.wire.messages import Death
 
 

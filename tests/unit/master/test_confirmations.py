@@ -6,13 +6,12 @@ from typing import Any, cast
 import pytest
 
 from resqd.master.child import Child
-from resqd.master.confirmations import CONFIRM_TIMEOUT, Confirmations
+from resqd.master.commands.confirmations import CONFIRM_TIMEOUT, Confirmations
 from resqd.master.plan import Fleet
-from resqd.wire.birth import Kind
+from resqd.wire.birth import Kind, Page
 from resqd.wire.channel import Channel
 from resqd.wire.intent import Intent
 from resqd.wire.messages import Confirm, Confirmed, Message
-from resqd.wire.page import Page
 
 
 class Wire:

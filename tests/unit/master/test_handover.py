@@ -8,9 +8,9 @@ from click.testing import CliRunner
 
 from resqd.cli.resqd import main
 from resqd.master.handover import FORMAT, FORMAT_VARIABLE, Handover, adopt, describe, load, refuse_other, save
+from resqd.wire.birth import Page
 from resqd.wire.channel import Channel
 from resqd.wire.messages import Death, Exiting, Message, Pong
-from resqd.wire.page import Page
 from tests.support.family import child
 
 

@@ -9,8 +9,8 @@ import pytest
 from resqd.clock import monotonic
 from resqd.master import signals
 from resqd.master.spawner import Spawner
-from resqd.wire.bell import Bell
 from resqd.wire.birth import Kind
+from resqd.wire.doorbell import Bell
 
 
 @pytest.mark.parametrize("number", [errno.EAGAIN, errno.ENOMEM])

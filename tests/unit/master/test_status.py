@@ -4,8 +4,7 @@ from dataclasses import replace
 from typing import cast
 
 from resqd.master.child import NO_STATS
-from resqd.master.status import empty_place, housekeeper_status, worker_status
-from resqd.master.title import title
+from resqd.master.status import empty_place, housekeeper_status, title, worker_status
 from resqd.wire.intent import Intent
 from resqd.wire.messages import Running
 from tests.support.family import Cells, child, fleet, housekeeper

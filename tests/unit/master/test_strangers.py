@@ -2,7 +2,7 @@
 
 import os
 
-from resqd.master.strangers import PATIENCE, Strangers, adopts
+from resqd.master.deaths import PATIENCE, Strangers, adopts
 from tests.support.processes import children_of_ours
 
 

@@ -4,9 +4,9 @@ import random
 
 import pytest
 
-from resqd.store import ended
-from resqd.store.ended import Ended
-from resqd.store.tokens import ranges_of
+from resqd.store.inflight import outbox
+from resqd.store.inflight.outbox import Ended
+from resqd.store.inflight.tokens import ranges_of
 
 
 def test_it_knows_exactly_what_has_ended() -> None:
@@ -40,7 +40,7 @@ def test_one_long_job_does_not_make_the_memory_grow() -> None:
 
 def test_the_oldest_is_forgotten_first(monkeypatch: pytest.MonkeyPatch) -> None:
     """Where every batch has a job that failed, as many as the limit are remembered; the forgotten did not end."""
-    monkeypatch.setattr(ended, "MOST", 10)
+    monkeypatch.setattr(outbox, "MOST", 10)
     known = Ended()
     for seq in range(1, 31):
         known.expect(seq, 2)

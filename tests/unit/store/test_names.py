@@ -2,10 +2,9 @@
 
 import pytest
 
-from resqd.store.incarnation import Incarnation
-from resqd.store.names import LONGEST, MOST, Names
-from resqd.store.numbers import number
-from resqd.store.worker_id import WorkerId
+from resqd.store.inflight.incarnation import Incarnation
+from resqd.store.keys import LONGEST, MOST, Names, number
+from resqd.store.resque.worker_id import WorkerId
 
 
 def test_a_name_is_the_same_object_for_each_job() -> None:

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from resqd.store.watcher import sync
+from resqd.store.redis.watcher import sync
 
 
 @pytest.fixture

@@ -7,8 +7,8 @@ from collections.abc import Iterator
 import pytest
 
 from resqd.text import shown
+from resqd.wire.birth import Page, id_line, text_line, write_line
 from resqd.wire.messages import Running
-from resqd.wire.page import Page, id_line, text_line, write_line
 
 
 @pytest.fixture

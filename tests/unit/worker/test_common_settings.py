@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from resqd.worker.common_settings import CommonSettings
+from resqd.worker.guard import CommonSettings
 
 _CHANGES: dict[str, Callable[[], object]] = {
     "the thread switch interval": lambda: sys.setswitchinterval(4),

@@ -10,8 +10,8 @@ import pytest
 
 from resqd.app import App
 from resqd.errors import JobInterrupt
-from resqd.store.inflight import Failure
-from resqd.wire.page import Page
+from resqd.store.inflight.owner import Failure
+from resqd.wire.birth import Page
 from resqd.worker import executor, interrupt
 from resqd.worker.executor import LAST, Executor, Failed
 from resqd.worker.mandate import Wake

@@ -2,7 +2,7 @@
 
 from collections import deque
 
-from resqd.store.inflight import Failure
+from resqd.store.inflight.owner import Failure
 from resqd.worker.executor import Failed, Mark
 from resqd.worker.holdings import Holdings
 

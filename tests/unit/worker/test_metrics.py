@@ -4,8 +4,8 @@ import time
 
 import pytest
 
-from resqd.store.inflight import Failure
-from resqd.store.payload import decode
+from resqd.store.inflight.owner import Failure
+from resqd.store.resque.payload import decode
 from resqd.wire.messages import JobMetrics, Running
 from resqd.wire.tallies import SAMPLES
 from resqd.worker.executor import Done, Failed

@@ -1,6 +1,6 @@
 """What differs between Redis and a worker, and what is done about it."""
 
-from resqd.store.inflight import Failure, Outbox, Return
+from resqd.store.inflight.owner import Failure, Outbox, Return
 from resqd.worker import reconciliation
 from resqd.worker.reconciliation import RecentFailures, compare
 

@@ -9,15 +9,15 @@ import pytest
 from resqd.errors import PayloadError
 from resqd.master.child import NO_STATS
 from resqd.settings import Settings
-from resqd.store.payload import decode
+from resqd.store.resque.payload import decode
 from resqd.wire.birth import Birth
 from resqd.wire.frames import encode
 from resqd.wire.intent import Intent
 from resqd.wire.messages import JobMetrics, Message, Stats
 from resqd.worker import reports, title
-from resqd.worker.crew import Crew
 from resqd.worker.interrupt import Slot
-from resqd.worker.reporter import IDLE_STATS_EVERY, Reporter
+from resqd.worker.manager import Crew
+from resqd.worker.reports import IDLE_STATS_EVERY, Reporter
 from resqd.worker.title import Title
 
 

@@ -5,8 +5,7 @@ import logging
 import pytest
 
 from resqd.parsing import QueueSpec
-from resqd.worker.quotas import Quotas
-from resqd.worker.sources import COMPLAIN_EVERY, COMPLAINTS_KEPT, Sources
+from resqd.worker.queues import COMPLAIN_EVERY, COMPLAINTS_KEPT, Quotas, Sources
 
 
 def test_each_broken_queue_is_named_once_a_minute_and_forgotten(caplog: pytest.LogCaptureFixture) -> None:

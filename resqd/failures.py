@@ -1,0 +1,241 @@
+"""What becomes of a failure: its backtrace, where its record goes, and what the application does about it after."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import partial
+from pathlib import Path
+from queue import SimpleQueue
+from typing import TYPE_CHECKING, Any, Final
+
+from resqd.current import Here, bind_thread
+from resqd.errors import DirtyExit, PayloadError
+from resqd.hooks import Hook, run_within
+from resqd.store.resque import payload as payloads
+from resqd.store.resque.backends import FailureBackend, FailurePolicy, Place, Record, backend_of, place_of
+from resqd.store.resque.failure_record import describe
+from resqd.threads import NamedThread
+
+if TYPE_CHECKING:
+    from types import TracebackType
+
+    from resqd.job import Job
+    from resqd.store.inflight.recovery import Held
+    from resqd.store.keys import Keys
+    from resqd.store.resque.payload import Payload
+
+
+_OURS: Final = f"{Path(__file__).parent}/"
+_KEPT: Final = 50
+"""Frames kept at each end of a long backtrace, such as that of an endless recursion."""
+_MAX_CAUSES: Final = 10
+
+
+def backtrace_of(error: BaseException) -> list[str]:
+    """FILE:LINE:in `NAME', innermost first as in Ruby; then each cause with its own frames."""
+    lines: list[str] = []
+    seen: set[int] = set()
+    current: BaseException | None = error
+    while current is not None and id(current) not in seen and len(seen) < _MAX_CAUSES:
+        if seen:
+            name, text = describe(current)
+            lines.append(f"caused by {name}: {text[:200]}")
+        lines += _frames(current.__traceback__)
+        seen.add(id(current))
+        current = current.__cause__ or (None if current.__suppress_context__ else current.__context__)
+    return lines
+
+
+def _frames(trace: TracebackType | None) -> list[str]:
+    lines = []
+    while trace is not None:
+        code = trace.tb_frame.f_code
+        if not code.co_filename.startswith(_OURS):
+            lines.append(f"{code.co_filename}:{trace.tb_lineno}:in `{code.co_name}'")
+        trace = trace.tb_next
+    lines.reverse()
+    if len(lines) <= 2 * _KEPT:
+        return lines
+    return [*lines[:_KEPT], f"... {len(lines) - 2 * _KEPT} more ...", *lines[-_KEPT:]]
+
+
+_log = logging.getLogger(__name__)
+
+MOST_WAITING = 1_000
+"""Records that may wait for the application's code before the worker takes no more jobs."""
+
+
+def fewest_deliveries(jobs: Mapping[str, Job[..., Any]], default: int) -> int:
+    """The smallest number of deliveries that applies to any job, where the daemon's setting is `default`."""
+    own = [job.options.max_deliveries for job in jobs.values() if job.options.max_deliveries is not None]
+    return min([default, *own])
+
+
+class FailureRules:
+    """The application's policy, where it says nothing the daemon's FAILURE_BACKEND, and the options of single jobs."""
+
+    def __init__(
+        self,
+        *,
+        policy: FailurePolicy,
+        names: Iterable[str],
+        jobs: Mapping[str, Job[..., Any]],
+        keys: Keys,
+        around: Sequence[Hook] = (),
+    ) -> None:
+        chosen = tuple(policy.backends) or tuple(names)
+        self._policy = policy
+        self._backend: FailureBackend = backend_of(chosen)
+        self._own = any(not isinstance(backend, str) for backend in chosen)
+        self._jobs = jobs
+        self._keys = keys
+        self._around = around
+
+    @property
+    def notifies(self) -> bool:
+        """Whether the application has a callback for failures."""
+        return self._policy.on_failure is not None or self._policy.on_expire is not None
+
+    @property
+    def foreign(self) -> bool:
+        """Whether a backend is the application's own code, which may take its time."""
+        return self._own
+
+    @property
+    def acts(self) -> bool:
+        """Whether there is anything to do after a record was kept."""
+        return self._own or self.notifies
+
+    def place(self, queue: str, payload: Payload | None) -> Place | None:
+        """The lists that take a record; None where no record is wanted, neither kept nor told."""
+        if not self._skips(payload.job_class if payload else None):
+            return place_of(self._backend, queue, self._keys)
+        return Place(()) if self.notifies else None
+
+    def hooked(self, payload: Payload | None) -> bool:
+        """Whether this job has on_failure hooks of its own."""
+        job = self._jobs.get(payload.job_class) if payload else None
+        return job is not None and bool(job.hooks.of("on_failure"))
+
+    def after(self, record: bytes, crashed: Payload | None = None) -> None:
+        """Let backends of the application's own save a record, and call its callbacks. What they raise is logged.
+
+        `crashed`: the job whose process died, so that its on_failure hooks are still to be called. All of it runs
+        inside of the hooks around jobs, and to them it is the failed job that runs.
+        """
+        told: Record = payloads.load(record)
+        bind_thread(Here(crashed or _payload_of(told), str(told["queue"])))
+        try:
+            run_within(self._around, lambda: self._tell(told, crashed))
+        finally:
+            bind_thread(None)
+
+    def _tell(self, told: Record, crashed: Payload | None) -> None:
+        if crashed is not None and self.hooked(crashed):
+            self._jobs[crashed.job_class].hooks.report_failure(DirtyExit(told["error"]), crashed.args)
+        if not self._skips(told["payload"].get("class")):
+            try:
+                self._backend.save(told)
+            except BaseException:  # noqa: BLE001 - the application's code; its callbacks are still called
+                _log.exception("the failure backend %r failed", self._backend)
+        self._policy.notify(told)
+
+    def _skips(self, job_class: str | None) -> bool:
+        job = self._jobs.get(job_class) if job_class else None
+        return self._policy.skip_failed_queue or (job is not None and job.options.skip_failed_queue)
+
+
+def _payload_of(told: Record) -> Payload | None:
+    try:
+        return payloads.decode(payloads.dump(told["payload"]))
+    except PayloadError:
+        return None
+
+
+class Aftermath:
+    """Runs the application's code for failures on a thread of its own, after Redis has confirmed each record.
+
+    What it has not done when its process is killed is not done again. `eased` is called when `full` ends, `prepare`
+    on the thread before all else.
+    """
+
+    def __init__(
+        self,
+        *,
+        rules: FailureRules,
+        eased: Callable[[], object] = lambda: None,
+        prepare: Callable[[], object] = lambda: None,
+    ) -> None:
+        self._rules = rules
+        self._eased = eased
+        self._prepare = prepare
+        self._waiting: SimpleQueue[tuple[bytes, Payload | None]] = SimpleQueue()
+        self._thread: NamedThread | None = None
+
+    @property
+    def full(self) -> bool:
+        """Whether so many failures wait that no more jobs should be begun."""
+        return self._waiting.qsize() > MOST_WAITING
+
+    def put(self, records: Iterable[bytes | None]) -> None:
+        """Note records that are kept now; None is one that nobody wants. Called by one thread only."""
+        if not self._rules.acts:
+            return
+        for record in records:
+            if record is not None:
+                self._waiting.put((record, None))
+        self._start()
+
+    def put_crashed(self, crashed: Iterable[tuple[Held, bytes]]) -> None:
+        """Note the records of jobs whose process died. Recovery does not wait: what is too much is not told."""
+        for held, record in crashed:
+            try:
+                payload = payloads.decode(held.payload)
+            except PayloadError:
+                payload = None
+            if not self._rules.acts and not self._rules.hooked(payload):
+                continue
+            if self.full:
+                _log.error(
+                    "a failure is kept, but the application is not told of it: %d others wait", MOST_WAITING
+                )
+                continue
+            self._waiting.put((record, payload))
+            self._start()
+
+    def close(self, timeout: float) -> None:
+        """Wait at most so many seconds until all is done."""
+        if self._thread is None and not self._waiting.qsize():
+            return
+        self._start()
+        if self._thread is not None:
+            self._waiting.put((b"", None))
+            self._thread.join(timeout)
+        if left := self._waiting.qsize():
+            _log.error("%d failures were kept, but the application was not told of them in time", left)
+
+    def _start(self) -> None:
+        """Start the thread, unless it runs. Where the system has none left, what waits is for the next try."""
+        if self._thread is not None:
+            return
+        thread = NamedThread(name="failures", target=self._work)
+        try:
+            thread.start()
+        except (RuntimeError, MemoryError) as error:
+            _log.warning("the application is not told of failures yet: %s", error)
+        else:
+            self._thread = thread
+
+    def _work(self) -> None:
+        self._safely(self._prepare)
+        while (case := self._waiting.get()) and case[0]:
+            self._safely(partial(self._rules.after, *case))
+            if self._waiting.qsize() == MOST_WAITING:
+                self._eased()
+
+    def _safely(self, work: Callable[[], object]) -> None:
+        try:
+            work()
+        except BaseException:  # noqa: BLE001 - a thread's top: a callback's SystemExit must not end it
+            _log.exception("the application's code for failures failed")

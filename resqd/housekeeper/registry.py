@@ -1,0 +1,154 @@
+"""The daemon as web pages see it: heartbeat, what runs, wishes to kill; and dead daemons struck off."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections import deque
+from collections.abc import Callable
+from dataclasses import replace
+from typing import NamedTuple
+
+from resqd.clock import Clock
+from resqd.housekeeper.recovery import MISSED
+from resqd.store.resque.failure_record import clean
+from resqd.store.resque.payload import dump
+from resqd.store.resque.registry import REFRESH, Place, Registry, RunningJob
+from resqd.wire.messages import Busy, KillThread, Message, Running
+
+_log = logging.getLogger(__name__)
+
+PUBLISH_EVERY = 1.0
+"""Seconds between two looks at what changed; nothing is sent to Redis when nothing did."""
+REGISTER_MOST = 10.0
+"""Seconds after which everything is registered again, the heartbeat's time too, which others' pruning reads."""
+
+
+def register_every(patience: float) -> float:
+    """Seconds after which a daemon registers again where others allow so many seconds of silence."""
+    return min(REGISTER_MOST, patience / 3)
+
+
+class Publisher:
+    """`take` is called by the control thread, all else by the keeper's; only the deque lies between them.
+
+    `patience` is how many seconds of silence others allow before they prune a daemon of resqd's.
+    """
+
+    def __init__(
+        self,
+        *,
+        registry: Registry,
+        say: Callable[[Message], None],
+        patience: float,
+        clock: Clock,
+        wall: Callable[[], float] = time.time,
+    ) -> None:
+        self._registry = registry
+        self._say = say
+        self._clock = clock
+        self._wall = wall
+        self._register_every = register_every(patience)
+        self._news: deque[Busy] = deque()
+        self._jobs: dict[Place, RunningJob] = {}
+        self._shown: dict[Place, RunningJob] = {}
+        self._register_at = self._refresh_at = clock()
+        self._registered = False
+
+    def take(self, busy: Busy) -> None:
+        """Note what a worker process runs now."""
+        self._news.append(busy)
+
+    def beat(self) -> None:
+        """One heartbeat. Where Ruby workers took us off the registry, what was shown is written again too."""
+        now = self._clock()
+        known = self._registry.heartbeat(register=now >= self._register_at)
+        if self._registered and not known:
+            _log.info("others took this daemon off Resque's registry; it is registered again")
+            self._refresh_at = now
+        self._registered = True
+        if now >= self._register_at:
+            self._register_at = now + self._register_every
+
+    def publish(self) -> None:
+        """Pass on what pages ask to kill, judged by what they were shown; then show what runs now."""
+        for place in self._registry.asked_to_kill():
+            if job := self._shown.get(place):
+                self._say(KillThread(job.pid, job.thread, job.token))
+        self._fold()
+        now = self._clock()
+        refresh = now >= self._refresh_at
+        jobs = dict(self._jobs)
+        self._registry.publish(list(jobs.values()), refresh=refresh)
+        self._shown = jobs
+        if refresh:
+            self._refresh_at = now + REFRESH
+
+    def _fold(self) -> None:
+        while self._news:
+            busy = self._news.popleft()
+            known = {place: job for place, job in self._jobs.items() if place[0] == busy.pid}
+            self._jobs = {place: job for place, job in self._jobs.items() if place not in known}
+            for running in busy.running:
+                place = (busy.pid, running.thread)
+                self._jobs[place] = self._newer(known.get(place), self._job(busy.pid, running), running)
+
+    def _job(self, pid: int, running: Running) -> RunningJob:
+        began = self._wall() - (self._clock() - running.since)
+        payload = running.payload or outline(running)
+        return RunningJob(pid, running.thread, running.token, running.queue, began, payload)
+
+    @staticmethod
+    def _newer(before: RunningJob | None, job: RunningJob, running: Running) -> RunningJob:
+        """The same job is shown as before; with its payload, once that is known."""
+        if before is None or before.token != job.token:
+            return job
+        return replace(before, payload=running.payload or before.payload)
+
+
+def outline(running: Running) -> bytes:
+    """What pages show of a job whose payload its worker has not told: one that lets nobody else there speak."""
+    shown = {"class": clean(running.job_class), "args": ["…"]}
+    return dump({**shown, "id": clean(running.job_id)} if running.job_id else shown)
+
+
+class _Sight(NamedTuple):
+    beat: str | None
+    since: float
+
+
+class Pruner:
+    """Strikes off who did not beat between this pruner's own looks, for `patience` seconds of them.
+
+    No clock but our own decides, and an outage of Redis, after which every heartbeat looks old, starts
+    the count again.
+    """
+
+    def __init__(self, *, registry: Registry, worker_id: str, patience: float, clock: Clock) -> None:
+        self._registry = registry
+        self._worker_id = worker_id
+        self._patience = patience
+        self._clock = clock
+        self._seen: dict[str, _Sight] = {}
+        self._looked_at = clock()
+
+    def look(self) -> None:
+        """Look at all daemons' heartbeats; may raise a StoreError."""
+        beats = self._registry.beats()
+        now = self._clock()
+        if now - self._looked_at > 2 * self._patience:
+            self._seen.clear()
+        self._looked_at = now
+        sights = {each: self._sight(each, beat, now) for each, beat in beats.items()}
+        self._seen = {each: sight for each, sight in sights.items() if each != self._worker_id}
+        silent = [each for each, sight in self._seen.items() if now - sight.since >= self._patience]
+        intervals = self._registry.intervals(silent)
+        for each in silent:
+            if now - self._seen[each].since >= MISSED * intervals[each]:
+                _log.info("%s is dead; its entries in Resque's registry are removed", each)
+                self._registry.forget(each)
+                del self._seen[each]
+
+    def _sight(self, worker_id: str, beat: str | None, now: float) -> _Sight:
+        seen = self._seen.get(worker_id)
+        return seen if seen is not None and seen.beat == beat else _Sight(beat, now)

@@ -1,0 +1,160 @@
+"""What an owner of jobs in flight tells Redis and asks of it, what it hears, and which ends it remembers."""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Final
+
+from resqd.store.inflight.tokens import INDEX_BITS, INDEX_MASK
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+
+@dataclass(frozen=True, slots=True)
+class Want:
+    """Up to `count` jobs and about `byte_budget` bytes, from queues in strict order, each with a limit (0: none).
+
+    Pass the same tuple of queues again and again: what is made of it is kept as long as it is the same object.
+    Suspects are taken in the order of their list, but for those of the `closed` queues.
+    """
+
+    count: int
+    queues: tuple[tuple[str, int], ...] = ()
+    byte_budget: int = 1 << 20
+    closed: tuple[str, ...] = ()
+
+
+Reservation = tuple[int, str, bytes]
+"""A job taken from a queue: token, queue, payload."""
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """A job that failed. `lists` are the keys that take `record`; without lists, or a record, it only counts.
+
+    `failed_queue` is a name to add to the set of failed queues.
+    """
+
+    token: int
+    record: bytes | None
+    lists: tuple[str, ...] = ()
+    failed_queue: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Return:
+    """A job that goes back to the front of where it came from.
+
+    One that had `begun` counts a recovery, or, where a verdict on it is due, stays in flight for recovery to judge.
+    """
+
+    token: int
+    begun: bool = False
+
+
+@dataclass(slots=True)
+class Outbox:
+    """What Redis must still be told; an exchange takes out what Redis confirmed."""
+
+    done: list[int] = field(default_factory=list)
+    failed: list[Failure] = field(default_factory=list)
+    returned: list[Return] = field(default_factory=list)
+
+    def __bool__(self) -> bool:
+        return bool(self.done or self.failed or self.returned)
+
+
+@dataclass(frozen=True, slots=True)
+class Exchanged:
+    """What an exchange brought, and how many jobs Redis really removed for each part of the outbox.
+
+    `skipped` are queues whose key is not a list. So many as `withheld` jobs of the outbox that failed are still in
+    flight, with their records beside them, as `refusal` says why: see Inflight.record.
+    """
+
+    batch: list[Reservation]
+    processed: int = 0
+    failed: int = 0
+    returned: int = 0
+    skipped: tuple[str, ...] = ()
+    withheld: int = 0
+    refusal: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Recorded:
+    """How many of the failed jobs whose records were refused are `recorded` now, how many `left`, and why."""
+
+    recorded: int
+    left: int
+    refusal: str
+
+
+MOST: Final = 10_000
+"""Batches, and runs of batches, that are remembered; what is older counts as not known, and would run again."""
+
+
+@dataclass(slots=True)
+class _Batch:
+    """A batch not all of whose jobs have succeeded: `ended` has a bit for each one that has."""
+
+    whole: int
+    ended: int = 0
+
+
+class Ended:
+    """Tokens as bits of their batches, and of batches that have succeeded as a whole only the numbers, in runs.
+
+    A batch of which a job failed or went back never becomes whole; so both are bounded.
+    """
+
+    def __init__(self) -> None:
+        self._open: dict[int, _Batch] = {}
+        self._firsts: list[int] = []  # of runs of whole batches
+        self._lasts: list[int] = []
+
+    def expect(self, seq: int, count: int) -> None:
+        """Note that batch `seq` has come, with so many jobs."""
+        if len(self._open) >= MOST:
+            del self._open[next(iter(self._open))]
+        self._open[seq] = _Batch((1 << count) - 1)
+
+    def add(self, ranges: Iterable[tuple[int, int]]) -> None:
+        """Note that these ranges of tokens have succeeded. Saying it twice does no harm."""
+        for first, last in ranges:
+            seq = first >> INDEX_BITS
+            batch = self._open.get(seq)
+            if batch is not None:
+                batch.ended |= ((1 << (last - first + 1)) - 1) << (first & INDEX_MASK)
+                if batch.ended == batch.whole:
+                    del self._open[seq]
+                    self._close(seq)
+
+    def __contains__(self, token: object) -> bool:
+        if not isinstance(token, int):
+            return False
+        seq = token >> INDEX_BITS
+        if (batch := self._open.get(seq)) is not None:
+            return bool(batch.ended >> (token & INDEX_MASK) & 1)
+        at = bisect_right(self._firsts, seq) - 1
+        return at >= 0 and seq <= self._lasts[at]
+
+    def _close(self, seq: int) -> None:
+        firsts, lasts = self._firsts, self._lasts
+        at = bisect_right(firsts, seq)
+        after_one = at > 0 and lasts[at - 1] == seq - 1
+        before_one = at < len(firsts) and firsts[at] == seq + 1
+        if after_one and before_one:
+            lasts[at - 1] = lasts.pop(at)
+            del firsts[at]
+        elif after_one:
+            lasts[at - 1] = seq
+        elif before_one:
+            firsts[at] = seq
+        else:
+            firsts.insert(at, seq)
+            lasts.insert(at, seq)
+            if len(firsts) > MOST:
+                del firsts[0], lasts[0]

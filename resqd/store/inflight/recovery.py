@@ -1,0 +1,225 @@
+"""The recoverer's side: takes back the jobs of incarnations that are dead, and decides nothing by itself."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from resqd.store.inflight.incarnation import Incarnation, of_life
+from resqd.store.inflight.tokens import Counts, counts, split_entry, token_from_text, token_ranges, token_text
+from resqd.store.keys import Keys, number, seconds, to_text
+from resqd.store.redis.link import Link
+from resqd.store.redis.protocol import (
+    COUNT_SUSPECTS,
+    FORGET,
+    INSPECT,
+    RECOVER,
+    RELEASE,
+    Argument,
+    PackedKeys,
+    ScriptCall,
+)
+
+SEEN = 64 * 1024
+"""Bytes of a payload that an inspection reads at the most: it must not need the memory that its worker died of."""
+
+
+@dataclass(frozen=True, slots=True)
+class Charge:
+    """Back to the front of its queue, one delivery dearer."""
+
+
+@dataclass(frozen=True, slots=True)
+class Forgive:
+    """Back to the front of its queue, uncharged; the recovery is counted."""
+
+
+@dataclass(frozen=True, slots=True)
+class Suspect:
+    """To the daemon's suspects, to be run alone, one delivery dearer."""
+
+
+@dataclass(frozen=True, slots=True)
+class Isolate:
+    """To the suspects, uncharged; the recovery is counted."""
+
+
+@dataclass(frozen=True, slots=True)
+class Convict:
+    """Recorded as failed: `lists` are the keys that take `record`, `failed_queue` a name for the set of those."""
+
+    record: bytes
+    lists: tuple[str, ...]
+    failed_queue: str = ""
+
+
+Verdict = Charge | Forgive | Suspect | Isolate | Convict
+
+
+class Held(NamedTuple):
+    """A job in flight: its queue, its payload or the beginning of it, and how often its process was lost so far.
+
+    `counts` is None for a payload that no count can be spliced into: it is no job. `missing` is how many bytes of
+    the payload were not read.
+    """
+
+    queue: str
+    payload: bytes
+    counts: Counts | None
+    missing: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Inspection:
+    """What an incarnation holds, as far as it was asked for; on `probation` it can be one job only."""
+
+    probation: bool
+    held: dict[int, Held]
+
+
+@dataclass(frozen=True, slots=True)
+class Recovered:
+    """How many jobs moved where; `kept` could go nowhere (a key of a wrong type) and wait for the next try.
+
+    `convicted` are those whose failure was decided now, and `recorded` those that had failed before and whose
+    records a list takes at last; `refusal` says why it does not take one.
+    """
+
+    requeued: int = 0
+    suspected: int = 0
+    convicted: int = 0
+    kept: int = 0
+    recorded: int = 0
+    refusal: str = ""
+
+
+class Waiting(NamedTuple):
+    """How many suspects wait, and of each capped queue that has any."""
+
+    suspects: int
+    capped: dict[str, int]
+
+
+def recover_call(
+    keys: Keys, incarnation: Incarnation, verdicts: Mapping[int, Verdict], *, counted: bool = False
+) -> ScriptCall:
+    """The one script that empties and fences an incarnation."""
+    daemon = incarnation.daemon
+    packed = PackedKeys.of(
+        keys.inflight(daemon, incarnation.id),
+        keys.index(daemon),
+        keys.queues,
+        keys.suspects(daemon),
+        keys.failed_queues,
+        keys.stat("failed"),
+    )
+    arguments: list[Argument] = [incarnation.id, keys.queue_prefix, "forgive" if counted else ""]
+    for token, verdict in verdicts.items():
+        arguments += (token_text(token), *_verdict_arguments(verdict))
+    return ScriptCall(RECOVER, packed, arguments)
+
+
+def _verdict_arguments(verdict: Verdict) -> tuple[Argument, ...]:
+    match verdict:
+        case Charge():
+            return ("charge", "", "", 0)
+        case Forgive():
+            return ("forgive", "", "", 0)
+        case Suspect():
+            return ("suspect", "", "", 0)
+        case Isolate():
+            return ("isolate", "", "", 0)
+        case Convict(record, lists, failed_queue):
+            return ("convict", record, failed_queue, len(lists), *lists)
+
+
+class Recovery:
+    """What a housekeeper does for its own dead workers, and for dead hosts. Each method may raise a StoreError."""
+
+    def __init__(self, *, link: Link, keys: Keys) -> None:
+        self._link = link
+        self._keys = keys
+
+    def incarnations(self, daemon: str) -> list[Incarnation]:
+        """All incarnations of a daemon that are registered, alive or dead."""
+        facts = self._hash(self._keys.index(daemon))
+        return [
+            Incarnation.from_index(daemon, to_text(own_id), to_text(text)) for own_id, text in facts.items()
+        ]
+
+    def inspect(
+        self,
+        incarnation: Incarnation,
+        tokens: Iterable[int],
+        *,
+        patience: int | None = None,
+        most: int = SEEN,
+    ) -> Inspection:
+        """Those of the tokens that are in flight, with at the most so many bytes of each.
+
+        With `patience`, the losses that decide a job's fate, also each job whose next loss may, and all that an
+        incarnation on probation holds.
+        """
+        key = self._keys.inflight(incarnation.daemon, incarnation.id)
+        arguments = (token_ranges(tokens), most, "" if patience is None else patience)
+        home, *facts = self._link.run_script(ScriptCall(INSPECT, PackedKeys.of(key), arguments))
+        found = {}
+        for field, length, beginning in zip(facts[::3], facts[1::3], facts[2::3], strict=True):
+            if (held := _held(beginning, length - len(beginning))) is not None:
+                found[token_from_text(to_text(field))] = held
+        return Inspection(home == b"suspects", found)
+
+    def recover(
+        self, incarnation: Incarnation, verdicts: Mapping[int, Verdict], *, counted: bool = False
+    ) -> Recovered:
+        """Fences an incarnation and moves its jobs, each one exactly once however many recoverers try.
+
+        Jobs without a verdict go back uncharged, in order, to the front of where they came from; where it is to be
+        `counted`, one recovery dearer. The verdict on a job that is kept stays with it.
+        """
+        call = recover_call(self._keys, incarnation, verdicts, counted=counted)
+        requeued, suspected, convicted, kept, recorded, refusal = self._link.run_script(call)
+        return Recovered(requeued, suspected, convicted, kept, recorded, to_text(refusal))
+
+    def suspects_waiting(self, daemon: str, capped: Sequence[str] = ()) -> Waiting:
+        """How many jobs of a daemon wait to be run alone, and how many of them are of each of the capped queues."""
+        keys = PackedKeys.of(self._keys.suspects(daemon))
+        suspects, *counts = self._link.run_script(ScriptCall(COUNT_SUSPECTS, keys, tuple(capped)))
+        return Waiting(suspects, {queue: count for queue, count in zip(capped, counts, strict=True) if count})
+
+    def release_suspects(self, daemon: str) -> int:
+        """Puts a daemon's suspects back to the fronts of their queues, in order, uncharged. Returns how many."""
+        keys = PackedKeys.of(self._keys.suspects(daemon), self._keys.queues)
+        return int(self._link.run_script(ScriptCall(RELEASE, keys, (self._keys.queue_prefix,))))
+
+    def counters(self) -> dict[str, int]:
+        """The heartbeat counters of all daemons' lives."""
+        found = {to_text(life): number(count) for life, count in self._hash(self._keys.daemons).items()}
+        return {life: count for life, count in found.items() if count is not None}
+
+    def intervals(self) -> dict[str, float]:
+        """The seconds between the heartbeats of all lives that tell them; older releases do not."""
+        told = self._hash(self._keys.intervals)
+        return {to_text(life): seconds(text) for life, text in told.items()}
+
+    def forget(self, life: str) -> bool:
+        """Strikes a life off the list, if it holds no jobs and no suspects of its daemon need it."""
+        daemon, epoch = of_life(life)
+        keys = PackedKeys.of(
+            self._keys.daemons, self._keys.index(daemon), self._keys.suspects(daemon), self._keys.intervals
+        )
+        return bool(self._link.run_script(ScriptCall(FORGET, keys, (life, f"{daemon}:", f"{epoch}."))))
+
+    def _hash(self, key: str) -> dict[bytes, bytes]:
+        flat = self._link.call("HGETALL", key)
+        return dict(zip(flat[::2], flat[1::2], strict=True))
+
+
+def _held(entry: bytes, missing: int) -> Held | None:
+    """The job of an entry; None for bytes that are none, which recovery leaves where they are."""
+    try:
+        queue, payload = split_entry(entry)
+    except ValueError:
+        return None
+    return Held(queue, payload, counts(payload), missing)

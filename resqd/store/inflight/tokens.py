@@ -1,0 +1,96 @@
+"""Tokens (which job of which batch: SEQ << 16 | I in memory, `SEQ.I` in Redis), and the entries that they name."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from typing import NamedTuple
+
+from resqd.store.keys import to_bytes, to_text
+
+INDEX_BITS = 16
+INDEX_MASK = (1 << INDEX_BITS) - 1
+
+
+def token_text(token: int) -> str:
+    """The token as a field of the in-flight hash."""
+    return f"{token >> INDEX_BITS}.{token & INDEX_MASK}"
+
+
+def token_from_text(text: str) -> int:
+    """The token for a field of the in-flight hash. Raises ValueError."""
+    seq, _, index = text.partition(".")
+    return int(seq) << INDEX_BITS | int(index)
+
+
+def ranges_of(tokens: Iterable[int]) -> list[tuple[int, int]]:
+    """The tokens in ascending order as ranges, each with its first and last one, within one batch."""
+    ordered = sorted(tokens)
+    if not ordered:
+        return []
+    if ordered[-1] - ordered[0] + 1 == len(set(ordered)):
+        return [(ordered[0], ordered[-1])]
+    ranges = []
+    first = last = ordered[0]
+    for token in ordered:
+        if token - last > 1:
+            ranges.append((first, last))
+            first = token
+        last = token
+    ranges.append((first, last))
+    return ranges
+
+
+def ranges_text(ranges: Iterable[tuple[int, int]]) -> str:
+    """Ranges as `SEQ:FIRST-LAST` or `SEQ:ONLY`, joined by semicolons."""
+    return ";".join([_range(first, last) for first, last in ranges])
+
+
+def token_ranges(tokens: Iterable[int]) -> str:
+    """The tokens in ascending order, as the text of their ranges."""
+    return ranges_text(ranges_of(tokens))
+
+
+def _range(first: int, last: int) -> str:
+    seq = first >> INDEX_BITS
+    if first == last:
+        return f"{seq}:{first & INDEX_MASK}"
+    return f"{seq}:{first & INDEX_MASK}-{last & INDEX_MASK}"
+
+
+_COUNTS = re.compile(rb'[ \t\r\n]*\{(?:"deliveries":([0-9]+),(?:"recoveries":([0-9]+),)?|[ \t\r\n]*")')
+_COUNTED = 9
+"""The most digits that a count may have to be raised; only a producer can have written more."""
+
+
+class Counts(NamedTuple):
+    """How often a job's process was lost: charged to the job, and not charged."""
+
+    deliveries: int
+    recoveries: int
+
+
+def join_entry(queue: str, payload: bytes) -> bytes:
+    """`LENGTH:QUEUE` and the payload, so that any name and any payload fit."""
+    name = to_bytes(queue)
+    return b"%d:%b%b" % (len(name), name, payload)
+
+
+def split_entry(entry: bytes) -> tuple[str, bytes]:
+    """Queue and payload. Raises ValueError when the bytes are no entry."""
+    length, colon, rest = entry.partition(b":")
+    if not colon or not length.isdigit():
+        raise ValueError("an entry begins with the length of its queue's name")
+    size = int(length)
+    return to_text(rest[:size]), rest[size:]
+
+
+def counts(payload: bytes) -> Counts | None:
+    """What is spliced before this payload, of which the first bytes are enough; None where it cannot be counted."""
+    match = _COUNTS.match(payload)
+    if match is None:
+        return None
+    deliveries, recoveries = (digits or b"0" for digits in match.groups())
+    if max(len(deliveries), len(recoveries)) > _COUNTED:
+        return None
+    return Counts(int(deliveries), int(recoveries))

@@ -1,0 +1,146 @@
+"""What goes to Redis and what comes back: packed commands, the Lua scripts, and what an error reply means for us."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from importlib.resources import files
+
+from resqd.errors import Fenced, StoreError, StoreRefused, StoreUnavailable
+from resqd.store.keys import to_bytes
+
+Argument = bytes | str | int
+
+
+def pack(arguments: Iterable[Argument]) -> bytes:
+    """Arguments as Redis reads them, without the line that counts them; names keep bytes that are not UTF-8."""
+    parts = []
+    for argument in arguments:
+        if isinstance(argument, bytes):
+            data = argument
+        elif isinstance(argument, str):
+            data = to_bytes(argument)
+        else:
+            data = b"%d" % argument
+        parts.append(b"$%d\r\n%b\r\n" % (len(data), data))
+    return b"".join(parts)
+
+
+def pack_command(command: Sequence[Argument]) -> bytes:
+    """One command as Redis reads it."""
+    return b"*%d\r\n%b" % (len(command), pack(command))
+
+
+@dataclass(frozen=True, slots=True)
+class Script:
+    """A Lua script; `sha1` is the name under which the server keeps it."""
+
+    name: str
+    source: str
+    sha1: str
+
+    @classmethod
+    def load(cls, name: str, *preludes: str) -> Script:
+        """The script in `NAME.lua`, after the functions in the preludes' files."""
+        source = "\n".join(_read(part) for part in (*preludes, name))
+        return cls(name, source, hashlib.sha1(source.encode(), usedforsecurity=False).hexdigest())
+
+
+@dataclass(frozen=True, slots=True)
+class PackedKeys:
+    """A script's keys, packed once and used for many calls; `data` begins with their number."""
+
+    count: int
+    data: bytes
+
+    @classmethod
+    def of(cls, *keys: str) -> PackedKeys:
+        """Packs the keys."""
+        return cls(len(keys), pack((len(keys), *keys)))
+
+
+class ScriptCall:
+    """One call of a script: the EVALSHA command, packed, and what it needs where the server does not know it."""
+
+    __slots__ = ("packed", "script")
+
+    def __init__(self, script: Script, keys: PackedKeys, arguments: Sequence[Argument] = ()) -> None:
+        self.script = script
+        count = 3 + keys.count + len(arguments)
+        head = b"$7\r\nEVALSHA\r\n$40\r\n%b" % script.sha1.encode()
+        self.packed = b"*%d\r\n%b\r\n%b%b" % (count, head, keys.data, pack(arguments))
+
+
+def _read(name: str) -> str:
+    return files("resqd.store").joinpath(f"{name}.lua").read_text("utf-8")
+
+
+REGISTER = Script.load("inflight/register")
+ACKNOWLEDGE = Script.load("inflight/acknowledge", "inflight/tokens")
+FAIL = Script.load("inflight/fail", "inflight/entries", "inflight/records", "inflight/tokens")
+RECORD = Script.load("inflight/record", "inflight/entries", "inflight/records", "inflight/tokens")
+FIELDS = Script.load("inflight/fields", "inflight/tokens")
+RETURN = Script.load("inflight/return", "inflight/entries", "inflight/tokens")
+RESERVE = Script.load("inflight/reserve", "inflight/entries", "inflight/tokens", "inflight/batch")
+RESERVE_SUSPECTS = Script.load(
+    "inflight/reserve_suspects", "inflight/entries", "inflight/tokens", "inflight/batch"
+)
+CLOSE = Script.load("inflight/close", "inflight/entries", "inflight/records", "inflight/tokens")
+RECOVER = Script.load("inflight/recover", "inflight/entries", "inflight/records", "inflight/tokens")
+INSPECT = Script.load("inflight/inspect", "inflight/entries", "inflight/tokens")
+COUNT_SUSPECTS = Script.load("inflight/count_suspects", "inflight/entries")
+RELEASE = Script.load("inflight/release", "inflight/entries")
+HEARTBEAT = Script.load("resque/heartbeat")
+FORGET = Script.load("inflight/forget")
+
+
+_LATER = {
+    "ASK",
+    "BUSY",
+    "CLUSTERDOWN",
+    "LOADING",
+    "MASTERDOWN",
+    "MISCONF",
+    "MOVED",
+    "NOREPLICAS",
+    "OOM",
+    "READONLY",
+    "TRYAGAIN",
+    "UNBLOCKED",
+}
+_REFUSED = {"DENIED", "NOAUTH", "NOPERM", "WRONGPASS"}
+_LATER_TEXTS = ("max number of clients",)
+_REFUSED_TEXTS = (
+    "ACL failure in script",
+    "can't run this command",
+    "called without any password configured",
+    "DB index is out of range",
+    "invalid DB index",
+    "unknown command",
+)
+_INNER_CODE = re.compile(r"-([A-Z]+) ")  # Redis 6.2 wraps what a script's command answered
+_PAYLOAD_LIMIT = 300
+
+
+class ServerError(Exception):
+    """An error reply; `code` is its first word and `text` the whole line."""
+
+    def __init__(self, line: str) -> None:
+        super().__init__(line)
+        self.text = line.splitlines()[0][:_PAYLOAD_LIMIT] if line else "an empty error"
+        self.code = self.text.partition(" ")[0]
+
+
+def judge(error: ServerError) -> StoreError:
+    """The error to raise for a reply: try later, needs a person, fenced, or plainly wrong."""
+    inner = _INNER_CODE.search(error.text)
+    codes = {error.code, inner.group(1) if inner else ""}
+    if error.code == "FENCED":
+        return Fenced("Redis says that recovery took this incarnation's jobs")
+    if codes & _REFUSED or any(text in error.text for text in _REFUSED_TEXTS):
+        return StoreRefused(f"Redis refuses us: {error.text}")
+    if codes & _LATER or any(text in error.text for text in _LATER_TEXTS):
+        return StoreUnavailable(f"Redis cannot answer now: {error.text}")
+    return StoreError(f"Redis answered: {error.text}")

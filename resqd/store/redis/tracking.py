@@ -1,0 +1,150 @@
+"""One connection that hears of every write to our queues, whoever writes: RESP3 and CLIENT TRACKING."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import hiredis
+
+from resqd.errors import StoreUnavailable
+from resqd.store.keys import Keys, is_pattern, literal_head, matches, to_bytes, to_text
+from resqd.store.redis.connection import NOTHING, Connection, Reply
+from resqd.store.redis.protocol import Argument, ServerError, judge, pack_command
+
+if TYPE_CHECKING:
+    from resqd.store.redis.url import ConnectionConfig
+
+ANSWER_SECONDS = 5.0
+"""How long a reply may take before the connection counts as dead."""
+_PREFIXES = 32
+"""Redis compares each key that is written with every prefix, so a long list of queues is heard as one."""
+
+
+class Hearing:
+    """Which keys concern a list of queues' names and patterns: prefixes for Redis, a finer test for ourselves."""
+
+    def __init__(self, *, keys: Keys, queues: Sequence[str]) -> None:
+        self._head = to_bytes(keys.queue_prefix)
+        self._names = {to_bytes(keys.queue(queue)) for queue in queues if not is_pattern(queue)}
+        self._patterns = [queue for queue in queues if is_pattern(queue)]
+        if self._patterns:
+            self._names.add(to_bytes(keys.queues))  # a new queue's name may be written after its first job
+        heads = {to_bytes(keys.queue(literal_head(pattern))) for pattern in self._patterns}
+        self.prefixes = _without_overlap(self._names | heads)
+        if len(self.prefixes) > _PREFIXES:
+            self.prefixes = _without_overlap(self._names - {*self._names_of_queues()} | {self._head})
+
+    def concerns(self, key: bytes) -> bool:
+        """Whether a write to this key may have brought a job."""
+        if key in self._names:
+            return True
+        if not self._patterns or not key.startswith(self._head):
+            return False
+        name = to_text(key[len(self._head) :])
+        return any(matches(pattern, name) for pattern in self._patterns)
+
+    def _names_of_queues(self) -> list[bytes]:
+        return [name for name in self._names if name.startswith(self._head)]
+
+
+class Doorbell:
+    """Owned by one thread. Any error leaves it closed; `connect` begins anew, not armed."""
+
+    def __init__(self, *, config: ConnectionConfig, keys: Keys, queues: Sequence[str]) -> None:
+        self._connection = Connection(replace(config, socket_timeout=ANSWER_SECONDS))
+        self._address = config.describe()
+        self._hearing = Hearing(keys=keys, queues=queues)
+        self._daemons = keys.daemons
+        prefixes = [word for prefix in self._hearing.prefixes for word in (b"PREFIX", prefix)]
+        self._tracking: list[Argument] = ["CLIENT", "TRACKING", "ON", "BCAST", *prefixes]
+        self._replies: deque[Reply] = deque()
+        self._rung = False
+
+    def connect(self) -> None:
+        """Connect and speak RESP3. Errors: StoreUnavailable; any other StoreError is the server's refusal."""
+        self._replies.clear()
+        self._rung = False
+        [hello] = self._connection.connect(("HELLO", 3))
+        if isinstance(hello, ServerError):
+            self.close()
+            raise self._connection.named(judge(hello))
+
+    def fileno(self) -> int:
+        """The socket's descriptor, for a selector. Errors: StoreUnavailable."""
+        try:
+            return self._connection.fileno()
+        except OSError as error:
+            raise self._unavailable(error) from error
+
+    def arm(self) -> None:
+        """From the server's answer on, every write to our queues rings. Errors as for `connect`."""
+        self._ask(*self._tracking)
+
+    def disarm(self) -> None:
+        """Cost the server nothing more."""
+        self._ask("CLIENT", "TRACKING", "OFF")
+
+    def daemons(self) -> int:
+        """How many daemons are registered."""
+        return int(self._ask("HLEN", self._daemons))
+
+    def receive(self) -> None:
+        """Take in what the server has sent; for a socket that is readable. Errors: StoreUnavailable."""
+        connection = self._connection
+        try:
+            connection.receive()
+            while (item := connection.take()) is not NOTHING:
+                self._sort(item)
+        except OSError as error:
+            self.close()
+            raise self._unavailable(error) from error
+
+    def heard(self) -> bool:
+        """Whether a queue of ours was written to, by what has been taken in since the last call."""
+        rung, self._rung = self._rung, False
+        return rung
+
+    @property
+    def waiting(self) -> bool:
+        """Whether `heard` would say yes."""
+        return self._rung
+
+    def close(self) -> None:
+        """Drop the connection."""
+        self._connection.close()
+
+    def _ask(self, *command: Argument) -> Reply:
+        try:
+            self._connection.send(pack_command(command))
+        except OSError as error:
+            self.close()
+            raise self._unavailable(error) from error
+        while not self._replies:
+            self.receive()
+        reply = self._replies.popleft()
+        if isinstance(reply, ServerError):
+            self.close()
+            raise self._connection.named(judge(reply))
+        return reply
+
+    def _unavailable(self, error: OSError) -> StoreUnavailable:
+        return StoreUnavailable(f"Redis at {self._address} does not answer: {error}")
+
+    def _sort(self, item: Reply) -> None:
+        if not isinstance(item, hiredis.PushNotification):
+            self._replies.append(item)
+        elif item[0] == b"invalidate":
+            # No keys: the database was emptied, or so many keys changed that the server does not name them.
+            self._rung = self._rung or item[1] is None or any(map(self._hearing.concerns, item[1]))
+
+
+def _without_overlap(prefixes: set[bytes]) -> list[bytes]:
+    """The prefixes that no other one of them covers: Redis refuses two of which one begins the other."""
+    kept: list[bytes] = []
+    for prefix in sorted(prefixes):
+        if not kept or not prefix.startswith(kept[-1]):
+            kept.append(prefix)
+    return kept

@@ -1,0 +1,1 @@
+"""Resque's own format in Redis: queues, payloads, failures, and the registry of workers."""

@@ -1,0 +1,290 @@
+"""Administration of the failed lists: look, requeue, remove, clear, by job id as well as by position."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Final, Literal, cast
+
+from resqd.errors import PayloadError
+from resqd.store.keys import is_name, to_bytes, to_text
+from resqd.store.redis.client import store_errors
+from resqd.store.resque.backends import DEFAULT_EXPIRE_GENERATION
+from resqd.store.resque.failed_job import FailedJob
+from resqd.store.resque.sweep import MOST_TRIES, FailureMoved, Sweep
+from resqd.text import escaped
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from redis import Redis
+
+    from resqd.store.keys import Keys
+
+_CHANGE: Final = """
+-- KEYS: failed list, queues, then for each record its queue's list.
+-- ARGV: for each record index, SHA-1, what becomes of it, queue or '', payload.
+-- Goes on until a record is not where it was said to be; returns how many were done.
+local done = 0
+for i = 1, #ARGV, 5 do
+  local at, was, new, queue, payload = ARGV[i], ARGV[i + 1], ARGV[i + 2], ARGV[i + 3], ARGV[i + 4]
+  local record = redis.call('LINDEX', KEYS[1], at)
+  if not record or redis.sha1hex(record) ~= was then return done end
+  if queue ~= '' then
+    redis.call('SADD', KEYS[2], queue)
+    redis.call('RPUSH', KEYS[3 + (i - 1) / 5], payload)
+  end
+  if new == '' then
+    redis.call('LSET', KEYS[1], at, '')
+    redis.call('LREM', KEYS[1], 1, '')
+  else
+    redis.call('LSET', KEYS[1], at, new)
+  end
+  done = done + 1
+end
+return done
+"""
+# The job is pushed before its record goes: where the push is refused, the record stays.
+
+_PLAIN_ID: Final = re.compile(r"[A-Za-z0-9 _.:-]+")
+_CHUNK: Final = 200
+_BATCH_BYTES: Final = 4 * 1024 * 1024
+_DEFAULT: Final = "failed"
+
+Verdict = Literal["keep", "remove", "requeue", "mark"]
+"""What becomes of a record: kept, deleted, requeued and deleted, or requeued and kept with the time of it."""
+
+
+class Failures:
+    """The failed lists of one namespace: `failed`, and those named in `failed_queues`."""
+
+    def __init__(self, client: Redis, keys: Keys) -> None:
+        self._client = client
+        self._keys = keys
+        self._change = client.register_script(_CHANGE)
+
+    @store_errors
+    def lists(self) -> list[str]:
+        """The names of all failed lists, `failed` first."""
+        members = cast("set[bytes]", self._client.smembers(self._keys.failed_queues))
+        return [_DEFAULT, *sorted({to_text(member) for member in members} - {_DEFAULT})]
+
+    @store_errors
+    def count(self, *, queue: str | None = None, job_class: str | None = None) -> int:
+        """How many failures there are, of all or of one queue or class; the latter two read every record."""
+        if queue is None and job_class is None:
+            return sum(self._client.llen(self._key(name)) for name in self.lists())
+        return sum(1 for _ in self.each(queue=queue, job_class=job_class))
+
+    @store_errors
+    def all(self, offset: int = 0, limit: int = 20, *, list_name: str = _DEFAULT) -> list[FailedJob]:
+        """Up to `limit` failures of one list, oldest first, from position `offset` on."""
+        if limit < 1:
+            return []
+        records = cast("list[bytes]", self._client.lrange(self._key(list_name), offset, offset + limit - 1))
+        return [
+            FailedJob.read(record, list_name=list_name, index=index)
+            for index, record in enumerate(records, start=offset)
+        ]
+
+    def each(self, *, queue: str | None = None, job_class: str | None = None) -> Iterator[FailedJob]:
+        """Every failure, oldest first in each list, of all or of one queue or class."""
+        for name in self.lists():
+            for failure in self._walk(name):
+                if queue in {None, failure.queue} and job_class in {None, failure.job_class}:
+                    yield failure
+
+    @store_errors
+    def find(self, job_id: str) -> FailedJob:
+        """The latest failure of a job, by its id or by what is shown of it; raises FailureMoved where there is none."""
+        # Other characters than these may stand in a record as an escape of JSON's, or be shown as one.
+        needle = job_id.encode() if _PLAIN_ID.fullmatch(job_id) else b""
+        latest = None
+        for name in self.lists():
+            for failure in self._walk(name, needle):
+                if failure.id is not None and job_id in {failure.id, escaped(failure.id)}:
+                    latest = failure
+        if latest is None:
+            raise FailureMoved(f"there is no failure of job {escaped(job_id)}")
+        return latest
+
+    @store_errors
+    def at(self, index: int, *, list_name: str = _DEFAULT, job_id: str | None = None) -> FailedJob:
+        """The failure at a position (negative: from the end).
+
+        Raises FailureMoved where there is none, or where `job_id` says that another was meant.
+        """
+        found = self.all(index, 1, list_name=list_name) if index >= 0 else self._from_end(index, list_name)
+        if not found:
+            raise FailureMoved(f"there is no failure at {index} in {list_name}")
+        if job_id not in {None, found[0].id}:
+            raise FailureMoved(f"the failure at {index} in {list_name} is of job {found[0].id}, not {job_id}")
+        return found[0]
+
+    @store_errors
+    def requeue(self, failure: FailedJob | str | int) -> FailedJob:
+        """Put a failure's job back on its queue, and mark the record as retried.
+
+        The failure is given itself, or by job id or position. The job's id stays, its generation grows by one.
+        Raises FailureMoved where it is gone, PayloadError where its payload was not kept.
+        """
+        return self._apply(self._chosen(failure), "mark")
+
+    @store_errors
+    def remove(self, failure: FailedJob | str | int) -> FailedJob:
+        """Delete a failure's record; raises FailureMoved where it is gone."""
+        return self._apply(self._chosen(failure), "remove")
+
+    @store_errors
+    def requeue_all(self) -> int:
+        """Requeue every failure not retried yet, and delete its record; how many."""
+        return self._sweep_all(lambda failure: "keep" if failure.retried_at else "requeue")
+
+    @store_errors
+    def requeue_queue(self, queue: str) -> int:
+        """Requeue the failures of one queue not retried yet, their records kept with the time; how many."""
+        return self._sweep_all(
+            lambda failure: "mark" if failure.queue == queue and not failure.retried_at else "keep"
+        )
+
+    @store_errors
+    def retry_young(self, expire_generation: int = DEFAULT_EXPIRE_GENERATION) -> int:
+        """Requeue the failures of generations below that, and delete their records; how many."""
+        return self._sweep_all(
+            lambda failure: (
+                "requeue" if failure.generation < expire_generation and not failure.retried_at else "keep"
+            )
+        )
+
+    @store_errors
+    def remove_queue(self, queue: str) -> int:
+        """Delete the records of one queue's failures; how many."""
+        return self._sweep_all(lambda failure: "remove" if failure.queue == queue else "keep")
+
+    @store_errors
+    def clear(self, *, everything: bool = False) -> int:
+        """Delete the records of failures that were retried, as the Ruby fork does, or everything; how many."""
+        return self._sweep_all(lambda failure: "remove" if everything or failure.retried_at else "keep")
+
+    def _key(self, list_name: str) -> bytes:
+        if list_name == _DEFAULT:
+            return to_bytes(self._keys.failed)
+        return to_bytes(self._keys.failed_queue(list_name.removesuffix("_failed")))
+
+    def _from_end(self, index: int, list_name: str) -> list[FailedJob]:
+        position = self._client.llen(self._key(list_name)) + index
+        return self.all(position, 1, list_name=list_name) if position >= 0 else []
+
+    def _chosen(self, failure: FailedJob | str | int) -> FailedJob:
+        if isinstance(failure, FailedJob):
+            return failure
+        return self.find(failure) if isinstance(failure, str) else self.at(failure)
+
+    def _walk(self, list_name: str, needle: bytes = b"") -> Iterator[FailedJob]:
+        offset = 0
+        while records := self._records(list_name, offset):
+            for index, record in enumerate(records, start=offset):
+                if needle in record:
+                    yield FailedJob.read(record, list_name=list_name, index=index)
+            offset += len(records)
+
+    @store_errors
+    def _records(self, list_name: str, offset: int) -> list[bytes]:
+        return cast("list[bytes]", self._client.lrange(self._key(list_name), offset, offset + _CHUNK - 1))
+
+    def _apply(self, failure: FailedJob, verdict: Verdict) -> FailedJob:
+        # Records before it may have gone since it was read, so look for the same bytes once more.
+        step = _Step.of(failure, verdict, failure.index)
+        for _ in range(MOST_TRIES):
+            if self._run(failure.list_name, [step]) == 1:
+                return failure
+            position = self._position(failure.list_name, failure.record)
+            if position is None:
+                break
+            step = replace(step, at=position)
+        raise FailureMoved(f"the failure of job {failure.id} is gone from {failure.list_name}")
+
+    def _position(self, list_name: str, record: bytes) -> int | None:
+        found = self._client.lpos(self._key(list_name), cast("str", record))
+        return found if isinstance(found, int) else None
+
+    def _sweep_all(self, judge: Callable[[FailedJob], Verdict]) -> int:
+        return sum(self._sweep(name, judge) for name in self.lists())
+
+    def _sweep(self, list_name: str, judge: Callable[[FailedJob], Verdict]) -> int:
+        return Sweep(
+            name=list_name,
+            total=self._client.llen(self._key(list_name)),
+            read=lambda offset, count: self.all(offset, count, list_name=list_name),
+            plan=lambda chunk, offset: _plan(chunk, judge, offset),
+            apply=lambda steps: self._run(list_name, steps),
+            find=lambda record: self._position(list_name, record),
+        ).run()
+
+    def _run(self, list_name: str, steps: list[_Step]) -> int:
+        done = 0
+        for batch in _batches(steps):
+            keys = [self._key(list_name), to_bytes(self._keys.queues)]
+            keys += [to_bytes(self._keys.queue(step.queue)) for step in batch]
+            args = [part for step in batch for part in step.args()]
+            applied = cast("int", self._change(keys=keys, args=args))
+            done += applied
+            if applied < len(batch):
+                break
+        return done
+
+
+@dataclass(frozen=True, slots=True)
+class _Step:
+    """One change of a list: the record at `at`, if it is still that one, becomes `new` or goes."""
+
+    at: int
+    digest: str
+    new: bytes
+    queue: str
+    payload: bytes
+
+    @classmethod
+    def of(cls, failure: FailedJob, verdict: Verdict, at: int) -> _Step:
+        """Raises PayloadError where the job is to be requeued and cannot be, whatever others wrote into its record."""
+        digest = hashlib.sha1(failure.record, usedforsecurity=False).hexdigest()
+        if verdict == "remove":
+            return cls(at, digest, b"", "", b"")
+        if not failure.queue:
+            raise PayloadError("the record does not say which queue the job came from")
+        if not is_name(failure.queue):
+            raise PayloadError(f"the record names a queue that cannot be: {escaped(failure.queue)}")
+        new = failure.retried_record() if verdict == "mark" else b""
+        return cls(at, digest, new, failure.queue, failure.next_payload())
+
+    def args(self) -> list[bytes | str | int]:
+        """The script's arguments for this step."""
+        return [self.at, self.digest, self.new, to_bytes(self.queue), self.payload]
+
+
+def _plan(chunk: list[FailedJob], judge: Callable[[FailedJob], Verdict], offset: int) -> list[_Step | None]:
+    """For each record of a chunk that starts at `offset` a step, or None where it stays as it is."""
+    steps: list[_Step | None] = []
+    for failure in chunk:
+        verdict = judge(failure)
+        try:
+            step = None if verdict == "keep" else _Step.of(failure, verdict, offset)
+        except PayloadError:
+            step = None  # it cannot be put back, so its record stays, for people to look at
+        steps.append(step)
+        offset += step is None or verdict == "mark"
+    return steps
+
+
+def _batches(steps: list[_Step]) -> Iterator[list[_Step]]:
+    batch: list[_Step] = []
+    size = 0
+    for step in steps:
+        if batch and size > _BATCH_BYTES:
+            yield batch
+            batch, size = [], 0
+        batch.append(step)
+        size += len(step.payload) + len(step.new)
+    if batch:
+        yield batch

@@ -1,0 +1,201 @@
+"""Resque's queues: lists of payloads, the set of their names, and what one look shows of all of them."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final, cast
+
+from redis.exceptions import ResponseError
+
+from resqd.store.inflight.incarnation import of_life
+from resqd.store.keys import Keys, to_bytes, to_text
+from resqd.store.redis.client import store_errors
+from resqd.store.resque import payload as payloads
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from redis import Redis
+    from redis.exceptions import RedisError
+
+    from resqd.store.keys import Keys
+
+
+_SCAN_CHUNK: Final = 1_000
+
+
+class Queues:
+    """Pop from and look into queues. Names are text; payloads are bytes, kept exactly."""
+
+    def __init__(self, client: Redis, keys: Keys) -> None:
+        self._client = client
+        self._keys = keys
+
+    @store_errors
+    def push_front(self, queue: str, raw: bytes) -> None:
+        """Put a payload back where `pop` took it."""
+        self._client.lpush(self._list(queue), raw)
+
+    @store_errors
+    def pop(self, queue: str) -> bytes | None:
+        """Take the oldest payload off, or None where the queue is empty."""
+        return cast("bytes | None", self._client.lpop(self._list(queue)))
+
+    @store_errors
+    def size(self, queue: str) -> int:
+        """How many jobs wait."""
+        return self._client.llen(self._list(queue))
+
+    @store_errors
+    def sizes(self) -> dict[str, int]:
+        """How many jobs wait, by queue; 0 for one whose key is not a list."""
+        names = self.names()
+        with self._client.pipeline(transaction=False) as pipe:
+            for name in names:
+                pipe.llen(self._list(name))
+            return dict(zip(names, map(_length, pipe.execute(raise_on_error=False)), strict=True))
+
+    @store_errors
+    def peek(self, queue: str, start: int = 0, count: int = 1) -> list[bytes]:
+        """Up to `count` payloads from position `start` on, oldest first, left where they are."""
+        if count < 1:
+            return []
+        end = start + count - 1
+        return cast("list[bytes]", self._client.lrange(self._list(queue), start, end))
+
+    @store_errors
+    def names(self) -> list[str]:
+        """The names in the set of queues, sorted; bytes that are not UTF-8 come as surrogate escapes."""
+        members = cast("set[bytes]", self._client.smembers(self._keys.queues))
+        return sorted(to_text(member) for member in members)
+
+    @store_errors
+    def remove(self, queue: str) -> int:
+        """Delete a queue with all its jobs; how many there were."""
+        with self._client.pipeline(transaction=True) as pipe:
+            pipe.llen(self._list(queue))
+            pipe.srem(self._keys.queues, to_bytes(queue))
+            pipe.unlink(self._list(queue))
+            return cast("int", pipe.execute()[0])
+
+    @store_errors
+    def delete(self, queue: str, matches: Callable[[bytes], bool]) -> int:
+        """Delete the jobs whose payload matches; how many went. Reads the whole queue, in chunks."""
+        key = self._list(queue)
+        chosen = dict.fromkeys(raw for raw in self._backwards(key) if matches(raw))
+        deleted = 0
+        for raw in chosen:
+            deleted += self._client.lrem(key, 0, cast("str", raw))
+        return deleted
+
+    def _list(self, queue: str) -> bytes:
+        return to_bytes(self._keys.queue(queue))
+
+    def _backwards(self, key: bytes) -> Iterator[bytes]:
+        # From the tail, since workers pop at the head meanwhile: positions counted from there would skip jobs.
+        end = -1
+        while chunk := cast("list[bytes]", self._client.lrange(key, end - _SCAN_CHUNK + 1, end)):
+            yield from chunk
+            end -= _SCAN_CHUNK
+
+
+def _length(reply: object) -> int:
+    if isinstance(reply, int):
+        return reply
+    if isinstance(reply, ResponseError) and "WRONGTYPE" in str(reply):
+        return 0
+    raise cast("RedisError", reply)
+
+
+_COUNT: Final = """
+-- KEYS: the in-flight hash of one incarnation. Returns its queues and how many jobs of each it holds.
+local flat, counts, order, result = redis.call('HGETALL', KEYS[1]), {}, {}, {}
+for i = 1, #flat, 2 do
+  local size = string.sub(flat[i], 1, 1) ~= '!' and string.match(flat[i + 1], '^(%d+):')
+  if size then
+    local name = string.sub(flat[i + 1], #size + 2, #size + 1 + size)
+    if not counts[name] then order[#order + 1] = name end
+    counts[name] = (counts[name] or 0) + 1
+  end
+end
+for _, name in ipairs(order) do
+  result[#result + 1] = name
+  result[#result + 1] = counts[name]
+end
+return result
+"""
+# Counted in the server, so that the payloads stay there.
+
+
+@dataclass(frozen=True, slots=True)
+class QueueState:
+    """One queue: jobs that wait (None: its key is not a list), jobs in flight, the oldest one's `enqueued_at`.
+
+    That time is in seconds since 1970 by the producer's clock, None where it wrote none, as Ruby does.
+    """
+
+    name: str
+    size: int | None
+    in_flight: int
+    oldest: float | None
+
+
+class Overview:
+    """Reads only; what it shows is not of one single moment."""
+
+    def __init__(self, client: Redis, keys: Keys) -> None:
+        self._client = client
+        self._keys = keys
+        self._count = client.register_script(_COUNT)
+
+    @store_errors
+    def queues(self) -> list[QueueState]:
+        """Every queue that has a name in the set or a job in flight, sorted by name."""
+        held = self.in_flight()
+        members = cast("set[bytes]", self._client.smembers(self._keys.queues))
+        names = sorted({to_text(member) for member in members} | set(held))
+        with self._client.pipeline(transaction=False) as pipe:
+            for name in names:
+                key = to_bytes(self._keys.queue(name))
+                pipe.llen(key)
+                pipe.lindex(key, 0)
+            replies = pipe.execute(raise_on_error=False)
+        return [
+            QueueState(name, size if isinstance(size, int) else None, held.get(name, 0), _enqueued_at(first))
+            for name, size, first in zip(names, replies[::2], replies[1::2], strict=True)
+        ]
+
+    @store_errors
+    def in_flight(self) -> dict[str, int]:
+        """How many jobs all daemons hold, by queue."""
+        counts: Counter[str] = Counter()
+        for key in self._inflight_keys():
+            flat = cast("list[bytes | int]", self._count(keys=[key]))
+            for name, count in zip(flat[::2], flat[1::2], strict=True):
+                counts[to_text(cast("bytes", name))] += cast("int", count)
+        return dict(counts)
+
+    @store_errors
+    def suspects(self) -> int:
+        """How many jobs wait to be run alone, because one of them may have killed its process."""
+        return sum(self._client.llen(self._keys.suspects(daemon)) for daemon in self._daemons())
+
+    def _inflight_keys(self) -> list[bytes]:
+        return [
+            to_bytes(self._keys.inflight(daemon, incarnation))
+            for daemon in self._daemons()
+            for incarnation in self._fields(self._keys.index(daemon))
+        ]
+
+    def _daemons(self) -> list[str]:
+        return sorted({of_life(life)[0] for life in self._fields(self._keys.daemons)})
+
+    def _fields(self, key: str) -> list[str]:
+        return [to_text(field) for field in cast("list[bytes]", self._client.hkeys(key))]
+
+
+def _enqueued_at(first: object) -> float | None:
+    if not isinstance(first, bytes):
+        return None
+    return payloads.believed(payloads.decode_or_explain(first).enqueued_at)

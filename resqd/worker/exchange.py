@@ -1,0 +1,240 @@
+"""The fetcher's talk with Redis: what is to be told, one exchange at a time, and when to try again."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Collection
+
+from resqd.clock import Clock
+from resqd.complaints import Complaints
+from resqd.errors import Fenced, StoreError, StoreRefused
+from resqd.store.inflight.owner import Exchanged, Inflight, Outbox, Recorded, Want
+from resqd.store.redis.health import OK, Backoff, Health
+from resqd.worker.poller import Sleeper
+from resqd.worker.reconciliation import LOOK_EVERY, Differences, RecentFailures, compare
+
+_log = logging.getLogger(__name__)
+
+MOST = 1_000
+"""So many may wait in one worker before it takes no more jobs: each holds its record in Redis beside its payload."""
+TRY_EVERY = 2.0
+"""Seconds between two tries."""
+
+
+class Unrecorded:
+    """Counts them, and says when to try. Redis keeps the records, so a worker's death loses none."""
+
+    def __init__(self, clock: Clock) -> None:
+        self.next_at = float("inf")
+        """When to try again."""
+        self._count = 0
+        self._clock = clock
+        self._complaints = Complaints(clock)
+
+    @property
+    def full(self) -> bool:
+        """Whether so many wait that no more jobs should be begun."""
+        return self._count >= MOST
+
+    def note(self, exchanged: Exchanged) -> None:
+        """Note what an exchange could not record."""
+        if exchanged.withheld:
+            self._count += exchanged.withheld
+            self.next_at = min(self.next_at, self._clock() + TRY_EVERY)
+            self._complain(exchanged.refusal)
+
+    def retry(self, inflight: Inflight) -> None:
+        """Try to record them. Errors: StoreError; then they are tried again after the next exchange."""
+        self.next_at = self._clock() + TRY_EVERY
+        result: Recorded = inflight.record()
+        if result.recorded:
+            _log.info("%d failures are recorded at last", result.recorded)
+        self._count = result.left
+        if result.left:
+            self._complain(result.refusal)
+        else:
+            self.next_at = float("inf")
+
+    def _complain(self, refusal: str) -> None:
+        if self._complaints.due(refusal):
+            _log.error(
+                "a failure cannot be recorded: %s; %d such jobs stay in flight with their records until that key "
+                "is a list again, or deleted",
+                refusal,
+                self._count,
+            )
+
+
+AT_ONCE = 0.5
+"""Seconds within which the good-bye's failure is no sign yet that Redis is away."""
+
+
+class Conversation:
+    """Keeps what Redis must still be told in `outbox`; nothing leaves it before Redis has confirmed it.
+
+    `kept` is called with the records of the failures that were confirmed.
+    """
+
+    def __init__(
+        self,
+        *,
+        inflight: Inflight,
+        health: Health,
+        backoff: Backoff,
+        sleeper: Sleeper,
+        kept: Callable[[list[bytes | None]], None],
+        clock: Clock,
+    ) -> None:
+        self.outbox = Outbox()
+        self.unsure = False
+        """Whether an exchange failed, so that jobs may be ours whose names we have not heard."""
+        self.doubtful = False
+        """Whether Redis may have lost what it had confirmed: there was an outage since the last comparison."""
+        self.retry_at = float("-inf")
+        """Before this moment there is no use in trying."""
+        self.unrecorded = Unrecorded(clock)
+        self._recent = RecentFailures()
+        self._look_at = clock() + LOOK_EVERY
+        self._inflight = inflight
+        self._health = health
+        self._backoff = backoff
+        self._sleeper = sleeper
+        self._kept = kept
+        self._clock = clock
+
+    @property
+    def healthy(self) -> bool:
+        """Whether Redis answered the last time."""
+        return self._health.text == OK
+
+    def owes(self, token: int) -> bool:
+        """Whether Redis has not confirmed this job's end. Any thread may ask."""
+        outbox = self.outbox
+        return token in outbox.done or any(failure.token == token for failure in tuple(outbox.failed))
+
+    @property
+    def parting(self) -> bool:
+        """Whether what is still to be told may be told with the good-bye: successes only, and Redis answers."""
+        outbox = self.outbox
+        return not (self.unsure or self.doubtful or outbox.failed or outbox.returned) and self.healthy
+
+    @property
+    def tend_at(self) -> float:
+        """When `tend` has something to do; not while an exchange must be repeated first."""
+        if self.unsure:
+            return float("inf")
+        moment = float("-inf") if self.doubtful else min(self._look_at, self.unrecorded.next_at)
+        return max(moment, self.retry_at)
+
+    def tend(self, held: Collection[int]) -> set[int] | None:
+        """Compare what is in flight with what is `held`, and try to record what was refused, each when it is due.
+
+        Returns what is held, but not in flight any more, None where it did not compare. What else differs is in the
+        outbox then. Errors: Fenced.
+        """
+        absent = None
+        try:
+            if self.doubtful or self._clock() >= self._look_at:
+                absent = self._reconcile(held)
+            if self._clock() >= self.unrecorded.next_at:
+                self.unrecorded.retry(self._inflight)
+        except Fenced:
+            raise
+        except StoreError as error:
+            self.failed(error)
+        return absent
+
+    def _reconcile(self, held: Collection[int]) -> set[int] | None:
+        there = self._inflight.look()
+        self._look_at = self._clock() + LOOK_EVERY
+        self.doubtful = False
+        if there is None:
+            return None
+        self._good()
+        found = compare(
+            there,
+            held=held,
+            outbox=self.outbox,
+            ended=self._inflight.ended,
+            failures=self._recent.recall(),
+        )
+        found.tell(self.outbox)
+        _say(found)
+        return found.absent
+
+    def close(self, *, leaving: Callable[[], bool]) -> Exchanged | None:
+        """Strike the incarnation out, however long Redis is away.
+
+        None when told to leave meanwhile, unless there are outcomes that Redis does not know.
+        """
+        while True:
+            began, healthy = self._clock(), self.healthy
+            try:
+                closed = self._close()
+            except Fenced:
+                raise
+            except StoreError as error:
+                self.doubtful = True
+                pause = self._pause(error)
+                # A connection that was closed while idle says so at once, and Redis may be there all the same.
+                hopeful = healthy and self._clock() - began < AT_ONCE
+                if leaving() and not self.outbox and not hopeful:
+                    return None
+                self._sleeper.sleep(pause, listen=False)
+            else:
+                self._good()
+                return closed
+
+    def _close(self) -> Exchanged:
+        if self.doubtful:  # or jobs whose ends Redis has lost would go back with the rest
+            self._reconcile(())
+        if self.outbox.failed or self.outbox.returned:
+            self._inflight.exchange(self.outbox)
+        return self._inflight.close(self.outbox.done)
+
+    def exchange(self, want: Want | None) -> Exchanged | None:
+        """Tell, and reserve; None when that failed and must be tried again. Errors: Fenced.
+
+        A batch whose reply was lost comes with the next exchange, whatever that asks for.
+        """
+        failures = list(self.outbox.failed)
+        try:
+            exchanged = self._inflight.exchange(self.outbox, want)
+        except Fenced:
+            raise
+        except StoreError as error:
+            self.unsure = True
+            self.failed(error)
+            exchanged = None
+        if failures and not self.outbox.failed:  # Redis has confirmed them, maybe nothing else
+            news = self._recent.add(failures, self._clock())
+            self._kept([failure.record for failure in news])
+        if exchanged is not None:
+            self.unsure = False
+            self.unrecorded.note(exchanged)
+            self._good()
+        return exchanged
+
+    def failed(self, error: StoreError) -> None:
+        """Note that Redis did not answer as it should: it is asked again after a pause."""
+        self.doubtful = True
+        self.retry_at = self._clock() + self._pause(error)
+
+    def _pause(self, error: StoreError) -> float:
+        self._health.bad(error)
+        return self._backoff.delay(refused=isinstance(error, StoreRefused))
+
+    def _good(self) -> None:
+        self._health.good()
+        self._backoff.reset()
+
+
+def _say(found: Differences) -> None:
+    if found.ended or found.failed or found.strangers:
+        _log.warning(
+            "Redis has %d jobs in flight for this worker that it had confirmed as settled, or never told: %d of them "
+            "have ended and are acknowledged again, %d go back to their queues",
+            len(found.ended) + len(found.failed) + len(found.strangers),
+            len(found.ended) + len(found.failed),
+            len(found.strangers),
+        )

@@ -1,0 +1,153 @@
+"""When the fetcher looks at the queues, and how it sleeps between: on its own wake, the clock and the doorbell."""
+
+from __future__ import annotations
+
+import select
+from dataclasses import dataclass
+
+from resqd.wire.doorbell import Bell
+from resqd.worker.mandate import Wake
+
+POLL_MOST = 5.0
+"""Seconds between two looks at empty queues while the doorbell works."""
+POLL_BURST = 0.1
+"""The same with an INTERVAL of 0, while the last jobs run."""
+
+
+@dataclass(slots=True)
+class Lookout:
+    """Looks at once while there is a backlog; at empty queues on the bell, and every so often to be safe."""
+
+    first: float
+    """Seconds between looks that find nothing, at first and while nothing rings."""
+    empty: bool = False
+    """Whether the last look found less than was wanted."""
+    rung: bool = False
+    """Whether the bell has rung since the last look."""
+    _every: float = 0.0
+    _looked_at: float = float("-inf")
+
+    def __post_init__(self) -> None:
+        self.first = self.first or POLL_BURST
+        self._every = self.first
+
+    def due(self, now: float, *, bell_works: bool) -> bool:
+        """Whether to look now, when there is room for jobs."""
+        return not self.empty or self.rung or now >= self.next_at(bell_works=bell_works)
+
+    def looked(self, *, got: int, wanted: int, patient: bool, now: float) -> None:
+        """Note a look. `patient`: a push would ring, so looks that find nothing may become rare."""
+        self.rung = False
+        self.empty = got < wanted
+        self._looked_at = now
+        self._every = max(self.first, min(POLL_MOST, self._every * 2)) if patient and not got else self.first
+
+    def next_at(self, *, bell_works: bool) -> float:
+        """When to look at empty queues; sooner when the bell has failed since the last look."""
+        return self._looked_at + (self._every if bell_works else self.first)
+
+
+class Sleeper:
+    """Waits on the worker's own wake and, while its queues are empty, on the host's doorbell.
+
+    The doorbell is one descriptor in all workers: EPOLLEXCLUSIVE lets the kernel wake one of them.
+    """
+
+    def __init__(self, *, wake: Wake, bell: Bell, fork: int) -> None:
+        self._wake = wake
+        self._bell = bell
+        self._fork = fork
+        self.listening = False
+        """Whether this worker's own flag says that it is idle."""
+        self._poll = select.epoll()
+        self._poll.register(wake.descriptor, select.EPOLLIN)
+
+    def sleep(self, timeout: float, *, listen: bool) -> bool:
+        """Sleep at most `timeout` seconds; whether the doorbell ended it. `listen`: the queues are empty."""
+        self._listen(listen=listen)
+        ready = {descriptor for descriptor, _ in self._poll.poll(timeout)}
+        if self._wake.descriptor in ready:
+            self._wake.clear()
+        return self._bell.rung in ready and self._bell.take()
+
+    def descriptors(self) -> list[int]:
+        """What it needs to be open."""
+        return [self._poll.fileno(), self._bell.rung, self._bell.wanted]
+
+    def close(self) -> None:
+        """Stop listening for good. The descriptors stay open: closed, they would look like a job's doing."""
+        self._listen(listen=False)
+
+    def _listen(self, *, listen: bool) -> None:
+        if listen:
+            self._bell.set_idle(self._fork, idle=True)
+        if listen and not self.listening:
+            self._poll.register(self._bell.rung, select.EPOLLIN | select.EPOLLEXCLUSIVE)
+            self._bell.want()  # the housekeeper arms, and rings once after: a push in between is not missed
+        elif self.listening and not listen:
+            self._poll.unregister(self._bell.rung)
+            self._bell.set_idle(self._fork, idle=False)
+        self.listening = listen
+
+
+class Watchman:
+    """Looks at once while there is a backlog, which also wakes the next idle fetcher; else when rung, or now and then.
+
+    `interval` is in seconds; owned by the fetcher's thread.
+    """
+
+    def __init__(self, *, sleeper: Sleeper, bell: Bell, interval: float) -> None:
+        self._sleeper = sleeper
+        self._bell = bell
+        self._lookout = Lookout(interval)
+
+    @property
+    def empty(self) -> bool:
+        """Whether the last look found less than was wanted."""
+        return self._lookout.empty
+
+    @empty.setter
+    def empty(self, empty: bool) -> None:
+        self._lookout.empty = empty
+
+    @property
+    def rung(self) -> bool:
+        """Whether the bell has rung since the last look."""
+        return self._lookout.rung
+
+    @property
+    def next_at(self) -> float:
+        """When to look at empty queues though nothing rings."""
+        return self._lookout.next_at(bell_works=self._bell.works)
+
+    def due(self, now: float) -> bool:
+        """Whether to look now, when there is room for jobs."""
+        return self._lookout.due(now, bell_works=self._bell.works)
+
+    def looked(self, *, got: int, wanted: int, capped: bool, now: float) -> None:
+        """Note a look. `capped`: of capped queues the bell may have woken a worker that has no quota left."""
+        if got or self.rung:
+            self._bell.answer(found=got > 0)
+        self._lookout.looked(got=got, wanted=wanted, patient=self._bell.works and not capped, now=now)
+        if not self.empty:
+            self._ring_others()
+
+    def sleep(self, timeout: float, *, hungry: bool) -> bool:
+        """Sleep at most so many seconds; whether the bell rang. `hungry`: a job could begin here, so it is heard."""
+        if self.rung and not hungry:
+            self._lookout.rung = False
+            self._ring_others()  # this worker was told to start no more just after it was woken
+        self._lookout.rung = self._sleeper.sleep(timeout, listen=hungry and self.empty) or self.rung
+        return self.rung
+
+    def descriptors(self) -> list[int]:
+        """What it needs to be open."""
+        return self._sleeper.descriptors()
+
+    def close(self) -> None:
+        """Stop listening for good."""
+        self._sleeper.close()
+
+    def _ring_others(self) -> None:
+        if self._bell.idle() > self._sleeper.listening and not self._bell.pending:
+            self._bell.ring()

@@ -1,0 +1,50 @@
+"""The deadlines of jobs that are being stopped: when their process is killed, and for whose sake."""
+
+from resqd.master.timeouts import MARGIN, SIBLINGS_GRACE, Execute, Kills, Retire
+
+NOBODY: dict[int, tuple[int, ...]] = {}
+
+
+def test_a_job_that_ends_in_time_costs_nothing() -> None:
+    """Its token is off the page: the order is forgotten."""
+    kills = Kills(5.0)
+    kills.order(1, frozenset({7}), 0.0)
+    assert kills.due({1: (7,)}, 4.0) == []
+    assert kills.due({1: ()}, 4.5) == []
+    assert not kills.pending()
+    assert kills.next_at() is None
+
+
+def test_a_stuck_job_alone_is_executed_at_its_deadline() -> None:
+    """At KILL_GRACE and a margin, not before."""
+    kills = Kills(5.0)
+    kills.order(1, frozenset({7}), 0.0)
+    assert kills.next_at() == 5.0 + MARGIN
+    assert kills.due({1: (7,)}, 5.0) == []
+    assert kills.due({1: (7,)}, 5.0 + MARGIN) == [Execute(1, frozenset({7}))]
+    assert not kills.pending()
+
+
+def test_siblings_get_another_grace() -> None:
+    """The process takes no more jobs first; then it is killed, for the stuck job's sake only."""
+    kills = Kills(5.0)
+    kills.order(1, frozenset({7}), 0.0)
+    assert kills.due({1: (7, 8)}, 6.0) == [Retire(1)]
+    assert kills.due({1: (7, 8)}, 6.0 + SIBLINGS_GRACE / 2) == []
+    assert kills.due({1: (7, 8)}, 6.0 + SIBLINGS_GRACE) == [Execute(1, frozenset({7}))]
+
+
+def test_a_repeated_order_does_not_move_the_deadline() -> None:
+    """Whoever asks again and again does not keep the job alive."""
+    kills = Kills(5.0)
+    for now in (0.0, 2.0, 4.0):
+        kills.order(1, frozenset({7}), now)
+    assert kills.due({1: (7,)}, 5.5) == [Execute(1, frozenset({7}))]
+
+
+def test_a_dead_process_is_forgotten() -> None:
+    """It has no page any more."""
+    kills = Kills(5.0)
+    kills.order(1, frozenset({7}), 0.0)
+    assert kills.due(NOBODY, 9.0) == []
+    assert not kills.pending()
