@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import random
 import signal
 from dataclasses import dataclass
@@ -118,10 +119,12 @@ class _House:
 
         def farewell() -> None:
             registry.unregister()
-            if not any(
-                of_life(each)[0] == settings.daemon for each in recovery.counters() if each != self.life
-            ):
-                recovery.release_suspects(settings.daemon)  # else a new master's probation workers run them
+            # Where the master was killed they may have done it, and where another of its name lives that one runs them:
+            # they stay under probation. Else nobody here will, and any other daemon may.
+            orphaned = os.getppid() != self.birth.master_pid
+            others = [each for each in recovery.counters() if each != self.life]
+            if not orphaned and not any(of_life(each)[0] == settings.daemon for each in others):
+                recovery.release_suspects(settings.daemon)
             recovery.forget(self.life)
 
         keeper = Keeper(

@@ -51,6 +51,11 @@ def start(tmp_path: Path, redis_url: str, record: Record) -> Iterator[Start]:
         daemon.__exit__(None, None, None)
 
 
+def lost_once(payloads: list[bytes]) -> list[bytes]:
+    """The same jobs after their process was lost, and nobody could say whether they were to blame."""
+    return [b'{"deliveries":0,"recoveries":1,' + payload[1:] for payload in payloads]
+
+
 class Redis:
     """The test's database, asked in the words of the tests."""
 

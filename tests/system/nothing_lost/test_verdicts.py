@@ -84,6 +84,7 @@ def test_a_job_that_kills_its_master_fails_in_the_end(start: Start, store: Redis
         daemon.wait()
         daemon.expect_gone()
     daemon = start(MAX_DELIVERIES="2")
+    wait_for(lambda: daemon.titled("housekeeper"))
     wait_for(store.failures)
     [failure] = store.failures()
     assert (failure["exception"], failure["payload"]["class"]) == ("DirtyExit", "PoisonMaster")
