@@ -35,10 +35,6 @@ def _alternatives(pattern: str) -> list[str]:
     return [each for choice in match[1].split(",") for each in _alternatives(head + choice + tail)]
 
 
-ONE_LANE = "all"
-"""The lane that holds every queue's jobs in flight where all keys live on one server."""
-
-
 def to_bytes(name: str) -> bytes:
     """The bytes of a name as Redis holds them; the inverse of `to_text`, whatever the bytes are."""
     return name.encode("utf-8", "surrogateescape")
@@ -140,9 +136,9 @@ class Keys:
         """The hash of incarnation id to JSON facts, of one daemon."""
         return f"{self.namespace}:resqd:index:{daemon}"
 
-    def inflight(self, daemon: str, incarnation: str, lane: str = ONE_LANE) -> str:
-        """The hash of jobs in flight in one lane of one incarnation."""
-        return f"{self.namespace}:resqd:inflight:{daemon}:{incarnation}:{lane}"
+    def inflight(self, daemon: str, incarnation: str) -> str:
+        """The hash of jobs in flight of one incarnation."""
+        return f"{self.namespace}:resqd:inflight:{daemon}:{incarnation}:all"
 
     def suspects(self, daemon: str) -> str:
         """The list of a daemon's jobs that wait to be run alone."""

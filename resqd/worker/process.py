@@ -9,7 +9,7 @@ import sys
 
 from resqd.app import App
 from resqd.clock import Clock, monotonic
-from resqd.failures import Aftermath, FailureRules, fewest_deliveries
+from resqd.failures import Aftermath, FailureRules
 from resqd.settings import Settings
 from resqd.store.inflight.incarnation import of_this_process, this_place, this_process
 from resqd.store.inflight.owner import Inflight
@@ -48,7 +48,6 @@ class Blueprint:
         self, *, settings: Settings, app: App, link: Link, where: str, worker_id: str, clock: Clock
     ) -> None:
         self._settings = settings
-        self._patience = fewest_deliveries(app.jobs, settings.max_deliveries)
         self._link = link
         self._worker_id = worker_id
         self._place = this_place()
@@ -163,7 +162,6 @@ class Blueprint:
             ),
             worker_id=self._worker_id,
             source="suspects" if birth.kind is Kind.PROBATION else "queues",
-            patience=self._patience,
         )
 
 

@@ -15,7 +15,7 @@ from resqd.store.keys import Keys
 from resqd.store.redis.client import redis_client
 from resqd.store.redis.embedded import server_binary
 from resqd.store.redis.link import Link
-from resqd.store.redis.protocol import HEARTBEAT
+from resqd.store.redis.protocol import Script
 from resqd.store.redis.url import ConnectionConfig
 from resqd.store.resque.registry import Registry, RunningJob
 from resqd.store.resque.worker_id import WorkerId
@@ -107,7 +107,7 @@ def test_a_heartbeat_is_cheap(registry: Registry, redis_client: redis.Redis) -> 
 @pytest.mark.parametrize("moment", [0, 951_782_399, 951_782_400, 1_709_164_800, 1_735_689_599, 4_107_542_400])
 def test_the_scripts_calendar_is_right(moment: int, redis_client: redis.Redis) -> None:
     """Leap days, ends of years and centuries: the script's date is Python's."""
-    script = HEARTBEAT.source.replace("redis.call('TIME')[1]", str(moment))
+    script = Script.load("resque/heartbeat").source.replace("redis.call('TIME')[1]", str(moment))
     redis_client.eval(script, 6, "d", "h", "w", "o", "s", "i", "host/name", "id", "", "2", "10")
     beat: bytes = redis_client.hget("h", "id")  # type: ignore[assignment] # bytes client
     assert datetime.fromisoformat(beat.decode()) == datetime.fromtimestamp(moment, UTC)

@@ -45,13 +45,9 @@ class Failure:
 
 @dataclass(frozen=True, slots=True)
 class Return:
-    """A job that goes back to the front of where it came from.
-
-    One that had `begun` counts a recovery, or, where a verdict on it is due, stays in flight for recovery to judge.
-    """
+    """A job that goes back to the front of where it came from, uncharged."""
 
     token: int
-    begun: bool = False
 
 
 @dataclass(slots=True)

@@ -10,16 +10,13 @@ from resqd.store.inflight.incarnation import Incarnation, of_life
 from resqd.store.inflight.tokens import Counts, counts, split_entry, token_from_text, token_ranges, token_text
 from resqd.store.keys import Keys, number, seconds, to_text
 from resqd.store.redis.link import Link
-from resqd.store.redis.protocol import (
-    COUNT_SUSPECTS,
-    FORGET,
-    INSPECT,
-    RECOVER,
-    RELEASE,
-    Argument,
-    PackedKeys,
-    ScriptCall,
-)
+from resqd.store.redis.protocol import Argument, PackedKeys, Script, ScriptCall
+
+_RECOVER = Script.load("inflight/recover", "inflight/entries", "inflight/records", "inflight/tokens")
+_INSPECT = Script.load("inflight/inspect", "inflight/entries", "inflight/tokens")
+_COUNT_SUSPECTS = Script.load("inflight/count_suspects", "inflight/entries")
+_RELEASE = Script.load("inflight/release", "inflight/entries")
+_FORGET = Script.load("inflight/forget")
 
 SEEN = 64 * 1024
 """Bytes of a payload that an inspection reads at the most: it must not need the memory that its worker died of."""
@@ -117,7 +114,7 @@ def recover_call(
     arguments: list[Argument] = [incarnation.id, keys.queue_prefix, "forgive" if counted else ""]
     for token, verdict in verdicts.items():
         arguments += (token_text(token), *_verdict_arguments(verdict))
-    return ScriptCall(RECOVER, packed, arguments)
+    return ScriptCall(_RECOVER, packed, arguments)
 
 
 def _verdict_arguments(verdict: Verdict) -> tuple[Argument, ...]:
@@ -163,7 +160,7 @@ class Recovery:
         """
         key = self._keys.inflight(incarnation.daemon, incarnation.id)
         arguments = (token_ranges(tokens), most, "" if patience is None else patience)
-        home, *facts = self._link.run_script(ScriptCall(INSPECT, PackedKeys.of(key), arguments))
+        home, *facts = self._link.run_script(ScriptCall(_INSPECT, PackedKeys.of(key), arguments))
         found = {}
         for field, length, beginning in zip(facts[::3], facts[1::3], facts[2::3], strict=True):
             if (held := _held(beginning, length - len(beginning))) is not None:
@@ -185,13 +182,13 @@ class Recovery:
     def suspects_waiting(self, daemon: str, capped: Sequence[str] = ()) -> Waiting:
         """How many jobs of a daemon wait to be run alone, and how many of them are of each of the capped queues."""
         keys = PackedKeys.of(self._keys.suspects(daemon))
-        suspects, *counts = self._link.run_script(ScriptCall(COUNT_SUSPECTS, keys, tuple(capped)))
+        suspects, *counts = self._link.run_script(ScriptCall(_COUNT_SUSPECTS, keys, tuple(capped)))
         return Waiting(suspects, {queue: count for queue, count in zip(capped, counts, strict=True) if count})
 
     def release_suspects(self, daemon: str) -> int:
         """Puts a daemon's suspects back to the fronts of their queues, in order, uncharged. Returns how many."""
         keys = PackedKeys.of(self._keys.suspects(daemon), self._keys.queues)
-        return int(self._link.run_script(ScriptCall(RELEASE, keys, (self._keys.queue_prefix,))))
+        return int(self._link.run_script(ScriptCall(_RELEASE, keys, (self._keys.queue_prefix,))))
 
     def counters(self) -> dict[str, int]:
         """The heartbeat counters of all daemons' lives."""
@@ -209,7 +206,7 @@ class Recovery:
         keys = PackedKeys.of(
             self._keys.daemons, self._keys.index(daemon), self._keys.suspects(daemon), self._keys.intervals
         )
-        return bool(self._link.run_script(ScriptCall(FORGET, keys, (life, f"{daemon}:", f"{epoch}."))))
+        return bool(self._link.run_script(ScriptCall(_FORGET, keys, (life, f"{daemon}:", f"{epoch}."))))
 
     def _hash(self, key: str) -> dict[bytes, bytes]:
         flat = self._link.call("HGETALL", key)

@@ -1,4 +1,4 @@
-"""What goes to Redis and what comes back: packed commands, the Lua scripts, and what an error reply means for us."""
+"""What goes to Redis and what comes back: packed commands and calls of Lua scripts, and what an error reply means."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ class Script:
 
     @classmethod
     def load(cls, name: str, *preludes: str) -> Script:
-        """The script in `NAME.lua`, after the functions in the preludes' files."""
+        """The script in `NAME.lua` of the store, after the functions in the preludes' files."""
         source = "\n".join(_read(part) for part in (*preludes, name))
         return cls(name, source, hashlib.sha1(source.encode(), usedforsecurity=False).hexdigest())
 
@@ -75,25 +75,6 @@ class ScriptCall:
 
 def _read(name: str) -> str:
     return files("resqd.store").joinpath(f"{name}.lua").read_text("utf-8")
-
-
-REGISTER = Script.load("inflight/register")
-ACKNOWLEDGE = Script.load("inflight/acknowledge", "inflight/tokens")
-FAIL = Script.load("inflight/fail", "inflight/entries", "inflight/records", "inflight/tokens")
-RECORD = Script.load("inflight/record", "inflight/entries", "inflight/records", "inflight/tokens")
-FIELDS = Script.load("inflight/fields", "inflight/tokens")
-RETURN = Script.load("inflight/return", "inflight/entries", "inflight/tokens")
-RESERVE = Script.load("inflight/reserve", "inflight/entries", "inflight/tokens", "inflight/batch")
-RESERVE_SUSPECTS = Script.load(
-    "inflight/reserve_suspects", "inflight/entries", "inflight/tokens", "inflight/batch"
-)
-CLOSE = Script.load("inflight/close", "inflight/entries", "inflight/records", "inflight/tokens")
-RECOVER = Script.load("inflight/recover", "inflight/entries", "inflight/records", "inflight/tokens")
-INSPECT = Script.load("inflight/inspect", "inflight/entries", "inflight/tokens")
-COUNT_SUSPECTS = Script.load("inflight/count_suspects", "inflight/entries")
-RELEASE = Script.load("inflight/release", "inflight/entries")
-HEARTBEAT = Script.load("resque/heartbeat")
-FORGET = Script.load("inflight/forget")
 
 
 _LATER = {

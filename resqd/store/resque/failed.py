@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Final, Literal, cast
 from resqd.errors import PayloadError
 from resqd.store.keys import is_name, to_bytes, to_text
 from resqd.store.redis.client import store_errors
+from resqd.store.redis.protocol import Script
 from resqd.store.resque.backends import DEFAULT_EXPIRE_GENERATION
 from resqd.store.resque.failed_job import FailedJob
 from resqd.store.resque.sweep import MOST_TRIES, FailureMoved, Sweep
@@ -22,30 +23,7 @@ if TYPE_CHECKING:
 
     from resqd.store.keys import Keys
 
-_CHANGE: Final = """
--- KEYS: failed list, queues, then for each record its queue's list.
--- ARGV: for each record index, SHA-1, what becomes of it, queue or '', payload.
--- Goes on until a record is not where it was said to be; returns how many were done.
-local done = 0
-for i = 1, #ARGV, 5 do
-  local at, was, new, queue, payload = ARGV[i], ARGV[i + 1], ARGV[i + 2], ARGV[i + 3], ARGV[i + 4]
-  local record = redis.call('LINDEX', KEYS[1], at)
-  if not record or redis.sha1hex(record) ~= was then return done end
-  if queue ~= '' then
-    redis.call('SADD', KEYS[2], queue)
-    redis.call('RPUSH', KEYS[3 + (i - 1) / 5], payload)
-  end
-  if new == '' then
-    redis.call('LSET', KEYS[1], at, '')
-    redis.call('LREM', KEYS[1], 1, '')
-  else
-    redis.call('LSET', KEYS[1], at, new)
-  end
-  done = done + 1
-end
-return done
-"""
-# The job is pushed before its record goes: where the push is refused, the record stays.
+_CHANGE: Final = Script.load("resque/change_failed")
 
 _PLAIN_ID: Final = re.compile(r"[A-Za-z0-9 _.:-]+")
 _CHUNK: Final = 200
@@ -62,7 +40,7 @@ class Failures:
     def __init__(self, client: Redis, keys: Keys) -> None:
         self._client = client
         self._keys = keys
-        self._change = client.register_script(_CHANGE)
+        self._change = client.register_script(_CHANGE.source)
 
     @store_errors
     def lists(self) -> list[str]:

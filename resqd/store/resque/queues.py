@@ -11,6 +11,7 @@ from redis.exceptions import ResponseError
 from resqd.store.inflight.incarnation import of_life
 from resqd.store.keys import Keys, to_bytes, to_text
 from resqd.store.redis.client import store_errors
+from resqd.store.redis.protocol import Script
 from resqd.store.resque import payload as payloads
 
 if TYPE_CHECKING:
@@ -108,24 +109,7 @@ def _length(reply: object) -> int:
     raise cast("RedisError", reply)
 
 
-_COUNT: Final = """
--- KEYS: the in-flight hash of one incarnation. Returns its queues and how many jobs of each it holds.
-local flat, counts, order, result = redis.call('HGETALL', KEYS[1]), {}, {}, {}
-for i = 1, #flat, 2 do
-  local size = string.sub(flat[i], 1, 1) ~= '!' and string.match(flat[i + 1], '^(%d+):')
-  if size then
-    local name = string.sub(flat[i + 1], #size + 2, #size + 1 + size)
-    if not counts[name] then order[#order + 1] = name end
-    counts[name] = (counts[name] or 0) + 1
-  end
-end
-for _, name in ipairs(order) do
-  result[#result + 1] = name
-  result[#result + 1] = counts[name]
-end
-return result
-"""
-# Counted in the server, so that the payloads stay there.
+_COUNT: Final = Script.load("inflight/count")
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,7 +131,7 @@ class Overview:
     def __init__(self, client: Redis, keys: Keys) -> None:
         self._client = client
         self._keys = keys
-        self._count = client.register_script(_COUNT)
+        self._count = client.register_script(_COUNT.source)
 
     @store_errors
     def queues(self) -> list[QueueState]:

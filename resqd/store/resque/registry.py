@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from resqd.store.keys import Keys, number, seconds, to_bytes, to_text
-from resqd.store.redis.protocol import HEARTBEAT, Argument, PackedKeys, ScriptCall, ServerError, judge
+from resqd.store.redis.protocol import Argument, PackedKeys, Script, ScriptCall, ServerError, judge
 from resqd.store.resque.failure_record import clean
 
 if TYPE_CHECKING:
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from resqd.store.redis.connection import Reply
     from resqd.store.redis.link import Link
 
+_HEARTBEAT: Final = Script.load("resque/heartbeat")
 _TTL: Final = 60
 REFRESH: Final = 20.0
 """Seconds after which entries that are still true are written again, so that they outlive their TTL."""
@@ -83,7 +84,7 @@ class Registry:
         Where it did not, since Ruby workers may prune us, or with `register`, everything is entered again.
         """
         arguments = (self._life, self._id, "1" if register else "", *self._paces)
-        known: int = self._link.run_script(ScriptCall(HEARTBEAT, self._beat_keys, arguments))[1]
+        known: int = self._link.run_script(ScriptCall(_HEARTBEAT, self._beat_keys, arguments))[1]
         return bool(known)
 
     def publish(self, running: Sequence[RunningJob], *, refresh: bool = False) -> None:

@@ -8,7 +8,7 @@ from typing import cast
 import pytest
 import redis
 
-from resqd.store.inflight.owner import Inflight, Outbox, Return, Want
+from resqd.store.inflight.owner import Outbox, Return, Want
 from resqd.store.inflight.recovery import Recovery
 from resqd.store.keys import Keys
 from resqd.wire.messages import Death
@@ -41,7 +41,8 @@ class Chaos:
         self.begun.update(name(payload) for token, _, payload in batch if token in running)
         way = self.dice.choice(["blamed", "blamed", "killed", "error", "unknown", "abandoned"])
         if way == "abandoned":
-            self._abandon(owner, [token for token, _, _ in batch], running)
+            idle = [Return(token) for token, _, _ in batch if token not in running]
+            owner.exchange(Outbox(returned=idle))
         convicted = running[:1] if way == "killed" else ()
         death = Death(self._forks, 7, running, convicted, way == "blamed", probation, "died")
         last_words = None if way in ("unknown", "abandoned") else death
@@ -49,10 +50,6 @@ class Chaos:
             self._inquest.hold(incarnation(self._forks), last_words)
         if self.dice.random() < 0.1:
             self._recovery.release_suspects(DAEMON)
-
-    def _abandon(self, owner: Inflight, tokens: list[int], running: tuple[int, ...]) -> None:
-        returned = [Return(token, begun=token in running) for token in tokens]
-        owner.exchange(Outbox(returned=returned))
 
 
 def name(payload: bytes) -> bytes:

@@ -3,10 +3,10 @@
 import pytest
 import redis
 
+from resqd.store.inflight.calls import RESERVE
 from resqd.store.inflight.owner import Failure, Outbox, Return, Want
 from resqd.store.inflight.recovery import Recovery
 from resqd.store.keys import Keys
-from resqd.store.redis.protocol import RESERVE
 from tests.system.store.conftest import DAEMON, OwnerMaker, incarnation
 from tests.system.store.mail import MAIL, numbered, payloads, push, queued, reserve, seq_of
 

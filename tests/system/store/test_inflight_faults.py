@@ -6,12 +6,14 @@ import pytest
 import redis
 
 from resqd.errors import Fenced, StoreError, StoreUnavailable
+from resqd.store.inflight import calls
+from resqd.store.inflight import recovery as recovering
+from resqd.store.inflight.calls import RESERVE
 from resqd.store.inflight.owner import Failure, Outbox, Return, Want
 from resqd.store.inflight.recovery import Recovery
 from resqd.store.keys import Keys
-from resqd.store.redis import protocol as all_scripts
 from resqd.store.redis.link import Link
-from resqd.store.redis.protocol import RESERVE, PackedKeys, Script, ScriptCall
+from resqd.store.redis.protocol import PackedKeys, Script, ScriptCall
 from tests.support.waiting import wait_for
 from tests.system.store.conftest import DAEMON, OwnerMaker, incarnation
 from tests.system.store.mail import MAIL, MAIL_KEY, numbered, payloads, push, queued, reserve, seq_of
@@ -19,7 +21,9 @@ from tests.system.store.mail import MAIL, MAIL_KEY, numbered, payloads, push, qu
 
 def lose_next_reply(link: Link, monkeypatch: pytest.MonkeyPatch) -> None:
     """The connection is closed between the next send and its reply. The server knows the scripts by then."""
-    scripts = [one for one in vars(all_scripts).values() if isinstance(one, Script)]
+    scripts = [
+        one for module in (calls, recovering) for one in vars(module).values() if isinstance(one, Script)
+    ]
     link.pipeline([("SCRIPT", "LOAD", one.source) for one in scripts])
 
     def cut() -> None:

@@ -71,7 +71,7 @@ def test_a_full_server_still_drains_and_recovers(client: redis.Redis, own_link: 
     outbox = Outbox(
         done=tokens[:1_000],
         failed=[Failure(tokens[1_000], b"record", (KEYS.failed,), "mail_failed")],
-        returned=[Return(tokens[1_001], begun=True)],
+        returned=[Return(tokens[1_001])],
     )
     result = owner.exchange(outbox, Want(1, MAIL))
     assert (result.processed, result.failed, result.returned, len(result.batch)) == (1_001, 1, 1, 1)

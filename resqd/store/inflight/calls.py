@@ -1,0 +1,168 @@
+"""What an owner of jobs in flight asks of Redis, packed: its scripts with their keys and arguments."""
+
+from __future__ import annotations
+
+from functools import cached_property
+from itertools import repeat
+from typing import TYPE_CHECKING, Any, Literal
+
+from resqd.store.inflight.outbox import Failure, Reservation, Return, Want
+from resqd.store.inflight.tokens import INDEX_BITS, ranges_text, token_ranges, token_text
+from resqd.store.keys import Keys, Names, to_bytes
+from resqd.store.redis.protocol import Argument, PackedKeys, Script, ScriptCall
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from resqd.store.inflight.incarnation import Incarnation
+
+_BATCH = ("inflight/entries", "inflight/tokens", "inflight/batch")
+_RECORDS = ("inflight/entries", "inflight/records", "inflight/tokens")
+REGISTER = Script.load("inflight/register")
+RESERVE = Script.load("inflight/reserve", *_BATCH)
+RESERVE_SUSPECTS = Script.load("inflight/reserve_suspects", *_BATCH)
+ACKNOWLEDGE = Script.load("inflight/acknowledge", "inflight/tokens")
+FAIL = Script.load("inflight/fail", *_RECORDS)
+RETURN = Script.load("inflight/return", "inflight/entries", "inflight/tokens")
+RECORD = Script.load("inflight/record", *_RECORDS)
+FIELDS = Script.load("inflight/fields", "inflight/tokens")
+CLOSE = Script.load("inflight/close", *_RECORDS)
+
+Source = Literal["queues", "suspects"]
+
+_BATCH_LIMIT = 65_535
+
+
+class Calls:
+    """The calls of one incarnation, but for those that reserve."""
+
+    def __init__(self, *, keys: Keys, incarnation: Incarnation, worker_id: str) -> None:
+        self.inflight = keys.inflight(incarnation.daemon, incarnation.id)
+        self._keys = keys
+        self._incarnation = incarnation
+        self._processed = (keys.stat("processed"), keys.stat(f"processed:{worker_id}"))
+        self._failed = (keys.stat("failed"), keys.stat(f"failed:{worker_id}"))
+
+    def register(self, source: Source) -> ScriptCall:
+        """Make the incarnation known, whose jobs come from that source."""
+        own = self._incarnation
+        keys = PackedKeys.of(self.inflight, self._keys.index(own.daemon), self._keys.daemons)
+        return ScriptCall(REGISTER, keys, (own.id, own.to_json(), source, own.life))
+
+    def acknowledge(self, ranges: Iterable[tuple[int, int]]) -> ScriptCall:
+        """Count and forget the jobs that have succeeded; ranges of tokens."""
+        return ScriptCall(ACKNOWLEDGE, self._acknowledge_keys, (ranges_text(ranges),))
+
+    def fail(self, failures: Sequence[Failure]) -> ScriptCall:
+        """Count and record the jobs that have failed."""
+        return ScriptCall(FAIL, self._fail_keys, _fail_arguments(failures))
+
+    def put_back(self, returned: Iterable[Return]) -> ScriptCall:
+        """Put jobs back to the front of where they came from."""
+        facts = (token_ranges(item.token for item in returned), self._keys.queue_prefix)
+        return ScriptCall(RETURN, self._return_keys, facts)
+
+    def record(self) -> ScriptCall:
+        """Try again to record failed jobs whose records were refused."""
+        return ScriptCall(RECORD, PackedKeys.of(self.inflight, self._keys.failed_queues))
+
+    def fields(self) -> ScriptCall:
+        """What Redis has in flight for the incarnation."""
+        return ScriptCall(FIELDS, PackedKeys.of(self.inflight))
+
+    def close(self, done: Iterable[int]) -> ScriptCall:
+        """Count the jobs that have succeeded, put back the others, and remove the incarnation."""
+        own, keys = self._incarnation, self._keys
+        packed = PackedKeys.of(
+            self.inflight,
+            keys.index(own.daemon),
+            keys.queues,
+            keys.suspects(own.daemon),
+            keys.failed_queues,
+            *self._processed,
+        )
+        return ScriptCall(CLOSE, packed, (own.id, keys.queue_prefix, token_ranges(done)))
+
+    @cached_property
+    def _acknowledge_keys(self) -> PackedKeys:
+        return PackedKeys.of(self.inflight, *self._processed)
+
+    @cached_property
+    def _fail_keys(self) -> PackedKeys:
+        return PackedKeys.of(self.inflight, self._keys.failed_queues, *self._processed, *self._failed)
+
+    @cached_property
+    def _return_keys(self) -> PackedKeys:
+        return PackedKeys.of(self.inflight, self._keys.queues, self._keys.suspects(self._incarnation.daemon))
+
+
+def _fail_arguments(failures: Sequence[Failure]) -> list[Argument]:
+    arguments: list[Argument] = []
+    for failure in failures:
+        lists = failure.lists if failure.record is not None else ()
+        arguments += (
+            token_text(failure.token),
+            (failure.record if lists else None) or b"",
+            failure.failed_queue,
+            len(lists),
+            *lists,
+        )
+    return arguments
+
+
+class FromQueues:
+    """Reserves from queues. What is packed is kept for the next time, as at every look at empty queues."""
+
+    def __init__(self, *, inflight: str, keys: Keys) -> None:
+        self._inflight = inflight
+        self._keys = keys
+        self._prefix_length = len(to_bytes(keys.queue_prefix))
+        self._queues: tuple[tuple[str, int], ...] = ()
+        self._names: tuple[str, ...] = ()
+        self._packed = PackedKeys.of(inflight)
+        self._limits = ""
+        self._request = (0, 0, 0)
+        self._call: ScriptCall | None = None
+
+    def reserve(self, seq: int, want: Want) -> ScriptCall:
+        """Ask for batch `seq`; a push finds the call packed."""
+        request = (seq, min(want.count, _BATCH_LIMIT), want.byte_budget)
+        if want.queues is not self._queues:
+            self._learn(want.queues)
+        elif request == self._request and self._call is not None:
+            return self._call
+        self._request = request
+        self._call = ScriptCall(RESERVE, self._packed, (*request, self._prefix_length, self._limits))
+        return self._call
+
+    def _learn(self, queues: tuple[tuple[str, int], ...]) -> None:
+        names = tuple(name for name, _ in queues)
+        if names != self._names:
+            self._names = names
+            self._packed = PackedKeys.of(self._inflight, *map(self._keys.queue, names))
+        self._limits = ",".join(f"{i}:{limit}" for i, (_, limit) in enumerate(queues, 1) if limit)
+        self._queues = queues
+
+
+class FromSuspects:
+    """Reserves from the list of a daemon's suspects."""
+
+    def __init__(self, *, inflight: str, suspects: str) -> None:
+        self._packed = PackedKeys.of(inflight, suspects)
+
+    def reserve(self, seq: int, want: Want) -> ScriptCall:
+        """Ask for batch `seq`."""
+        facts: list[Argument] = [seq, min(want.count, _BATCH_LIMIT), want.byte_budget, *want.closed]
+        return ScriptCall(RESERVE_SUSPECTS, self._packed, facts)
+
+
+def read_batch(seq: int, groups: list[Any], names: Names) -> list[Reservation]:
+    """The jobs of an answer: groups of a queue, the index of the first of its jobs, and their payloads."""
+    batch: list[Reservation] = []
+    base = seq << INDEX_BITS
+    for at in range(0, len(groups), 3):
+        payloads = groups[at + 2]
+        first = base + groups[at + 1]
+        name = repeat(names[groups[at]])
+        batch += zip(range(first, first + len(payloads)), name, payloads, strict=False)
+    return batch
