@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import contextlib
-import logging
 import os
 import selectors
 import sys
 from collections import deque
 
+from resqd import events
 from resqd.errors import ChannelClosed, ProtocolError
 from resqd.housekeeper.keeper import Keeper
 from resqd.housekeeper.orphans import Siblings
@@ -41,8 +41,6 @@ class Voice:
             taken.append(self._said.popleft())
         return taken
 
-
-_log = logging.getLogger(__name__)
 
 ORPHANED = "orphaned"
 """The reason of a housekeeper whose master is gone."""
@@ -111,7 +109,7 @@ class Control:
         Before a worker's end nobody may take its jobs, for they may run; after it nobody else here would.
         """
         if not self._siblings.orphaned():
-            _log.error("the channel to the master is broken; this housekeeper gives way to a new one")
+            events.Housekeeper.channel_broken()
         elif self._siblings.outlive(self._grace):
             self._keeper.orders.put(Alive(sys.maxsize, (), self._deaths))
 
@@ -149,7 +147,7 @@ class Control:
         if stuck_for < STUCK:
             self._channel.send(Pong())
         else:
-            _log.error("the housekeeper has been stuck for %.0f s: it is to be replaced", stuck_for)
+            events.Housekeeper.stuck(seconds=stuck_for)
 
     def _speak(self) -> str:
         for message in self._voice.take():

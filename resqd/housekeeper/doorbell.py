@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import os
 import random
 import select
@@ -11,6 +10,7 @@ from collections.abc import Callable, Container
 from enum import Enum, auto
 from typing import NamedTuple
 
+from resqd import events
 from resqd.clock import Clock
 from resqd.errors import StoreError, StoreUnavailable
 from resqd.store.redis.health import Backoff
@@ -147,8 +147,6 @@ class Vigil:
         return [Act.DISARM]
 
 
-_log = logging.getLogger(__name__)
-
 REFUSED_PAUSE = 30.0
 """Seconds until a server that refused is asked again: a person may have changed its rules."""
 QUIET = 0.0015
@@ -183,7 +181,7 @@ class Ringer:
             while not self._leaving:
                 self._rest(self._session())
         except Exception:  # noqa: BLE001 - a thread's top
-            _log.exception("the doorbell crashed; fetchers poll")
+            events.Housekeeper.doorbell_crashed()
         finally:
             self._bell.fail()
 
@@ -197,7 +195,7 @@ class Ringer:
         try:
             self._serve()
         except StoreUnavailable as error:
-            _log.debug("the doorbell: %s", error)  # the keeper says that Redis is away
+            events.Housekeeper.doorbell_lost(error=str(error))  # the keeper says that Redis is away
             return self._backoff.delay()
         except StoreError as error:
             self._complain(str(error))
@@ -211,7 +209,7 @@ class Ringer:
     def _complain(self, refusal: str) -> None:
         if refusal != self._refusal:
             self._refusal = refusal
-            _log.warning("no doorbell, so idle workers poll every INTERVAL: %s", refusal)
+            events.Housekeeper.doorbell_refused(refusal=refusal)
 
     def _serve(self) -> None:
         self._doorbell.connect()
@@ -262,4 +260,4 @@ class Ringer:
         self._bell.vouch()
         if self._refusal:
             self._refusal = ""
-            _log.info("the doorbell works")
+            events.Housekeeper.doorbell_works()

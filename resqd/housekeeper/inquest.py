@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import re
 import threading
 from collections.abc import Callable, Iterable
@@ -10,6 +9,7 @@ from datetime import UTC, datetime
 from functools import cached_property
 from typing import Generic, TypeVar
 
+from resqd import events
 from resqd.app import App
 from resqd.errors import PayloadError
 from resqd.failures import FailureRules, fewest_deliveries
@@ -24,7 +24,6 @@ from resqd.store.resque.payload import Payload, decode
 from resqd.threads import NamedThread
 from resqd.wire.messages import Death
 
-_log = logging.getLogger(__name__)
 T = TypeVar("T")
 
 ANSWER_WITHIN = 1.0
@@ -52,7 +51,7 @@ class Patience(Generic[T]):
         thread.join(self._within)
         self._stuck = thread if thread.is_alive() else None
         if self._stuck is not None:
-            _log.error("%s does not answer within %g s; going on without it", self._what, self._within)
+            events.Housekeeper.unanswered(who=self._what, seconds=self._within)
         return answers[0] if answers else default
 
 

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from queue import Empty, SimpleQueue
 
+from resqd import events
 from resqd.clock import Clock
 from resqd.errors import StoreError, StoreRefused, StoreUnavailable
 from resqd.settings import Settings
@@ -16,7 +16,6 @@ from resqd.store.redis.health import Backoff, Health, shortcomings
 from resqd.store.redis.link import Link
 from resqd.wire.messages import Alive, Message, Settled, Upkeep
 
-_log = logging.getLogger(__name__)
 ONCE = float("inf")
 """How often, in seconds, the checkup is due."""
 
@@ -25,7 +24,7 @@ def check_up(link: Link, settings: Settings) -> None:
     """Warn of each shortcoming. May raise a StoreError."""
     embedded = settings.redis_url is None and server_binary() is not None
     for line in shortcomings(link, embedded=embedded):
-        _log.warning("%s", line)
+        events.Housekeeper.settings_lacking(shortcoming=line)
 
 
 FAULT_PAUSE = 5.0
@@ -143,7 +142,7 @@ class Keeper:
             work.due_at = self._clock() + self._pause(error)
             self._health.bad(error)
         except Exception:  # noqa: BLE001 - the loop's tick: without this thread nobody would beat or recover
-            _log.exception("the housekeeper failed at %s; trying that again in %g s", work.name, FAULT_PAUSE)
+            events.Housekeeper.duty_failed(duty=work.name, seconds=FAULT_PAUSE)
             work.due_at = self._clock() + FAULT_PAUSE
         else:
             work.refused = None

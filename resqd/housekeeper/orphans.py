@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import logging
 import os
 import select
 import signal
 from pathlib import Path
 
+from resqd import events
 from resqd.clock import Clock, Deadline
 from resqd.store.inflight.incarnation import Incarnation, gone, is_foreign, orphaned
 from resqd.wire.doorbell import Bell
-
-_log = logging.getLogger(__name__)
 
 MARGIN = 3.0
 """Seconds past KILL_GRACE after which an orphan is killed; one that hears of the master's end gives up 2 s past it."""
@@ -106,9 +104,9 @@ def _kill_sibling(pidfd: int, pid: int) -> None:
     except ProcessLookupError:
         return  # it has just ended
     except OSError as error:
-        _log.error("cannot kill the orphan of pid %d: %s", pid, error.strerror)
+        events.Housekeeper.orphan_not_killed(pid=pid, error=error.strerror)
     else:
-        _log.warning("killed the worker of pid %d: its master is gone, and it did not leave", pid)
+        events.Housekeeper.orphan_killed(pid=pid)
 
 
 DYING_MS = 200
@@ -155,7 +153,7 @@ class Orphans:
         except OSError as error:
             if incarnation.id not in self._protected:
                 self._protected.add(incarnation.id)
-                _log.error("cannot kill the orphan of pid %d: %s", incarnation.pid, error.strerror)
+                events.Housekeeper.orphan_not_killed(pid=incarnation.pid, error=error.strerror)
         return gone(incarnation)
 
 
@@ -165,9 +163,7 @@ def _kill(incarnation: Incarnation) -> None:
     try:
         if not gone(incarnation):
             signal.pidfd_send_signal(pidfd, signal.SIGKILL)
-            _log.warning(
-                "killed the worker of pid %d: its master is gone, and it did not leave", incarnation.pid
-            )
+            events.Housekeeper.orphan_killed(pid=incarnation.pid)
             _wait(pidfd)
     finally:
         os.close(pidfd)

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 
+from resqd import events
 from resqd.clock import Clock
 from resqd.complaints import Complaints
 from resqd.errors import StoreError, StoreRefused, StoreUnavailable
@@ -45,8 +45,6 @@ class Reaping:
         """Those of a poll's dead that are so by their own intervals too, which may be longer than our patience."""
         return [life for life in dead if now - self._last[life][1] >= MISSED * intervals.get(life, 0.0)]
 
-
-_log = logging.getLogger(__name__)
 
 FOLLOW_EVERY = 1.0
 """Seconds between two looks whether predecessors' workers have ended."""
@@ -137,7 +135,7 @@ class Recoverer:
             troubles.append(error)
             return False
         except Exception:  # noqa: BLE001 - the boundary of one incarnation, which the application's code may fail
-            _log.exception("cannot recover the jobs of %s now", incarnation.id)
+            events.Housekeeper.recovery_failed(incarnation=incarnation.id)
             return False
         return True
 
@@ -154,13 +152,12 @@ class Recoverer:
         done = self._inquest.hold(incarnation, death)
         self._note_kept(incarnation, done)
         if done.requeued or done.suspected or done.convicted or done.recorded:
-            _log.warning(
-                "recovered the jobs of %s (pid %d): %d back to their queues, %d suspects, %d failed",
-                incarnation.id,
-                incarnation.pid,
-                done.requeued,
-                done.suspected,
-                done.convicted + done.recorded,
+            events.Housekeeper.recovered(
+                incarnation=incarnation.id,
+                pid=incarnation.pid,
+                requeued=done.requeued,
+                suspected=done.suspected,
+                failed=done.convicted + done.recorded,
             )
 
     def _note_kept(self, incarnation: Incarnation, done: Recovered) -> None:
@@ -169,12 +166,11 @@ class Recoverer:
             return
         self._kept[incarnation.id] = incarnation
         if self._complaints.due(done.refusal):
-            _log.error(
-                "%d jobs of %s (pid %d) stay in flight, since no list takes them: %s",
-                done.kept,
-                incarnation.id,
-                incarnation.pid,
-                done.refusal or "the keys of their queues are of another type",
+            events.Housekeeper.jobs_kept(
+                jobs=done.kept,
+                incarnation=incarnation.id,
+                pid=incarnation.pid,
+                reason=done.refusal or "the keys of their queues are of another type",
             )
 
 
@@ -223,6 +219,4 @@ class Hosts:
         if alone:
             jobs += self._recovery.release_suspects(daemon)
         if self._recovery.forget(life):
-            _log.warning(
-                "%s has no heartbeat any more: %d of its jobs are back in their queues", daemon, jobs
-            )
+            events.Housekeeper.daemon_died(daemon=daemon, jobs=jobs)

@@ -2,21 +2,19 @@
 
 from __future__ import annotations
 
-import logging
 import time
 from collections import deque
 from collections.abc import Callable
 from dataclasses import replace
 from typing import NamedTuple
 
+from resqd import events
 from resqd.clock import Clock
 from resqd.housekeeper.recovery import MISSED
 from resqd.store.resque.failure_record import clean
 from resqd.store.resque.payload import dump
 from resqd.store.resque.registry import REFRESH, Place, Registry, RunningJob
 from resqd.wire.messages import Busy, KillThread, Message, Running
-
-_log = logging.getLogger(__name__)
 
 PUBLISH_EVERY = 1.0
 """Seconds between two looks at what changed; nothing is sent to Redis when nothing did."""
@@ -64,7 +62,7 @@ class Publisher:
         now = self._clock()
         known = self._registry.heartbeat(register=now >= self._register_at)
         if self._registered and not known:
-            _log.info("others took this daemon off Resque's registry; it is registered again")
+            events.Housekeeper.registered_again()
             self._refresh_at = now
         self._registered = True
         if now >= self._register_at:
@@ -145,7 +143,7 @@ class Pruner:
         intervals = self._registry.intervals(silent)
         for each in silent:
             if now - self._seen[each].since >= MISSED * intervals[each]:
-                _log.info("%s is dead; its entries in Resque's registry are removed", each)
+                events.Housekeeper.entries_removed(worker=each)
                 self._registry.forget(each)
                 del self._seen[each]
 

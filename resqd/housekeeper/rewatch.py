@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import logging
 import time
 
+from resqd import events
 from resqd.errors import ResqdError
 from resqd.store.redis.embedded import Embedded
-
-_log = logging.getLogger(__name__)
 
 LOOK_EVERY = 1.0
 """Seconds between two looks."""
@@ -33,10 +31,10 @@ class Rewatch:
         """Start a watcher where there is none. What goes wrong is said once, and tried again."""
         try:
             if self._server.rewatch(START_WITHIN):
-                _log.warning("the embedded server's watcher was gone; another one watches now")
+                events.Housekeeper.server_rewatched()
         except (OSError, ResqdError) as error:
             if str(error) != self._trouble:
                 self._trouble = str(error)
-                _log.error("nobody watches the embedded server: %s", error)
+                events.Housekeeper.server_unwatched(error=self._trouble)
         else:
             self._trouble = ""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import re
 import socket
 import threading
@@ -11,12 +10,11 @@ from typing import Any
 
 from statsd import StatsClient
 
+from resqd import events
 from resqd.clock import Clock
 from resqd.text import shown
 from resqd.wire.messages import Busy, JobMetrics
 from resqd.wire.tallies import CROWD, Tallies
-
-_log = logging.getLogger(__name__)
 
 SEND_EVERY = 1.0
 """Seconds between two looks at what there is to send."""
@@ -83,7 +81,7 @@ class Metrics:
         try:
             self.send()
         except Exception:  # noqa: BLE001 - the loop's tick: counts may be lost, but not all that will come
-            _log.exception("metrics could not be sent and are left out")
+            events.Housekeeper.metrics_lost()
 
     def leave(self) -> None:
         """Ask for the end."""
@@ -138,7 +136,7 @@ class Metrics:
                 self._client = client
                 return
         if not known:
-            _log.warning("statsd's host %s has no address: %s; trying again later", self._host, reason)
+            events.Housekeeper.statsd_unknown(host=self._host, reason=reason)
 
 
 def _keep(counts: dict[int, int], pid: int, count: int) -> None:

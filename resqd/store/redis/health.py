@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Callable
 
+from resqd import events
 from resqd.clock import Clock
 from resqd.errors import StoreError, StoreUnavailable
 from resqd.store.keys import to_text
@@ -67,7 +67,6 @@ def _setting(link: Link, name: str) -> str | None:
     return to_text(reply[1]) if reply else None
 
 
-_log = logging.getLogger(__name__)
 OK = "ok"
 
 
@@ -83,7 +82,7 @@ class Health:
     def good(self) -> None:
         """Note an answer."""
         if self.text != OK:
-            _log.debug("redis at %s is back after %.1f s", self._where, self._clock() - self.since)
+            events.Store.redis_back(where=self._where, seconds=self._clock() - self.since)
             self._turn(OK)
 
     def bad(self, error: StoreError) -> None:
@@ -91,7 +90,7 @@ class Health:
         text = " ".join(str(error).split()).rstrip(".")
         if self.text != text:
             place = "" if self._where in text else f"redis at {self._where}: "
-            _log.debug("%s%s; trying again", place, text)
+            events.Store.redis_lost(error=f"{place}{text}")
             self._turn(text)
 
     def _turn(self, text: str) -> None:

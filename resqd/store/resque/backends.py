@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
+from resqd import events
 from resqd.errors import JobDefinitionError
 
 if TYPE_CHECKING:
@@ -14,7 +14,6 @@ if TYPE_CHECKING:
 
     from resqd.store.keys import Keys
 
-log = logging.getLogger("resqd.failures")
 
 Record = Mapping[str, Any]
 """A failure record as Resque's pages read it: failed_at, payload, exception, error, backtrace, worker, queue."""
@@ -79,8 +78,8 @@ class MultipleBackend:
         for backend in self._backends:
             try:
                 backend.save(record)
-            except Exception:
-                log.exception("the failure backend %r failed", backend)
+            except Exception:  # noqa: BLE001 - the application's code; it is logged
+                events.Store.backend_failed(backend=backend)
 
 
 def place_of(backend: FailureBackend, queue: str, keys: Keys) -> Place:
@@ -90,12 +89,8 @@ def place_of(backend: FailureBackend, queue: str, keys: Keys) -> Place:
     """
     try:
         return _checked(backend.place(queue, keys))
-    except BaseException:
-        log.exception(
-            "place() of the failure backend %s failed; the record goes to %s",
-            type(backend).__name__,
-            keys.failed,
-        )
+    except BaseException:  # noqa: BLE001 - see above; it is logged
+        events.Store.place_failed(backend=type(backend).__name__, key=keys.failed)
         return Place((keys.failed,))
 
 
@@ -157,5 +152,5 @@ class FailurePolicy:
 def _call(callback: Callable[[Record], object], record: Record) -> None:
     try:
         callback(record)
-    except Exception:
-        log.exception("the failure callback %r failed", callback)
+    except Exception:  # noqa: BLE001 - the application's code; it is logged
+        events.Store.callback_failed(callback=callback)
