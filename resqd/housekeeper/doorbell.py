@@ -1,4 +1,4 @@
-"""The bell thread: when to listen to Redis while fetchers are idle (a policy without I/O), and waking them."""
+"""Wakes idle fetchers when a job is pushed: the policy of when to listen to Redis, without I/O, and its thread."""
 
 from __future__ import annotations
 
@@ -17,6 +17,8 @@ from resqd.store.redis.health import Backoff
 from resqd.store.redis.tracking import Doorbell
 from resqd.threads import NamedThread
 from resqd.wire.doorbell import Bell
+
+# The policy: what is seen and the time go in, what to do comes out.
 
 HOLDOFF = 0.001
 """Seconds of mean holdoff for each registered daemon: a fleet of any size costs about a thousand cycles a second."""
@@ -52,7 +54,7 @@ class Seen(NamedTuple):
     vain: bool = False
 
 
-class Vigil:
+class ListeningPolicy:
     """The policy of one connection's life. Times are in the clock's seconds; `random` gives floats in [0, 1)."""
 
     def __init__(self, *, random: Callable[[], float], now: float, holdoff: float = HOLDOFF) -> None:
@@ -147,13 +149,15 @@ class Vigil:
         return [Act.DISARM]
 
 
+# The thread, which does what the policy says.
+
 REFUSED_PAUSE = 30.0
 """Seconds until a server that refused is asked again: a person may have changed its rules."""
 QUIET = 0.0015
 """Seconds to be still after a ring: the job's start should not compete with the echo of its own pop."""
 
 
-class Ringer:
+class DoorbellThread:
     """A thread that owns the doorbell's connection. While it cannot listen, fetchers poll."""
 
     def __init__(self, *, bell: Bell, doorbell: Doorbell, backoff: Backoff, clock: Clock) -> None:
@@ -213,7 +217,7 @@ class Ringer:
 
     def _serve(self) -> None:
         self._doorbell.connect()
-        vigil = Vigil(random=random.random, now=self._clock())
+        policy = ListeningPolicy(random=random.random, now=self._clock())
         poll = select.poll()
         heard = self._doorbell.fileno()
         for source in (self._leave, self._bell.wanted, heard):
@@ -224,9 +228,9 @@ class Ringer:
             if heard in ready:
                 self._doorbell.receive()
             now = self._clock()
-            for act in vigil.step(now, self._seen(ready, count=vigil.repeat_due(now))):
-                self._do(act, vigil)
-            ready = dict(poll.poll(self._timeout(vigil)))
+            for act in policy.step(now, self._seen(ready, count=policy.repeat_due(now))):
+                self._do(act, policy)
+            ready = dict(poll.poll(self._timeout(policy)))
 
     def _seen(self, ready: Container[int], *, count: bool) -> Seen:
         bell = self._bell
@@ -236,14 +240,14 @@ class Ringer:
         idle = bell.idle() if count else bell.any_idle()
         return Seen(pushed=pushed, vain=vain, found=found, pending=pending, idle=idle)
 
-    def _timeout(self, vigil: Vigil) -> float | None:
+    def _timeout(self, policy: ListeningPolicy) -> float | None:
         """Milliseconds to sleep. What came while a command was answered is not waited for."""
         if self._doorbell.waiting:
             return 0.0
-        moment = vigil.next_at(idle=self._bell.any_idle())
+        moment = policy.next_at(idle=self._bell.any_idle())
         return None if moment is None else max(0.0, moment - self._clock()) * 1000
 
-    def _do(self, act: Act, vigil: Vigil) -> None:
+    def _do(self, act: Act, policy: ListeningPolicy) -> None:
         if act is Act.RING:
             self._bell.ring()
             time.sleep(QUIET)
@@ -253,7 +257,7 @@ class Ringer:
         elif act is Act.DISARM:
             self._doorbell.disarm()
         elif act is Act.COUNT:
-            vigil.daemons = max(1, self._doorbell.daemons())
+            policy.daemons = max(1, self._doorbell.daemons())
 
     def _works(self) -> None:
         self._backoff.reset()

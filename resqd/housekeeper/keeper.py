@@ -1,4 +1,4 @@
-"""The keeper: the housekeeper's thread for Redis. Heartbeat, registration, recovery."""
+"""The keeper: the housekeeper's one thread for Redis, which does each of its duties every so often."""
 
 from __future__ import annotations
 
@@ -51,48 +51,96 @@ class _Work:
     refused: StoreError | None = None
 
 
+class Settling:
+    """Acts on the newest of the master's accounts of who lives, and tells the master how things are.
+
+    An account is kept until it has been acted on, so a failure repeats it. Owned by the keeper's thread.
+    """
+
+    def __init__(
+        self,
+        *,
+        recover: Callable[[Alive], Settled | None],
+        suspects: Callable[[], Waiting],
+        health: Health,
+        say: Callable[[Message], None],
+    ) -> None:
+        self._recover = recover
+        self._suspects = suspects
+        self._health = health
+        self._say = say
+        self._alive: Alive | None = None
+        self._told: Upkeep | None = None
+
+    @property
+    def due(self) -> bool:
+        """Whether there is an account to act on."""
+        return self._alive is not None
+
+    def take(self, alive: Alive) -> None:
+        """Note an account, of which only the newest counts."""
+        self._alive = alive
+
+    def settle(self) -> None:
+        """Act on the account. May raise a StoreError."""
+        if self._alive is None:
+            return
+        settled = self._recover(self._alive)
+        self._alive = None
+        if settled is not None or (self._told and self._told.suspects):
+            self.report(self._suspects())
+        if settled is not None and settled.forks:
+            self._say(settled)
+
+    def report(self, waiting: Waiting | None = None) -> None:
+        """Say how things are when that is news; the master counts suspects down itself, so a fresh count always is."""
+        fresh = waiting is not None and waiting.suspects > 0
+        if waiting is None:
+            waiting = (
+                Waiting(self._told.suspects, self._told.capped_suspects) if self._told else Waiting(0, {})
+            )
+        upkeep = Upkeep(self._health.text, self._health.since, waiting.suspects, waiting.capped)
+        if upkeep != self._told or fresh:
+            self._told = upkeep
+            self._say(upkeep)
+
+
 class Keeper:
     """Does its duties in turn over one connection, until `leave`; then says good-bye to Redis.
 
-    `orders` takes the master's accounts; `say` sends a message to the control thread.
+    `orders` takes the master's accounts, and None for the end.
     """
 
     def __init__(
         self,
         *,
         duties: Sequence[Duty],
-        recover: Callable[[Alive], Settled | None],
-        suspects: Callable[[], Waiting],
+        settling: Settling,
         farewell: Callable[[], object],
         health: Health,
         backoff: Backoff,
-        say: Callable[[Message], None],
         clock: Clock,
     ) -> None:
         self.orders: SimpleQueue[Alive | None] = SimpleQueue()
-        self._recover = recover
-        self._suspects = suspects
+        self._works = [_Work(duty.name, duty.action, duty.every) for duty in duties]
+        self._shortest = min(duty.every for duty in duties)
+        self._settling = settling
+        self._recovery = _Work("recovery", settling.settle)
         self._farewell = farewell
         self._health = health
         self._backoff = backoff
-        self._say = say
         self._clock = clock
-        self._duties = [_Work(duty.name, duty.action, duty.every) for duty in duties]
-        self._settling = _Work("recovery", self._settle)
-        self._shortest = min(duty.every for duty in duties)
         self._busy_since: float | None = None
         self._retry_at = 0.0
-        self._alive: Alive | None = None
         self._leaving = False
         self._final = False
-        self._told: Upkeep | None = None
 
     def run(self) -> None:
         """Work until told to leave."""
         while not self._leaving:
             if self._clock() >= self._retry_at:
                 self._attempt(self._round)
-            self._report()
+            self._settling.report()
             self._take_orders(max(0.0, max(self._retry_at, self._next_at()) - self._clock()))
         self._attempt(self._farewell_round)
 
@@ -122,7 +170,7 @@ class Keeper:
 
     def _round(self) -> None:
         """What is due, the heartbeat first, then what the master asks. None keeps the others from being done."""
-        works = [*self._duties, *self._asked_for()]
+        works = [*self._works, *self._asked_for()]
         for work in works:
             if self._clock() >= work.due_at:
                 self._do(work)
@@ -152,38 +200,15 @@ class Keeper:
 
     def _asked_for(self) -> list[_Work]:
         """What the master has asked for and did not get yet."""
-        return [self._settling] if self._alive is not None else []
+        return [self._recovery] if self._settling.due else []
 
     def _next_at(self) -> float:
-        return min(work.due_at for work in (*self._duties, *self._asked_for()))
-
-    def _settle(self) -> None:
-        """Act on the newest account. It is kept until that is done, so a failure repeats it."""
-        if self._alive is None:
-            return
-        settled = self._recover(self._alive)
-        self._alive = None
-        if settled is not None or (self._told and self._told.suspects):
-            self._report(self._suspects())
-        if settled is not None and settled.forks:
-            self._say(settled)
+        return min(work.due_at for work in (*self._works, *self._asked_for()))
 
     def _farewell_round(self) -> None:
-        self._do(self._settling)
+        self._do(self._recovery)
         if self._final:
             self._do(_Work("the good-bye", self._farewell))
-
-    def _report(self, waiting: Waiting | None = None) -> None:
-        """Say how things are when that is news; the master counts suspects down itself, so a fresh count always is."""
-        fresh = waiting is not None and waiting.suspects > 0
-        if waiting is None:
-            waiting = (
-                Waiting(self._told.suspects, self._told.capped_suspects) if self._told else Waiting(0, {})
-            )
-        upkeep = Upkeep(self._health.text, self._health.since, waiting.suspects, waiting.capped)
-        if upkeep != self._told or fresh:
-            self._told = upkeep
-            self._say(upkeep)
 
     def _take_orders(self, timeout: float) -> None:
         """Wait for an account of the living, of which only the newest counts."""
@@ -193,7 +218,7 @@ class Keeper:
                 if order is None:
                     self._leaving = True
                 else:
-                    self._alive = order
+                    self._settling.take(order)
                 order = self.orders.get_nowait()
         except Empty:
             return

@@ -15,17 +15,17 @@ from resqd.app import App
 from resqd.clock import monotonic
 from resqd.failures import Aftermath, FailureRules
 from resqd.housekeeper.control import FAREWELL, Control, Voice
-from resqd.housekeeper.doorbell import Ringer
+from resqd.housekeeper.doorbell import DoorbellThread
 from resqd.housekeeper.inquest import Culprits, Inquest
-from resqd.housekeeper.keeper import ONCE, Duty, Keeper, check_up
+from resqd.housekeeper.keeper import ONCE, Duty, Keeper, Settling, check_up
 from resqd.housekeeper.orphans import MARGIN, Orphans, Siblings
 from resqd.housekeeper.pause_files import PauseFiles
-from resqd.housekeeper.recovery import FOLLOW_EVERY, Hosts, Reaping, Recoverer
+from resqd.housekeeper.recovery import FOLLOW_EVERY, Hosts, Recoverer, Stillness
 from resqd.housekeeper.registry import PUBLISH_EVERY, Pruner, Publisher, register_every
 from resqd.housekeeper.rewatch import Rewatch
 from resqd.housekeeper.statsd import GAUGES_EVERY, Metrics
 from resqd.settings import Settings
-from resqd.store.inflight.incarnation import life, of_life
+from resqd.store.inflight.incarnation import life
 from resqd.store.inflight.recovery import Recovery
 from resqd.store.keys import Keys
 from resqd.store.redis.embedded import Embedded
@@ -72,18 +72,56 @@ def run(
     house = _House(birth=birth, settings=settings, connection=connection, worker_id=worker_id, voice=Voice())
     if embedded is not None:
         NamedThread(name="rewatch", target=Rewatch(embedded).run).start()
-    ringer = house.ringer()
-    ringer.start()
+    doorbell = house.doorbell()
+    doorbell.start()
     reason = house.control(culprits, aftermath).run()
-    ringer.leave(BELL_FAREWELL)
+    doorbell.leave(BELL_FAREWELL)
     aftermath.close(FAREWELL)
     birth.channel.send(Exiting(reason))
     return 0
 
 
 @dataclass(frozen=True, slots=True)
+class _Parts:
+    """What the keeper does its duties with, all over one link."""
+
+    link: Link
+    recovery: Recovery
+    recoverer: Recoverer
+    hosts: Hosts
+    registry: Registry
+    publisher: Publisher
+    pruner: Pruner
+    metrics: Metrics | None
+
+    def duties(self, settings: Settings) -> list[Duty]:
+        """Everything that is done every so often; a duty more is a line more."""
+        beat, prune = settings.heartbeat_interval, settings.prune_interval
+        return [
+            Duty(beat, self.publisher.beat, "the heartbeat"),
+            Duty(2 * beat * POLL_WITHIN, self.hosts.watch, "the watch over other daemons"),
+            Duty(PUBLISH_EVERY, self.publisher.publish, "publishing"),
+            Duty(prune, self.pruner.look, "pruning the registry"),
+            *([] if self.metrics is None else [Duty(GAUGES_EVERY, self.measure, "measuring queues")]),
+            Duty(FOLLOW_EVERY, self.recoverer.follow, "the watch over predecessors"),
+            Duty(beat, self.recoverer.retry, "the records that no list took"),
+            Duty(ONCE, partial(check_up, self.link, settings), "the check of Redis's settings"),
+        ]
+
+    def measure(self) -> None:
+        """How long the queues are, for statsd."""
+        if self.metrics is not None:
+            self.metrics.measured(self.registry.queue_lengths())
+
+    def farewell(self, *, orphaned: bool) -> None:
+        """The daemon ends: nothing of it stays in Redis but what its jobs need. `orphaned`: its master was killed."""
+        self.registry.unregister()
+        self.hosts.leave(orphaned=orphaned)
+
+
+@dataclass(frozen=True, slots=True)
 class _House:
-    """What the parts are made of; each method makes one of them."""
+    """What the parts are made of; each method makes one of them, or some."""
 
     birth: Birth
     settings: Settings
@@ -91,121 +129,83 @@ class _House:
     worker_id: str
     voice: Voice
 
-    @property
-    def life(self) -> str:
-        """This life of the daemon."""
-        return life(self.settings.daemon, self.birth.epoch)
-
     def control(self, culprits: Culprits, aftermath: Aftermath) -> Control:
         """The control thread with the threads that it commands."""
-        settings, link, keys = self.settings, Link(self.connection), Keys(self.settings.namespace)
-        recovery = Recovery(link=link, keys=keys)
-        beats_every = settings.heartbeat_interval
-        registry = Registry(
-            link=link,
-            keys=keys,
-            life=self.life,
-            worker_id=self.worker_id,
-            beats_every=beats_every,
-            registers_every=beats_every + register_every(settings.prune_interval),
-        )
-        publisher = Publisher(
-            registry=registry, say=self.voice.say, patience=settings.prune_interval, clock=monotonic
-        )
-        metrics = self._metrics()
-        orphans = Orphans(grace=settings.kill_grace + MARGIN, clock=monotonic)
-        inquest = Inquest(recovery=recovery, culprits=culprits, convicted=aftermath.put_crashed)
-        recoverer = self._recoverer(recovery, orphans, inquest)
-
-        def farewell() -> None:
-            registry.unregister()
-            # Where the master was killed they may have done it, and where another of its name lives that one runs them:
-            # they stay under probation. Else nobody here will, and any other daemon may.
-            orphaned = os.getppid() != self.birth.master_pid
-            others = [each for each in recovery.counters() if each != self.life]
-            if not orphaned and not any(of_life(each)[0] == settings.daemon for each in others):
-                recovery.release_suspects(settings.daemon)
-            recovery.forget(self.life)
-
+        settings, parts = self.settings, self._parts(culprits, aftermath)
+        health = Health(where=self.connection.describe(), clock=monotonic)
+        capped = [spec.pattern for spec in settings.queues if spec.capped]
         keeper = Keeper(
-            duties=[
-                *self._duties(self._hosts(recovery, orphans, inquest), registry, publisher, metrics),
-                Duty(FOLLOW_EVERY, recoverer.follow, "the watch over predecessors"),
-                Duty(settings.heartbeat_interval, recoverer.retry, "the records that no list took"),
-                Duty(ONCE, partial(check_up, link, settings), "the check of Redis's settings"),
-            ],
-            recover=recoverer.run,
-            suspects=partial(
-                recovery.suspects_waiting,
-                settings.daemon,
-                [spec.pattern for spec in settings.queues if spec.capped],
+            duties=parts.duties(settings),
+            settling=Settling(
+                recover=parts.recoverer.run,
+                suspects=partial(parts.recovery.suspects_waiting, settings.daemon, capped),
+                health=health,
+                say=self.voice.say,
             ),
-            farewell=farewell,
-            health=Health(where=self.connection.describe(), clock=monotonic),
+            farewell=lambda: parts.farewell(orphaned=os.getppid() != self.birth.master_pid),
+            health=health,
             backoff=Backoff(random.random),
-            say=self.voice.say,
             clock=monotonic,
         )
         return Control(
             channel=self.birth.channel,
             keeper=keeper,
-            publisher=publisher,
-            metrics=metrics,
+            publisher=parts.publisher,
+            metrics=parts.metrics,
             pause_files=PauseFiles(paths=settings.all_pause_files, say=self.voice.say),
             voice=self.voice,
             siblings=Siblings(bell=self.birth.bell, master_pid=self.birth.master_pid, clock=monotonic),
             grace=settings.kill_grace + MARGIN,
         )
 
-    def ringer(self) -> Ringer:
+    def doorbell(self) -> DoorbellThread:
         """The thread that listens for pushes."""
         queues = [spec.pattern for spec in self.settings.queues]
-        return Ringer(
+        return DoorbellThread(
             bell=self.birth.bell,
             doorbell=Doorbell(config=self.connection, keys=Keys(self.settings.namespace), queues=queues),
             backoff=Backoff(random.random),
             clock=monotonic,
         )
 
-    def _hosts(self, recovery: Recovery, orphans: Orphans, inquest: Inquest) -> Hosts:
-        reaping = Reaping(still_for=self.settings.prune_interval, gap=2 * self.settings.heartbeat_interval)
-        return Hosts(
-            recovery=recovery,
-            inquest=inquest,
-            reaping=reaping,
-            lingers=orphans.lingers,
-            life=self.life,
-            clock=monotonic,
+    def _parts(self, culprits: Culprits, aftermath: Aftermath) -> _Parts:
+        settings, link, keys = self.settings, Link(self.connection), Keys(self.settings.namespace)
+        own_life = life(settings.daemon, self.birth.epoch)
+        beat, prune = settings.heartbeat_interval, settings.prune_interval
+        recovery = Recovery(link=link, keys=keys)
+        orphans = Orphans(grace=settings.kill_grace + MARGIN, clock=monotonic)
+        inquest = Inquest(recovery=recovery, culprits=culprits, convicted=aftermath.put_crashed)
+        registry = Registry(
+            link=link,
+            keys=keys,
+            life=own_life,
+            worker_id=self.worker_id,
+            beats_every=beat,
+            registers_every=beat + register_every(prune),
         )
-
-    def _duties(
-        self, hosts: Hosts, registry: Registry, publisher: Publisher, metrics: Metrics | None
-    ) -> list[Duty]:
-        settings = self.settings
-        gap = 2 * settings.heartbeat_interval
-        pruner = Pruner(
-            registry=registry, worker_id=self.worker_id, patience=settings.prune_interval, clock=monotonic
-        )
-        duties = [
-            Duty(settings.heartbeat_interval, publisher.beat, "the heartbeat"),
-            Duty(gap * POLL_WITHIN, hosts.watch, "the watch over other daemons"),
-            Duty(PUBLISH_EVERY, publisher.publish, "publishing"),
-            Duty(settings.prune_interval, pruner.look, "pruning the registry"),
-        ]
-        if metrics is not None:
-            duties.append(
-                Duty(GAUGES_EVERY, lambda: metrics.measured(registry.queue_lengths()), "measuring queues")
-            )
-        return duties
-
-    def _recoverer(self, recovery: Recovery, orphans: Orphans, inquest: Inquest) -> Recoverer:
-        return Recoverer(
+        return _Parts(
+            link=link,
             recovery=recovery,
-            daemon=self.settings.daemon,
-            epoch=self.birth.epoch,
-            gone=orphans.ended,
-            inquest=inquest,
-            clock=monotonic,
+            recoverer=Recoverer(
+                recovery=recovery,
+                daemon=settings.daemon,
+                epoch=self.birth.epoch,
+                gone=orphans.ended,
+                inquest=inquest,
+                clock=monotonic,
+            ),
+            hosts=Hosts(
+                recovery=recovery,
+                inquest=inquest,
+                stillness=Stillness(still_for=prune, gap=2 * beat),
+                lingers=orphans.lingers,
+                life=own_life,
+                clock=monotonic,
+            ),
+            registry=registry,
+            publisher=Publisher(registry=registry, say=self.voice.say, patience=prune, clock=monotonic),
+            pruner=Pruner(registry=registry, worker_id=self.worker_id, patience=prune, clock=monotonic),
+            metrics=self._metrics(),
         )
 
     def _metrics(self) -> Metrics | None:

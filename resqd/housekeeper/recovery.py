@@ -19,31 +19,31 @@ MISSED = 3
 
 
 @dataclass(slots=True)
-class Reaping:
-    """Watches the counters of all lives of daemons; no wall clock has a say, nor another host's.
+class Stillness:
+    """Watches signs of life, whatever they are; no wall clock has a say, nor another host's.
 
-    Times are seconds. A counter's stillness is counted between polls that are at most `gap` apart: after
-    a longer pause, such as an outage of Redis, every counter looks old, and the count begins again.
+    Times are seconds. A sign's stillness is counted between polls that are at most `gap` apart: after
+    a longer pause, such as an outage of Redis, every sign looks old, and the count begins again.
     """
 
     still_for: float
     gap: float
     _polled_at: float = float("-inf")
-    _last: dict[str, tuple[int, float]] = field(default_factory=dict)
+    _last: dict[str, tuple[object, float]] = field(default_factory=dict)
 
-    def poll(self, counters: Mapping[str, int], now: float) -> list[str]:
-        """Note the counters as they are now; the lives that have stood still for too long."""
+    def poll(self, signs: Mapping[str, object], now: float) -> list[str]:
+        """Note the signs as they are now, by whose they are; those that have stood still for too long."""
         trusted = self._last if now - self._polled_at <= self.gap else {}
         self._polled_at = now
         self._last = {
-            life: trusted[life] if life in trusted and trusted[life][0] == count else (count, now)
-            for life, count in counters.items()
+            each: trusted[each] if each in trusted and trusted[each][0] == sign else (sign, now)
+            for each, sign in signs.items()
         }
-        return [life for life, (_, since) in self._last.items() if now - since >= self.still_for]
+        return [each for each, (_, since) in self._last.items() if now - since >= self.still_for]
 
     def confirm(self, dead: Iterable[str], intervals: Mapping[str, float], now: float) -> list[str]:
         """Those of a poll's dead that are so by their own intervals too, which may be longer than our patience."""
-        return [life for life in dead if now - self._last[life][1] >= MISSED * intervals.get(life, 0.0)]
+        return [each for each in dead if now - self._last[each][1] >= MISSED * intervals.get(each, 0.0)]
 
 
 FOLLOW_EVERY = 1.0
@@ -175,14 +175,14 @@ class Recoverer:
 
 
 class Hosts:
-    """Watches every life of every daemon but its own."""
+    """Every life of every daemon but our own, whose jobs are recovered when it is dead; and how our own ends."""
 
     def __init__(
         self,
         *,
         recovery: Recovery,
         inquest: Inquest,
-        reaping: Reaping,
+        stillness: Stillness,
         lingers: Callable[[Incarnation], bool],
         life: str,
         clock: Clock,
@@ -190,7 +190,7 @@ class Hosts:
         self._recovery = recovery
         self._inquest = inquest
         self._lingers = lingers
-        self._reaping = reaping
+        self._stillness = stillness
         self._life = life
         self._clock = clock
 
@@ -198,12 +198,24 @@ class Hosts:
         """One look at the counters; the jobs of the dead are recovered. May raise a StoreError."""
         counters = self._recovery.counters()
         now = self._clock()
-        dead = set(self._reaping.poll(counters, now)) - {self._life}
+        dead = set(self._stillness.poll(counters, now)) - {self._life}
         if dead:
-            dead = set(self._reaping.confirm(dead, self._recovery.intervals(), now))
+            dead = set(self._stillness.confirm(dead, self._recovery.intervals(), now))
         living = {of_life(life)[0] for life in counters.keys() - dead}
         for life in sorted(dead):
             self._bury(life, alone=of_life(life)[0] not in living)
+
+    def leave(self, *, orphaned: bool) -> None:
+        """Strike our own life off. The suspects go back, unless another daemon of our name is there to run them.
+
+        Where the master was killed, one of them may have done it: they stay under probation, for the next daemon of
+        our name, or for any other that finds nobody of it alive.
+        """
+        daemon, _ = of_life(self._life)
+        others = [life for life in self._recovery.counters() if life != self._life]
+        if not orphaned and not any(of_life(life)[0] == daemon for life in others):
+            self._recovery.release_suspects(daemon)
+        self._recovery.forget(self._life)
 
     def _bury(self, life: str, *, alone: bool) -> None:
         """What ran there is not known: see Inquest. Suspects stay while a daemon of that name lives.

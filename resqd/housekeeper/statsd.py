@@ -35,16 +35,52 @@ def safe(name: str) -> str:
     return ".".join(part or "_" for part in prefix(shown(prefix(name))).split("."))
 
 
+class _Server:
+    """Where statsd listens: its name is looked up again from time to time. Owned by one thread."""
+
+    def __init__(
+        self, *, host: str, port: int, key: str, clock: Clock, connect: Callable[..., Any] = StatsClient
+    ) -> None:
+        self._host = host
+        self._port = port
+        self._key = prefix(key)
+        self._clock = clock
+        self._connect = connect
+        self._client: Any = None  # the package has no types
+        self._resolve_at = clock()
+
+    def client(self) -> Any:
+        """What sends to it; None while the host has no address."""
+        now = self._clock()
+        if now >= self._resolve_at:
+            self._resolve_at = now + RESOLVE_EVERY
+            self._resolve()
+        return self._client
+
+    def _resolve(self) -> None:
+        """Find the host's address; the one that was known stays where none is found."""
+        known = self._client is not None
+        for ipv6 in (False, True):
+            try:
+                client = self._connect(self._host, self._port, prefix=self._key, ipv6=ipv6)
+            except (OSError, UnicodeError) as error:
+                reason = error.strerror if isinstance(error, socket.gaierror) else str(error)
+            else:
+                if known:
+                    self._client.close()
+                self._client = client
+                return
+        if not known:
+            events.Housekeeper.statsd_unknown(host=self._host, reason=reason)
+
+
 class Metrics:
     """Gathers what workers report and what is measured; `run` sends it. Safe to use from several threads."""
 
     def __init__(
         self, *, host: str, port: int, key: str, clock: Clock, connect: Callable[..., Any] = StatsClient
     ) -> None:
-        self._connect = connect
-        self._host = host
-        self._port = port
-        self._key = prefix(key)
+        self._server = _Server(host=host, port=port, key=key, clock=clock, connect=connect)
         self._clock = clock
         self._lock = threading.Lock()
         self._leaving = threading.Event()
@@ -53,8 +89,7 @@ class Metrics:
         self._missing: dict[int, int] = {}
         self._replaced = 0
         self._lengths: dict[str, int] = {}
-        self._client: Any = None  # the package has no types
-        self._resolve_at = self._gauges_at = clock()
+        self._gauges_at = clock()
 
     def take(self, busy: Busy) -> None:
         """Note a worker's report."""
@@ -89,7 +124,7 @@ class Metrics:
 
     def send(self) -> None:
         """Send what there is; while the host has no address, all is kept."""
-        client = self._resolved()
+        client = self._server.client()
         if client is None:
             return
         with self._lock:
@@ -114,29 +149,6 @@ class Metrics:
         gauges = {f"queues.{safe(queue)}": length for queue, length in self._lengths.items()}
         threads = {"threads.busy": self._busy, "threads.missing": self._missing}
         return gauges | {name: sum(counts.values()) for name, counts in threads.items()}
-
-    def _resolved(self) -> Any:
-        now = self._clock()
-        if now >= self._resolve_at:
-            self._resolve_at = now + RESOLVE_EVERY
-            self._resolve()
-        return self._client
-
-    def _resolve(self) -> None:
-        """Find the host's address; the one that was known stays where none is found."""
-        known = self._client is not None
-        for ipv6 in (False, True):
-            try:
-                client = self._connect(self._host, self._port, prefix=self._key, ipv6=ipv6)
-            except (OSError, UnicodeError) as error:
-                reason = error.strerror if isinstance(error, socket.gaierror) else str(error)
-            else:
-                if known:
-                    self._client.close()
-                self._client = client
-                return
-        if not known:
-            events.Housekeeper.statsd_unknown(host=self._host, reason=reason)
 
 
 def _keep(counts: dict[int, int], pid: int, count: int) -> None:

@@ -14,7 +14,7 @@ from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from resqd.housekeeper.doorbell import HOLDOFF, QUIET, Act, Seen, Vigil
+from resqd.housekeeper.doorbell import HOLDOFF, QUIET, Act, ListeningPolicy, Seen
 
 NOTIFY = 5e-6
 """Seconds of Redis's time to tell one armed client of a write: with 100 and 500 of them its rate fell from
@@ -106,8 +106,8 @@ class Host:
         self._events = events
         self._redis = redis
         chance = random.Random(seed)
-        self._vigil = Vigil(random=chance.random, now=0.0, holdoff=holdoff)
-        self._vigil.daemons = hosts
+        self._policy = ListeningPolicy(random=chance.random, now=0.0, holdoff=holdoff)
+        self._policy.daemons = hosts
         self._pushed = self._vain = self._pending = False
         self._found = 0
         self._quiet_until = 0.0
@@ -126,10 +126,10 @@ class Host:
             return
         seen = Seen(idle=1, pending=self._pending, found=self._found, pushed=self._pushed, vain=self._vain)
         self._pushed = self._vain = False
-        for act in self._vigil.step(now, seen):
+        for act in self._policy.step(now, seen):
             self._do(act)
-        if not self._vigil.armed:
-            self._wake_at(self._vigil.next_at(idle=1) or now)
+        if not self._policy.armed:
+            self._wake_at(self._policy.next_at(idle=1) or now)
 
     def _wake_at(self, moment: float) -> None:
         if moment != self._wakes_at:

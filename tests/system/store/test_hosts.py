@@ -5,7 +5,7 @@ from collections.abc import Callable
 import pytest
 import redis
 
-from resqd.housekeeper.recovery import Hosts, Reaping
+from resqd.housekeeper.recovery import Hosts, Stillness
 from resqd.store.inflight.owner import Want
 from resqd.store.inflight.recovery import Recovery
 from resqd.store.keys import Keys
@@ -26,12 +26,12 @@ class Watch:
         self.now = 0.0
         self.client = client
         self.life = life
-        reaping = Reaping(still_for=30, gap=4)
+        stillness = Stillness(still_for=30, gap=4)
         self.lingering: set[int] = set()
         self.hosts = Hosts(
             recovery=recovery,
             inquest=inquest(recovery),
-            reaping=reaping,
+            stillness=stillness,
             lingers=lambda incarnation: incarnation.fork in self.lingering,
             life=life,
             clock=lambda: self.now,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from resqd.housekeeper.doorbell import COUNT_EVERY, HOLDOFF, LINGER, PATIENCE, Act, Seen, Vigil
+from resqd.housekeeper.doorbell import COUNT_EVERY, HOLDOFF, LINGER, PATIENCE, Act, ListeningPolicy, Seen
 
 
 def seen(
@@ -11,121 +11,121 @@ def seen(
     return Seen(idle=idle, pushed=pushed, vain=vain, found=found, pending=pending)
 
 
-def armed(now: float = 0.0, random: float = 0.5) -> Vigil:
-    """A vigil that listens, whose ring after the arming was answered."""
-    vigil = Vigil(random=lambda: random, now=now)
-    assert vigil.step(now, seen())[0] is Act.ARM
-    assert vigil.step(now, seen(vain=True)) == []
-    return vigil
+def armed(now: float = 0.0, random: float = 0.5) -> ListeningPolicy:
+    """A policy that listens, whose ring after the arming was answered."""
+    policy = ListeningPolicy(random=lambda: random, now=now)
+    assert policy.step(now, seen())[0] is Act.ARM
+    assert policy.step(now, seen(vain=True)) == []
+    return policy
 
 
 def test_nobody_idle_costs_nothing() -> None:
     """While every fetcher has work the connection is not armed, and nothing is due."""
-    vigil = Vigil(random=lambda: 0.5, now=0.0)
-    assert vigil.step(1.0, seen(idle=0)) == []
-    assert vigil.next_at(idle=0) is None
+    policy = ListeningPolicy(random=lambda: 0.5, now=0.0)
+    assert policy.step(1.0, seen(idle=0)) == []
+    assert policy.next_at(idle=0) is None
 
 
 def test_arming_is_followed_by_a_ring() -> None:
     """What was pushed between a fetcher's last look and the arming is found by the ring after it."""
-    vigil = Vigil(random=lambda: 0.5, now=0.0)
-    assert vigil.step(0.0, seen()) == [Act.ARM, Act.RING, Act.COUNT]
+    policy = ListeningPolicy(random=lambda: 0.5, now=0.0)
+    assert policy.step(0.0, seen()) == [Act.ARM, Act.RING, Act.COUNT]
 
 
 def test_each_push_rings_once() -> None:
     """A push wakes one fetcher; while a ring is not taken the next push needs none."""
-    vigil = armed()
-    assert vigil.step(0.1, seen(2, pushed=True)) == [Act.RING]
-    assert vigil.step(0.1, seen(2, pushed=True, pending=True)) == []
-    assert vigil.step(0.2, seen(2, pushed=True)) == [Act.RING]
+    policy = armed()
+    assert policy.step(0.1, seen(2, pushed=True)) == [Act.RING]
+    assert policy.step(0.1, seen(2, pushed=True, pending=True)) == []
+    assert policy.step(0.2, seen(2, pushed=True)) == [Act.RING]
 
 
 def test_a_ring_that_nobody_takes_is_repeated() -> None:
     """A fetcher that cannot run does not hide a push from the others: each is woken in turn, and no more."""
-    vigil = armed()
-    assert vigil.step(1.0, seen(2, pushed=True)) == [Act.RING]
-    assert vigil.next_at(idle=2) == 1.0 + PATIENCE
+    policy = armed()
+    assert policy.step(1.0, seen(2, pushed=True)) == [Act.RING]
+    assert policy.next_at(idle=2) == 1.0 + PATIENCE
     now, rings = 1.0, 0
     for _ in range(10):
         now += PATIENCE
-        rings += vigil.step(now, seen(2, pending=True)).count(Act.RING)
+        rings += policy.step(now, seen(2, pending=True)).count(Act.RING)
     assert rings == 2
 
 
 def test_a_ring_of_another_is_watched_as_well() -> None:
     """A push that finds a fetcher's own ring untaken relies on it, but repeats it in time."""
-    vigil = armed()
-    vigil.step(0.9, seen(2))
-    assert vigil.step(1.0, seen(2, pushed=True, pending=True)) == []
-    assert vigil.step(1.0 + PATIENCE, seen(2, pending=True)) == [Act.RING]
+    policy = armed()
+    policy.step(0.9, seen(2))
+    assert policy.step(1.0, seen(2, pushed=True, pending=True)) == []
+    assert policy.step(1.0 + PATIENCE, seen(2, pending=True)) == [Act.RING]
 
 
 def test_the_number_of_the_idle_matters_only_when_a_repeat_is_due() -> None:
     """Before that a step is told that someone is idle, which is quicker to find out."""
-    vigil = armed()
-    vigil.step(1.0, seen(pushed=True))
-    assert not vigil.repeat_due(1.0 + PATIENCE / 2)
-    assert vigil.repeat_due(1.0 + PATIENCE)
+    policy = armed()
+    policy.step(1.0, seen(pushed=True))
+    assert not policy.repeat_due(1.0 + PATIENCE / 2)
+    assert policy.repeat_due(1.0 + PATIENCE)
 
 
 def test_a_taken_ring_is_not_repeated() -> None:
     """Once it was taken nothing is due but the next count of the daemons."""
-    vigil = armed()
-    vigil.step(1.0, seen(pushed=True))
-    assert vigil.step(1.0 + PATIENCE, seen()) == []
-    assert vigil.next_at(idle=1) == COUNT_EVERY
+    policy = armed()
+    policy.step(1.0, seen(pushed=True))
+    assert policy.step(1.0 + PATIENCE, seen()) == []
+    assert policy.next_at(idle=1) == COUNT_EVERY
 
 
 def test_a_vain_ring_holds_off_in_proportion_to_the_fleet() -> None:
     """It switches off, waits a random time with a mean of HOLDOFF for each daemon, and arms and rings again."""
-    vigil = armed(random=0.75)
-    vigil.daemons = 100
-    vigil.step(1.0, seen(pushed=True))
-    assert vigil.step(1.0, seen(vain=True)) == [Act.DISARM]
+    policy = armed(random=0.75)
+    policy.daemons = 100
+    policy.step(1.0, seen(pushed=True))
+    assert policy.step(1.0, seen(vain=True)) == [Act.DISARM]
     again = 1.0 + 0.75 * 2 * HOLDOFF * 100
-    assert vigil.next_at(idle=1) == again
-    assert vigil.step(again - 0.001, seen(pushed=True)) == []
-    assert vigil.step(again, seen()) == [Act.ARM, Act.RING]
+    assert policy.next_at(idle=1) == again
+    assert policy.step(again - 0.001, seen(pushed=True)) == []
+    assert policy.step(again, seen()) == [Act.ARM, Act.RING]
 
 
 def test_the_ring_after_arming_may_be_vain() -> None:
     """Otherwise an idle host would go on arming and holding off for ever."""
-    vigil = Vigil(random=lambda: 0.5, now=0.0)
-    vigil.step(0.0, seen())
-    assert vigil.step(0.1, seen(vain=True)) == []
-    assert vigil.armed
+    policy = ListeningPolicy(random=lambda: 0.5, now=0.0)
+    policy.step(0.0, seen())
+    assert policy.step(0.1, seen(vain=True)) == []
+    assert policy.armed
 
 
 def test_the_echo_of_our_own_pop_is_no_reason_to_hold_off() -> None:
     """A pop is a write too: the vain ring after a find is excused, the next one is not."""
-    vigil = armed()
-    vigil.step(1.0, seen(2, pushed=True))
-    vigil.step(1.1, seen(2, pushed=True, found=1))
-    assert vigil.step(1.2, seen(2, vain=True, found=1)) == []
-    vigil.step(1.3, seen(2, pushed=True, found=1))
-    assert vigil.step(1.4, seen(2, vain=True, found=1)) == [Act.DISARM]
+    policy = armed()
+    policy.step(1.0, seen(2, pushed=True))
+    policy.step(1.1, seen(2, pushed=True, found=1))
+    assert policy.step(1.2, seen(2, vain=True, found=1)) == []
+    policy.step(1.3, seen(2, pushed=True, found=1))
+    assert policy.step(1.4, seen(2, vain=True, found=1)) == [Act.DISARM]
 
 
 def test_it_is_switched_off_while_nobody_is_idle() -> None:
     """The first push after LINGER without an idle fetcher switches it off; an earlier one does not."""
-    vigil = armed()
-    assert vigil.step(LINGER / 2, seen(idle=0, pushed=True)) == []
-    assert vigil.step(LINGER, seen(idle=0, pushed=True)) == [Act.DISARM]
-    assert vigil.step(LINGER * 2, seen(idle=0, pushed=True)) == []
+    policy = armed()
+    assert policy.step(LINGER / 2, seen(idle=0, pushed=True)) == []
+    assert policy.step(LINGER, seen(idle=0, pushed=True)) == [Act.DISARM]
+    assert policy.step(LINGER * 2, seen(idle=0, pushed=True)) == []
 
 
 def test_a_push_that_found_nobody_idle_rings_the_next_who_is() -> None:
     """A fetcher may have looked just before that push and raise its flag just after."""
-    vigil = armed()
-    assert vigil.step(LINGER / 2, seen(idle=0, pushed=True)) == []
-    assert vigil.step(LINGER / 2, seen()) == [Act.RING]
-    assert vigil.step(LINGER / 2, seen(vain=True)) == []
+    policy = armed()
+    assert policy.step(LINGER / 2, seen(idle=0, pushed=True)) == []
+    assert policy.step(LINGER / 2, seen()) == [Act.RING]
+    assert policy.step(LINGER / 2, seen(vain=True)) == []
 
 
 def test_the_daemons_are_counted() -> None:
     """Every COUNT_EVERY seconds of listening, idle or not, and not once for each arming."""
-    vigil = armed()
-    assert vigil.next_at(idle=1) == PATIENCE
-    assert vigil.step(PATIENCE, seen()) == []
-    assert vigil.next_at(idle=1) == COUNT_EVERY
-    assert vigil.step(COUNT_EVERY, seen(idle=0)) == [Act.COUNT]
+    policy = armed()
+    assert policy.next_at(idle=1) == PATIENCE
+    assert policy.step(PATIENCE, seen()) == []
+    assert policy.next_at(idle=1) == COUNT_EVERY
+    assert policy.step(COUNT_EVERY, seen(idle=0)) == [Act.COUNT]

@@ -5,7 +5,7 @@ from itertools import pairwise
 from queue import Empty
 
 from resqd.errors import StoreError, StoreRefused, StoreUnavailable
-from resqd.housekeeper.keeper import Duty, Keeper
+from resqd.housekeeper.keeper import Duty, Keeper, Settling
 from resqd.store.inflight.recovery import Waiting
 from resqd.store.redis.health import Backoff, Health
 from resqd.wire.messages import Alive, Message, Settled, Upkeep
@@ -24,14 +24,18 @@ class Scene:
         self.done: list[tuple[str, float]] = []
         self.trouble: dict[str, Exception] = {}
         self.suspects = 0
+        health = Health(where="there", clock=lambda: self.now)
         self.keeper = Keeper(
             duties=[Duty(2.0, self.work("beat")), Duty(3.0, self.work("watch"))],
-            recover=lambda _alive: self.recover(),
-            suspects=lambda: Waiting(self.suspects, {}),
+            settling=Settling(
+                recover=lambda _alive: self.recover(),
+                suspects=lambda: Waiting(self.suspects, {}),
+                health=health,
+                say=self.said.append,
+            ),
             farewell=self.work("farewell"),
-            health=Health(where="there", clock=lambda: self.now),
+            health=health,
             backoff=Backoff(lambda: 1.0),
-            say=self.said.append,
             clock=lambda: self.now,
         )
         self.keeper.orders = self  # type: ignore[assignment] # only these two methods are used
@@ -180,8 +184,60 @@ def test_it_knows_for_how_long_it_has_been_at_one_work() -> None:
         scene.now += 4
         found.append(scene.keeper.stuck_for())
 
-    scene.keeper._duties[1].action = hang
+    scene.keeper._works[1].action = hang
     scene.until = 103.0
     scene.play()
     assert found[0] == 4
     assert scene.keeper.stuck_for() == 0
+
+
+class Told:
+    """What a Settling says, and what Redis answers it."""
+
+    def __init__(self) -> None:
+        self.said: list[Message] = []
+        self.waiting = Waiting(0, {})
+        self.settled: Settled | None = Settled((3,))
+        self.health = Health(where="there", clock=lambda: 100.0)
+        self.settling = Settling(
+            recover=lambda _alive: self.settled,
+            suspects=lambda: self.waiting,
+            health=self.health,
+            say=self.said.append,
+        )
+
+
+def test_what_nobody_asked_for_is_not_settled() -> None:
+    """Without an account there is nothing to do; with one, once."""
+    told = Told()
+    due = [told.settling.due]
+    told.settling.settle()
+    assert told.said == []
+    told.settling.take(ACCOUNT)
+    due.append(told.settling.due)
+    told.settling.settle()
+    assert [*due, told.settling.due] == [False, True, False]
+    assert told.said == [Upkeep("ok", 100.0, 0), Settled((3,))]
+
+
+def test_suspects_are_counted_again_as_long_as_some_were_told() -> None:
+    """Also when the account is the last one again, so that nothing was looked at: they may be gone."""
+    told = Told()
+    told.waiting = Waiting(2, {"slow": 1})
+    for settled, waiting in ((Settled(()), told.waiting), (None, Waiting(0, {})), (None, Waiting(7, {}))):
+        told.settled, told.waiting = settled, waiting
+        told.settling.take(ACCOUNT)
+        told.settling.settle()
+    assert told.said == [Upkeep("ok", 100.0, 2, {"slow": 1}), Upkeep("ok", 100.0, 0)]
+
+
+def test_news_of_redis_is_told_with_the_suspects_known() -> None:
+    """A change of its health alone does not make the master forget them."""
+    told = Told()
+    told.waiting = Waiting(2, {})
+    told.settling.take(ACCOUNT)
+    told.settling.settle()
+    told.health.bad(StoreUnavailable("there is away"))
+    told.settling.report()
+    told.settling.report()
+    assert told.said[2:] == [Upkeep("there is away", 100.0, 2)]
