@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     from resqd.job import Job
 
 __version__ = "1.0.0"
+SHORT_VERSION = ".".join(__version__.split(".")[:2])
+"""Major and minor version, as titles show it."""
 
 __all__ = [
     "App",

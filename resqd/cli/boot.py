@@ -27,7 +27,7 @@ from resqd.master.systemd import Notifier
 from resqd.settings import Settings
 from resqd.store.redis.embedded import Embedded, default_url, server_binary
 from resqd.store.redis.link import Link
-from resqd.store.redis.url import ConnectionConfig
+from resqd.store.redis.url import configured
 from resqd.store.resque.worker_id import WorkerId
 from resqd.wire.birth import Birth, Kind
 from resqd.worker import process as worker
@@ -114,7 +114,7 @@ def _run(
     caretaker: Caretaker | None,
     inherited: Handover | None,
 ) -> int:
-    connection = _configured(server.url)
+    connection = configured(server.url)
     worker_id = _worker_id(settings)
     blueprint = Blueprint(
         settings=settings,
@@ -215,19 +215,12 @@ def _server(settings: Settings, inherited: Handover | None) -> _Server:
     if inherited is not None and inherited.held:
         embedded = Embedded.adopt(inherited.held[0], environ=os.environ)
     elif settings.redis_url:
-        return _Server(settings.redis_url, _configured(settings.redis_url).describe())
+        return _Server(settings.redis_url, configured(settings.redis_url).describe())
     elif server_binary() is None:
         return _Server(*default_url(os.environ))
     else:
         embedded = Embedded.start(environ=os.environ)
     return _Server(embedded.url, embedded.description, embedded)
-
-
-def _configured(url: str) -> ConnectionConfig:
-    try:
-        return ConnectionConfig.from_url(url)
-    except ValueError as error:
-        raise SettingsError([f"REDIS_URL: {error}"]) from error
 
 
 def _close_stdin() -> None:

@@ -16,7 +16,7 @@ from resqd.clock import Deadline
 from resqd.errors import AppLoadError, ResqdError, SettingsError, StoreRefused, StoreUnavailable
 from resqd.settings import OPTIONS
 from resqd.store.redis.embedded import Embedded, default_url, server_binary
-from resqd.store.redis.url import ConnectionConfig
+from resqd.store.redis.url import configured
 from resqd.store.resque.store import Store
 from resqd.text import escaped
 
@@ -118,7 +118,7 @@ def opened(*, redis_url: str | None, namespace: str | None) -> Iterator[Place]:
         elif url is None:
             url, described = default_url(os.environ)
         else:
-            described = _configured(url).describe()
+            described = configured(url).describe()
         store = Store.of(url=url, namespace=prefix)
         try:
             if share is not None:
@@ -142,13 +142,6 @@ def _wait_until_loaded(store: Store, deadline: Deadline) -> None:
             time.sleep(0.02)
         else:
             return
-
-
-def _configured(url: str) -> ConnectionConfig:
-    try:
-        return ConnectionConfig.from_url(url)
-    except ValueError as error:
-        raise SettingsError([f"REDIS_URL: {error}"]) from error
 
 
 def _setting(field: str, given: str | None) -> str | None:

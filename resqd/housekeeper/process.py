@@ -10,7 +10,7 @@ from functools import partial
 
 from setproctitle import setproctitle
 
-from resqd import __version__
+from resqd import SHORT_VERSION
 from resqd.app import App
 from resqd.clock import monotonic
 from resqd.failures import Aftermath, FailureRules
@@ -58,7 +58,7 @@ def run(
     """Be the housekeeper: called in the forked child, returns its exit status."""
     _settle_signals()
     birth.page.unmap()  # it marks a worker
-    setproctitle(f"{settings.procline_prefix}resqd-{'.'.join(__version__.split('.')[:2])}: housekeeper")
+    setproctitle(f"{settings.procline_prefix}resqd-{SHORT_VERSION}: housekeeper")
     rules = FailureRules(
         policy=app.failure_policy,
         names=settings.failure_backend,

@@ -5,10 +5,9 @@ from __future__ import annotations
 import logging
 
 from resqd.clock import Clock
+from resqd.wire.messages import REDIS_OK
 
 _log = logging.getLogger(__name__)
-OK = "ok"
-"""What a child says when Redis answers."""
 
 
 class Outage:
@@ -21,7 +20,7 @@ class Outage:
 
     def note(self, fork: int, text: str) -> None:
         """Note what a child says about Redis. It is over when one says that all is well, and nobody else disagrees."""
-        if text != OK:
+        if text != REDIS_OK:
             self._troubled.add(fork)
             if self._since is None:
                 self._since = self._clock()

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from resqd import __version__
+from resqd import SHORT_VERSION
 from resqd.master.child import Child
 from resqd.master.plan import Fleet
 from resqd.wire.birth import Kind
@@ -92,9 +92,8 @@ def title(*, prefix: str, fleet: Fleet, per_second: float) -> str:
 
     Stock Resque on the same host looks for `resque-[0-9]` at the start of what `ps` shows, hence the bracket.
     """
-    version = ".".join(__version__.split(".")[:2])
     state = "" if fleet.intent.value == "running" else f", {fleet.intent.value}"
     return (
-        f"{prefix}resqd-{version} (resque-{version}): master [{fleet.name}] {fleet.worker_count} workers, "
+        f"{prefix}resqd-{SHORT_VERSION} (resque-{SHORT_VERSION}): master [{fleet.name}] {fleet.worker_count} workers, "
         f"{busy_threads(fleet.children)} running, {per_second:.0f}/s{state}"
     )

@@ -202,6 +202,10 @@ class Stacks:
     text: str
 
 
+REDIS_OK = "ok"
+"""What children say about Redis when it answers."""
+
+
 @dataclass(frozen=True, slots=True)
 class Upkeep:
     """The housekeeper's account: how Redis is, and how many suspects wait for probation, also of each capped queue."""

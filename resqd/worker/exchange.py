@@ -9,7 +9,7 @@ from resqd.clock import Clock
 from resqd.complaints import Complaints
 from resqd.errors import Fenced, StoreError, StoreRefused
 from resqd.store.inflight.owner import Exchanged, Inflight, Outbox, Recorded, Want
-from resqd.store.redis.health import OK, Backoff, Health
+from resqd.store.redis.health import Backoff, Health
 from resqd.worker.poller import Sleeper
 from resqd.worker.reconciliation import LOOK_EVERY, Differences, RecentFailures, compare
 
@@ -105,7 +105,7 @@ class Conversation:
     @property
     def healthy(self) -> bool:
         """Whether Redis answered the last time."""
-        return self._health.text == OK
+        return self._health.ok
 
     def owes(self, token: int) -> bool:
         """Whether Redis has not confirmed this job's end. Any thread may ask."""

@@ -7,6 +7,7 @@ import os
 import random
 import sys
 
+from resqd import SHORT_VERSION
 from resqd.app import App
 from resqd.clock import Clock, monotonic
 from resqd.failures import Aftermath, FailureRules
@@ -18,7 +19,7 @@ from resqd.store.redis.health import Backoff, Health
 from resqd.store.redis.link import Link
 from resqd.wire.birth import Birth, Kind
 from resqd.wire.messages import Exiting
-from resqd.worker import guard, reports
+from resqd.worker import guard
 from resqd.worker.control import IGNORED, SIGNALS, Control
 from resqd.worker.exchange import Conversation
 from resqd.worker.faults import planted
@@ -186,7 +187,7 @@ def run(birth: Birth, *, settings: Settings, app: App, blueprint: Blueprint) -> 
         bell=birth.bell,
         executors=crew.executors,
         signals=[*SIGNALS, *IGNORED],
-        title=f"{settings.procline_prefix}resqd-{reports.short_version()}: forked by a job",
+        title=f"{settings.procline_prefix}resqd-{SHORT_VERSION}: forked by a job",
     )
     try:
         reason = control.run()

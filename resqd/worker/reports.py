@@ -12,7 +12,7 @@ import traceback
 from collections.abc import Sequence
 from dataclasses import replace
 
-from resqd import __version__
+from resqd import SHORT_VERSION
 from resqd.clock import Clock
 from resqd.settings import Settings
 from resqd.store.resque.failure_record import page_safe
@@ -75,12 +75,7 @@ def preview(payload: Payload, limit: int) -> bytes:
 def title_head(*, prefix: str, name: str, done: int, permits: int) -> str:
     """The beginning of the title that `ps` shows, for instance `resqd-1.0: worker 2 [512/1000]`."""
     progress = f" [{done}/{permits}]" if permits else ""
-    return f"{prefix}resqd-{short_version()}: {name}{progress}"
-
-
-def short_version() -> str:
-    """Major and minor version, as titles show it."""
-    return ".".join(__version__.split(".")[:2])
+    return f"{prefix}resqd-{SHORT_VERSION}: {name}{progress}"
 
 
 def activity(intent: Intent, jobs: Sequence[Running], queues: str) -> str:

@@ -1,10 +1,13 @@
-"""Tokens (which job of which batch: SEQ << 16 | I in memory, `SEQ.I` in Redis), and the entries that they name."""
+"""What stands in the hash of jobs in flight: tokens, entries, and the counts of losses spliced before payloads.
+
+A token names a job of a batch: SEQ << 16 | I in memory, `SEQ.I` in Redis. Its entry holds its queue and its payload.
+"""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from resqd.store.keys import to_bytes, to_text
 
@@ -70,6 +73,10 @@ class Counts(NamedTuple):
     recoveries: int
 
 
+COUNTED: Final = b'{"deliveries":'
+"""How a payload begins whose lost processes were counted, unless its producer wrote white space first."""
+
+
 def join_entry(queue: str, payload: bytes) -> bytes:
     """`LENGTH:QUEUE` and the payload, so that any name and any payload fit."""
     name = to_bytes(queue)
@@ -94,3 +101,11 @@ def counts(payload: bytes) -> Counts | None:
     if max(len(deliveries), len(recoveries)) > _COUNTED:
         return None
     return Counts(int(deliveries), int(recoveries))
+
+
+def uncounted(payload: bytes) -> bytes:
+    """The payload without what is spliced before it."""
+    match = _COUNTS.match(payload)
+    if match is None or match[1] is None:
+        return payload
+    return payload[: payload.index(b"{") + 1] + payload[match.end() :]

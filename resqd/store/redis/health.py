@@ -9,6 +9,7 @@ from resqd.clock import Clock
 from resqd.errors import StoreError, StoreUnavailable
 from resqd.store.keys import to_text
 from resqd.store.redis.link import Link
+from resqd.wire.messages import REDIS_OK
 
 
 class Backoff:
@@ -67,23 +68,25 @@ def _setting(link: Link, name: str) -> str | None:
     return to_text(reply[1]) if reply else None
 
 
-OK = "ok"
-
-
 class Health:
     """The last word about Redis: `text` is "ok" or the error, `since` the clock's seconds of its beginning."""
 
     def __init__(self, *, where: str, clock: Clock) -> None:
         self._where = where
         self._clock = clock
-        self.text = OK
+        self.text = REDIS_OK
         self.since = clock()
+
+    @property
+    def ok(self) -> bool:
+        """Whether Redis answered last time."""
+        return self.text == REDIS_OK
 
     def good(self) -> None:
         """Note an answer."""
-        if self.text != OK:
+        if not self.ok:
             events.Store.redis_back(where=self._where, seconds=self._clock() - self.since)
-            self._turn(OK)
+            self._turn(REDIS_OK)
 
     def bad(self, error: StoreError) -> None:
         """Note a failure; it is noted when it differs from the last one."""

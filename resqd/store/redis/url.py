@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 from urllib.parse import SplitResult, parse_qsl, unquote, urlsplit
 
+from resqd.errors import SettingsError
+
 _SCHEMES: Final = ("redis", "rediss", "unix")
 _PORT: Final = 6379
 _NO: Final = frozenset({"0", "f", "false", "n", "no"})
@@ -26,6 +28,14 @@ _REDIS_PY: Final = frozenset(
     }
 )
 """Options of redis-py's URLs that say nothing about where the server is; ours are fixed."""
+
+
+def configured(url: str) -> ConnectionConfig:
+    """The connection that REDIS_URL names. Errors: SettingsError."""
+    try:
+        return ConnectionConfig.from_url(url)
+    except ValueError as error:
+        raise SettingsError([f"REDIS_URL: {error}"]) from error
 
 
 @dataclass(frozen=True, slots=True)

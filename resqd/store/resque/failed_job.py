@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Any, Final, NamedTuple
 
 from resqd.errors import PayloadError
+from resqd.store.inflight.tokens import uncounted
 from resqd.store.keys import to_text
 from resqd.store.resque import payload as payloads
 from resqd.store.resque.failure_record import PREVIEW_KEY, QUEUE_KEY, RAW_KEY, TIME_FORMAT
@@ -68,9 +69,6 @@ def _expect(text: str, at: int, char: str) -> int:
     if text[at : at + 1] != char:
         raise PayloadError(f"the text is not a JSON object: no {char} at character {at}")
     return _skip(text, at + 1)
-
-
-_COUNTS: Final = re.compile(r'^\{"deliveries":\d+,(?:"recoveries":\d+,)?')
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,7 +141,7 @@ class FailedJob:
             raise PayloadError("the payload was too large to keep; the record holds a preview only")
         if RAW_KEY in found.value:
             return _unwrapped(found.value[RAW_KEY])
-        payload = _COUNTS.sub("{", text[found.start : found.end])
+        payload = uncounted(text[found.start : found.end].encode()).decode()
         values = {"generation": _next(self.generation)}
         if self.id is None:
             values["id"] = f'"{payloads.new_id()}"'

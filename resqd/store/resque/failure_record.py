@@ -1,4 +1,4 @@
-"""Failure records as Resque writes them, and where they are kept."""
+"""A failure as bytes: the record that Resque's pages read, made of a payload and an error."""
 
 from __future__ import annotations
 

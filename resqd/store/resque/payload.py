@@ -5,17 +5,15 @@ from __future__ import annotations
 import itertools
 import json
 import os
-import re
 from json.scanner import make_scanner
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, NoReturn
 
 from resqd.errors import PayloadError
+from resqd.store.inflight.tokens import COUNTED, counts
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
-_SPLICED: Final = re.compile(rb'\{"deliveries":(\d{1,9}),')
-_PREFIX: Final = b'{"deliveries":'
 _LATEST: Final = 1 << 53
 
 
@@ -67,7 +65,7 @@ def decode(raw: bytes) -> Payload:
         args,
         job_id if type(job_id) is str else None,
         generation if type(generation) is int else 1,
-        deliveries(raw) if raw.startswith(_PREFIX) else 0,
+        deliveries(raw) if raw.startswith(COUNTED) else 0,
         enqueued_at if type(enqueued_at) is float else _number(enqueued_at),
         raw,
     )
@@ -114,8 +112,8 @@ def _load_spaced(text: str) -> tuple[Any, int]:
 
 def deliveries(raw: bytes) -> int:
     """How many deliveries are spliced in front of `raw`; 0 where none are. Reads the first bytes only."""
-    match = _SPLICED.match(raw)
-    return int(match.group(1)) if match else 0
+    found = counts(raw) if raw.startswith(COUNTED) else None
+    return 0 if found is None else found.deliveries
 
 
 def _kind(value: object) -> str:

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from resqd.store.inflight.tokens import counts, join_entry, split_entry
+from resqd.store.inflight.tokens import counts, join_entry, split_entry, uncounted
 from resqd.store.keys import to_text
 
 
@@ -45,3 +45,18 @@ def test_other_bytes_are_no_entry(entry: bytes) -> None:
 def test_only_the_spliced_prefix_counts(payload: bytes, expected: tuple[int, int] | None) -> None:
     """A member of the same name elsewhere is the producer's; what is no object with members cannot be counted."""
     assert counts(payload) == expected
+
+
+@pytest.mark.parametrize(
+    ("payload", "expected"),
+    [
+        (b'{"deliveries":3,"class":"X"}', b'{"class":"X"}'),
+        (b'{"deliveries":0,"recoveries":2,"class":"X"}', b'{"class":"X"}'),
+        (b' {"deliveries":%b,"class":"X"}' % (b"9" * 5_000), b' {"class":"X"}'),
+        (b'{ "class":"X","deliveries":3}', b'{ "class":"X","deliveries":3}'),
+        (b"[1]", b"[1]"),
+    ],
+)
+def test_only_the_spliced_prefix_goes(payload: bytes, expected: bytes) -> None:
+    """Every other byte of the payload stays, of one without counts all."""
+    assert uncounted(payload) == expected

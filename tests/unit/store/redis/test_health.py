@@ -5,7 +5,8 @@ import logging
 import pytest
 
 from resqd.errors import StoreUnavailable
-from resqd.store.redis.health import OK, Health
+from resqd.store.redis.health import Health
+from resqd.wire.messages import REDIS_OK
 
 
 def test_trouble_is_one_line_that_names_the_place_once(caplog: pytest.LogCaptureFixture) -> None:
@@ -21,4 +22,4 @@ def test_trouble_is_one_line_that_names_the_place_once(caplog: pytest.LogCapture
     ]
     assert health.text == "not now or then"
     health.good()
-    assert health.text == OK
+    assert health.text == REDIS_OK
