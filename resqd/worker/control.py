@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import logging
 import os
 import selectors
 import signal
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
+from resqd import events
 from resqd.clock import Clock, Deadline
 from resqd.errors import ChannelClosed, ProtocolError
-from resqd.settings import Settings
 from resqd.wire.birth import Birth
 from resqd.wire.intent import Command, Intent, after
 from resqd.wire.messages import (
@@ -36,19 +35,16 @@ from resqd.wire.messages import (
     Stop,
 )
 from resqd.worker import reports
-from resqd.worker.guard import CommonSettings, Surroundings
-from resqd.worker.manager import FETCHER_CRASHED, Crew
-from resqd.worker.mandate import Mandate
+from resqd.worker.guard import Guard
+from resqd.worker.manager import FETCHER_CRASHED, Manager
 from resqd.worker.pause_hooks import PauseHooks
 from resqd.worker.reports import Reporter
-
-_log = logging.getLogger(__name__)
+from resqd.worker.shared import MANDATES, Mandate
 
 LAST_FAILURES = 5.0
 """Seconds that the application's code for failures may take at the worker's end; a fifth of it at a stop."""
 GIVE_UP_AFTER = 2.0
 """Seconds past KILL_GRACE after which an orphan leaves though Redis took nothing back: recovery will."""
-
 CONFIRM_PAUSE = 0.001
 """Seconds between two looks at whether what was told has taken effect, while the master waits for that."""
 
@@ -67,33 +63,64 @@ _MESSAGES: dict[type[Message], Command] = {
     Drain: Command.DRAIN,
     Stop: Command.STOP,
 }
-_MANDATES = {
-    Intent.RUNNING: Mandate.RESERVE,
-    Intent.PAUSED: Mandate.HOLD,
-    Intent.DRAINING: Mandate.LEAVE,
-    Intent.STOPPING: Mandate.LEAVE,
-}
+
+
+class Signals:
+    """Signals as they come. A handler notes its signal, and Python makes `descriptor` readable; nothing more."""
+
+    def __init__(self) -> None:
+        self.descriptor, self.wakeup = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
+        self._received: deque[int] = deque()
+
+    @property
+    def descriptors(self) -> tuple[int, int]:
+        """What it needs to be open."""
+        return self.descriptor, self.wakeup
+
+    def start(self) -> None:
+        """Let them come; called by the main thread."""
+        signal.set_wakeup_fd(self.wakeup, warn_on_full_buffer=False)
+        for number in IGNORED:
+            signal.signal(number, signal.SIG_IGN)
+        for number in SIGNALS:
+            signal.signal(number, lambda received, _frame: self._received.append(received))
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, {*SIGNALS, *IGNORED, signal.SIGCHLD})
+
+    def take(self) -> Iterator[signal.Signals]:
+        """Those that have come, in order."""
+        while self._received:
+            yield signal.Signals(self._received.popleft())
 
 
 class Control:
-    """The main thread of a worker. It never touches Redis, so it answers while Redis hangs."""
+    """The main thread of a worker. It never touches Redis, so it answers while Redis hangs.
+
+    `grace` is KILL_GRACE, in seconds.
+    """
 
     def __init__(
-        self, *, birth: Birth, settings: Settings, crew: Crew, pauses: PauseHooks, clock: Clock
+        self,
+        *,
+        birth: Birth,
+        grace: float,
+        manager: Manager,
+        reporter: Reporter,
+        pauses: PauseHooks,
+        signals: Signals,
+        guard: Guard,
+        clock: Clock,
     ) -> None:
-        self._birth = birth
-        self._settings = settings
-        self._crew = crew
-        self._pauses = pauses
-        self._clock = clock
         self._channel = birth.channel
         self._intent = Intent(birth.state)
-        self._signals: deque[int] = deque()
+        self._grace = grace
+        self._manager = manager
+        self._reporter = reporter
+        self._pauses = pauses
+        self._signals = signals
+        self._guard = guard
+        self._clock = clock
         self._selector = selectors.DefaultSelector()
         self._orphaned: Deadline | None = None
-        self._surroundings: Surroundings | None = None
-        self._common: CommonSettings | None = None
-        self._reporter = Reporter(birth=birth, settings=settings, crew=crew, clock=clock)
         self._released = 0
         self._near_end = False
         self._confirms: list[int] = []
@@ -103,51 +130,33 @@ class Control:
         self._listen()
         self._reporter.begin(self._intent)
         self._pauses.note(paused=self._intent is Intent.PAUSED)
-        self._crew.start(self._birth.slots, _MANDATES[self._intent])
+        shared = self._manager.shared
+        self._manager.start()
         self._channel.send(Booted())
-        while self._crew.reason is None and not self._lost():
+        while not shared.reason and not self._lost():
             self._wait()
             self._handle_signals()
             self._tick()
         self._begin_no_more()
-        if self._crew.reason == FETCHER_CRASHED:
+        if shared.reason == FETCHER_CRASHED:
             self._look_around()
         self._pauses.close()
         in_haste = self._intent is Intent.STOPPING or self._orphaned is not None
-        self._crew.close(LAST_FAILURES / 5 if in_haste else LAST_FAILURES)
+        self._manager.close(LAST_FAILURES / 5 if in_haste else LAST_FAILURES)
         self._reporter.report(self._intent, final=True)
-        return self._crew.reason or "orphaned"
+        return shared.reason or "orphaned"
 
     # --- waiting
 
-    def _look_around(self) -> None:
-        """See what jobs have done to this process. Errors: DescriptorsLostError."""
-        if self._surroundings is None or self._common is None:
-            return
-        self._common.restore()
-        self._surroundings.check()
-        if self._surroundings.moved and self._intent is Intent.RUNNING:
-            self._command(Command.DRAIN)
-            _log.warning("a job left this process in another folder; it finishes its jobs and gives way")
-
     def _listen(self) -> None:
-        wakeup_read, wakeup_write = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
-        signal.set_wakeup_fd(wakeup_write, warn_on_full_buffer=False)
-        for number in IGNORED:
-            signal.signal(number, signal.SIG_IGN)
-        for number in SIGNALS:
-            signal.signal(number, lambda received, _frame: self._signals.append(received))
-        signal.pthread_sigmask(signal.SIG_UNBLOCK, {*SIGNALS, *IGNORED, signal.SIGCHLD})
-        handlers: list[tuple[int, Callable[[], None]]] = [
+        self._signals.start()
+        handlers: list[tuple[int, Callable[[], object]]] = [
             (self._channel.fileno(), self._handle_messages),
-            (wakeup_read, lambda: _drain(wakeup_read)),
-            (self._crew.news, lambda: _drain(self._crew.news)),
+            (self._signals.descriptor, lambda: _drain(self._signals.descriptor)),
+            (self._manager.shared.news, lambda: _drain(self._manager.shared.news)),
         ]
         for descriptor, handler in handlers:
             self._selector.register(descriptor, selectors.EVENT_READ, handler)
-        needed = [self._channel.fileno(), wakeup_read, wakeup_write, *self._crew.descriptors()]
-        self._surroundings = Surroundings(needed)
-        self._common = CommonSettings(wakeup=wakeup_write)
 
     def _wait(self) -> None:
         for key, _ in self._selector.select(self._timeout()):
@@ -156,30 +165,43 @@ class Control:
     def _timeout(self) -> float:
         orphan = self._orphaned.at if self._orphaned else None
         confirm = self._clock() + CONFIRM_PAUSE if self._confirms else None
-        moments = [self._reporter.due_at, self._crew.ladder.next_at(), orphan, confirm]
+        moments = [self._reporter.due_at, self._manager.ladder.next_at(), orphan, confirm]
         return max(0.0, min(moment for moment in moments if moment is not None) - self._clock())
 
     def _tick(self) -> None:
         now = self._clock()
-        self._crew.ladder.tick(now)
+        self._manager.ladder.tick(now)
         if self._intent is Intent.STOPPING:
             self._kill_jobs()  # a thread may have taken its next job just as the stop came
-        if self._crew.near_end and not self._near_end:
-            self._near_end = self._channel.send(NearEnd())
-        if (released := self._crew.released()) != self._released and self._channel.send(Released(released)):
-            self._released = released
-        if (yielded := self._crew.quotas.yielded()) and self._channel.send(yielded):
-            self._crew.quotas.told(yielded)
+        self._tell_news()
         if self._intent is Intent.RUNNING:
             self._mandate()
         if self._confirms:
             self._confirm()
         if now >= self._reporter.due_at:
             self._look_around()
-            self._crew.look()
+            self._manager.look()
             self._reporter.report(self._intent)
         if self._orphaned and self._orphaned.expired():
-            self._crew.order(Mandate.ABANDON)
+            self._manager.shared.order(Mandate.ABANDON)
+
+    def _tell_news(self) -> None:
+        """Tell the master what others may have now: slots, quotas, and soon this worker's place."""
+        quotas = self._manager.shared.quotas
+        if self._manager.shared.near_end and not self._near_end:
+            self._near_end = self._channel.send(NearEnd())
+        if (released := self._manager.released()) != self._released and self._channel.send(
+            Released(released)
+        ):
+            self._released = released
+        if (yielded := quotas.yielded()) and self._channel.send(yielded):
+            quotas.told(yielded)
+
+    def _look_around(self) -> None:
+        """See what jobs have done to this process. Errors: DescriptorsLostError."""
+        if self._guard.look() and self._intent is Intent.RUNNING:
+            self._command(Command.DRAIN)
+            events.Worker.moved()
 
     def _lost(self) -> bool:
         """Whether an orphan has waited long enough for Redis: what it holds is recovered by the next daemon."""
@@ -188,10 +210,9 @@ class Control:
     # --- commands
 
     def _handle_signals(self) -> None:
-        while self._signals:
-            number = self._signals.popleft()
-            _log.info("got %s", signal.Signals(number).name)
-            self._command(SIGNALS[signal.Signals(number)])
+        for number in self._signals.take():
+            events.Worker.signalled(signal=number.name)
+            self._command(SIGNALS[number])
 
     def _handle_messages(self) -> None:
         try:
@@ -208,7 +229,7 @@ class Control:
         elif isinstance(message, KillJobs):
             self._kill_jobs()
         elif isinstance(message, Slots):
-            self._crew.grant(message)
+            self._manager.shared.grant(message)
         elif isinstance(message, Ping):
             self._channel.send(Pong())
         elif isinstance(message, DumpStacks):
@@ -218,7 +239,7 @@ class Control:
 
     def _confirm(self) -> None:
         """Tell the master that its order has taken effect, as soon as that is so; it waits for no Redis."""
-        if self._crew.follows(_MANDATES[self._intent]):
+        if self._manager.follows(MANDATES[self._intent]):
             for request in self._confirms:
                 self._channel.send(Confirmed(request, self._intent.value))
             self._confirms.clear()
@@ -244,28 +265,28 @@ class Control:
     def _mandate(self) -> None:
         """Order what the intent means; jobs are taken once the hooks at the end of a pause have run."""
         if self._intent is not Intent.RUNNING or not self._pauses.busy:
-            self._crew.order(_MANDATES[self._intent])
+            self._manager.shared.order(MANDATES[self._intent])
 
     def _kill(self, order: Kill) -> None:
         """Kill one job; an order that names none kills none."""
         if order.token:
-            self._crew.ladder.kill_token(order.token, self._clock())
+            self._manager.ladder.kill_token(order.token, self._clock())
         else:
-            struck = self._crew.ladder.kill(order.job_id, self._clock())
+            struck = self._manager.ladder.kill(order.job_id, self._clock())
             self._channel.send(Killing(order.job_id, struck))
 
     def _kill_jobs(self) -> None:
-        for struck_id, struck in self._crew.ladder.kill_all(self._clock()):
+        for struck_id, struck in self._manager.ladder.kill_all(self._clock()):
             self._channel.send(Killing(struck_id, struck))
 
     def _orphan(self) -> None:
         """The master is gone: start nothing more, give what runs KILL_GRACE to end, then return it."""
         if self._orphaned is None:
-            _log.warning("the master is gone; leaving within %g s", self._settings.kill_grace)
+            events.Worker.orphaned(grace=self._grace)
             self._selector.unregister(self._channel.fileno())
-            self._orphaned = Deadline.after(self._settings.kill_grace, self._clock)
+            self._orphaned = Deadline.after(self._grace, self._clock)
             self._intent = Intent.DRAINING
-            self._crew.order(Mandate.LEAVE)
+            self._manager.shared.order(Mandate.LEAVE)
 
 
 def _drain(descriptor: int) -> None:

@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-import logging
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Iterable
 
+from resqd import events
 from resqd.clock import Clock
 from resqd.complaints import Complaints
 from resqd.errors import Fenced, StoreError, StoreRefused
-from resqd.store.inflight.owner import Exchanged, Inflight, Outbox, Recorded, Want
+from resqd.failures import Aftermath
+from resqd.store.inflight.owner import Exchanged, Failure, Inflight, Outbox, Recorded, Return, Want
 from resqd.store.redis.health import Backoff, Health
 from resqd.worker.poller import Sleeper
 from resqd.worker.reconciliation import LOOK_EVERY, Differences, RecentFailures, compare
-
-_log = logging.getLogger(__name__)
 
 MOST = 1_000
 """So many may wait in one worker before it takes no more jobs: each holds its record in Redis beside its payload."""
@@ -48,7 +47,7 @@ class Unrecorded:
         self.next_at = self._clock() + TRY_EVERY
         result: Recorded = inflight.record()
         if result.recorded:
-            _log.info("%d failures are recorded at last", result.recorded)
+            events.Worker.failures_recorded(count=result.recorded)
         self._count = result.left
         if result.left:
             self._complain(result.refusal)
@@ -57,22 +56,19 @@ class Unrecorded:
 
     def _complain(self, refusal: str) -> None:
         if self._complaints.due(refusal):
-            _log.error(
-                "a failure cannot be recorded: %s; %d such jobs stay in flight with their records until that key "
-                "is a list again, or deleted",
-                refusal,
-                self._count,
-            )
+            events.Worker.failures_unrecorded(refusal=refusal, count=self._count)
 
 
+ACK_AFTER = 0.005
+"""Seconds after which an outcome is acknowledged though all threads still have work."""
 AT_ONCE = 0.5
-"""Seconds within which the good-bye's failure is no sign yet that Redis is away."""
+"""Seconds within which a failure to say that this worker ends is no sign yet that Redis is away."""
 
 
-class Conversation:
+class Exchange:
     """Keeps what Redis must still be told in `outbox`; nothing leaves it before Redis has confirmed it.
 
-    `kept` is called with the records of the failures that were confirmed.
+    The `aftermath` is told of the failures that were confirmed.
     """
 
     def __init__(
@@ -82,7 +78,7 @@ class Conversation:
         health: Health,
         backoff: Backoff,
         sleeper: Sleeper,
-        kept: Callable[[list[bytes | None]], None],
+        aftermath: Aftermath,
         clock: Clock,
     ) -> None:
         self.outbox = Outbox()
@@ -93,13 +89,14 @@ class Conversation:
         self.retry_at = float("-inf")
         """Before this moment there is no use in trying."""
         self.unrecorded = Unrecorded(clock)
+        self._oldest: float | None = None  # since when an outcome waits to be acknowledged
         self._recent = RecentFailures()
         self._look_at = clock() + LOOK_EVERY
         self._inflight = inflight
         self._health = health
         self._backoff = backoff
         self._sleeper = sleeper
-        self._kept = kept
+        self._aftermath = aftermath
         self._clock = clock
 
     @property
@@ -113,10 +110,34 @@ class Conversation:
         return token in outbox.done or any(failure.token == token for failure in tuple(outbox.failed))
 
     @property
+    def full(self) -> bool:
+        """Whether so many failures wait, for Redis or for the application's code, that no more jobs should be begun."""
+        return self._aftermath.full or self.unrecorded.full
+
+    @property
+    def settled(self) -> bool:
+        """Whether Redis has confirmed all that it was told, and all is heard that it may have given."""
+        return not (self.outbox or self.unsure)
+
+    @property
     def parting(self) -> bool:
-        """Whether what is still to be told may be told with the good-bye: successes only, and Redis answers."""
+        """Whether what is still to be told may be told as the worker ends: successes only, and Redis answers."""
         outbox = self.outbox
         return not (self.unsure or self.doubtful or outbox.failed or outbox.returned) and self.healthy
+
+    def tell(self, done: list[int], failed: Iterable[Failure]) -> None:
+        """Put outcomes into the outbox."""
+        self._oldest = self._oldest or self._clock()
+        self.outbox.done += done
+        self.outbox.failed += failed
+
+    def give_back(self, tokens: list[int]) -> None:
+        """Put jobs into the outbox that have not begun and are to go back to their queues."""
+        self.outbox.returned += [Return(token) for token in tokens]
+
+    def overdue(self, now: float) -> bool:
+        """Whether what is in the outbox has waited long enough."""
+        return self._oldest is None or now >= self._oldest + ACK_AFTER
 
     @property
     def tend_at(self) -> float:
@@ -192,7 +213,7 @@ class Conversation:
             self._inflight.exchange(self.outbox)
         return self._inflight.close(self.outbox.done)
 
-    def exchange(self, want: Want | None) -> Exchanged | None:
+    def talk(self, want: Want | None) -> Exchanged | None:
         """Tell, and reserve; None when that failed and must be tried again. Errors: Fenced.
 
         A batch whose reply was lost comes with the next exchange, whatever that asks for.
@@ -208,9 +229,10 @@ class Conversation:
             exchanged = None
         if failures and not self.outbox.failed:  # Redis has confirmed them, maybe nothing else
             news = self._recent.add(failures, self._clock())
-            self._kept([failure.record for failure in news])
+            self._aftermath.put([failure.record for failure in news])
         if exchanged is not None:
             self.unsure = False
+            self._oldest = None
             self.unrecorded.note(exchanged)
             self._good()
         return exchanged
@@ -230,11 +252,6 @@ class Conversation:
 
 
 def _say(found: Differences) -> None:
-    if found.ended or found.failed or found.strangers:
-        _log.warning(
-            "Redis has %d jobs in flight for this worker that it had confirmed as settled, or never told: %d of them "
-            "have ended and are acknowledged again, %d go back to their queues",
-            len(found.ended) + len(found.failed) + len(found.strangers),
-            len(found.ended) + len(found.failed),
-            len(found.strangers),
-        )
+    ended, returned = len(found.ended) + len(found.failed), len(found.strangers)
+    if ended or returned:
+        events.Worker.jobs_reappeared(count=ended + returned, ended=ended, returned=returned)

@@ -8,49 +8,89 @@ import os
 import time
 from collections import deque
 from collections.abc import Mapping
+from datetime import UTC, datetime
 from itertools import repeat, starmap
-from queue import Empty, SimpleQueue
-from typing import NamedTuple, NoReturn, Protocol
+from queue import Empty
+from typing import NoReturn, Protocol
 
+from resqd import events
 from resqd.current import bind_thread
 from resqd.errors import DirtyExit, JobInterrupt, PayloadError, UnknownJob
+from resqd.failures import FailureRules, backtrace_of
 from resqd.job import Job
 from resqd.log import flush_streams
 from resqd.store.inflight.owner import Failure, Reservation
+from resqd.store.resque.failure_record import build_record, describe
 from resqd.store.resque.payload import Payload, decode
+from resqd.text import shown
+from resqd.threads import Title, Wake
 from resqd.wire.birth import Page, id_line, text_line, write_line
+from resqd.worker.holdings import LAST, Buffer, Failed, Mark, Outcome
 from resqd.worker.interrupt import Slot, clear_pending
-from resqd.worker.mandate import Wake
-from resqd.worker.title import Title
 
 PATIENCE = 8
 """Exceptions that may strike one job's bookkeeping before it is tried again but once in RETRY seconds."""
 RETRY = 1.0
-Done = tuple[int, str, float, float, float | None]
-"""A job that succeeded, when metrics are wanted; else the bare token stands for it. A bare tuple, since it is made
-for each job: token, class, when it began and ended (monotonic), when it was enqueued (seconds since 1970)."""
+_LOGGED = 500
+"""The most characters of an error's text in the log; the record holds more."""
 
 
-class Failed(NamedTuple):
-    """A job that did not succeed, with what is to be recorded of it."""
+class Recorder:
+    """Knows where failures go and in whose name they are written."""
 
-    token: int
-    payload: Payload | None
-    failure: Failure
-    began: float
-    ended: float
+    def __init__(self, *, rules: FailureRules, worker: str) -> None:
+        self._rules = rules
+        self._worker = worker
 
+    def __call__(
+        self, token: int, *, queue: str, raw: bytes, payload: Payload | None, error: BaseException
+    ) -> Failure:
+        """The record of a job that failed with `error`, and the lists that take it.
 
-Outcome = int | Done | Failed
+        An error that cannot be described, or for which there is no memory, is recorded by its type alone.
+        """
+        try:
+            return self._failure(token, queue=queue, raw=raw, payload=payload, error=error)
+        except BaseException:  # noqa: BLE001 - overridden attributes of `error` may raise anything; the job must be settled
+            events.Worker.record_incomplete()
+        place = self._rules.place(queue, payload)
+        if place is None:
+            return Failure(token, None)
+        text = "(its text and backtrace could not be read)"
+        record = self._record(raw, payload, (type(error).__name__, text), [], queue)
+        return Failure(token, record, place.lists, place.member or "")
 
+    def _failure(
+        self, token: int, *, queue: str, raw: bytes, payload: Payload | None, error: BaseException
+    ) -> Failure:
+        name, text = describe(error)
+        job = "a job that cannot be read"
+        if payload:
+            job = f"{shown(payload.job_class)} {shown(payload.id or '(no id)')}"
+        events.Worker.job_failed(job=job, queue=shown(queue), error=name, text=text[:_LOGGED])
+        place = self._rules.place(queue, payload)
+        if place is None:
+            return Failure(token, None)
+        record = self._record(raw, payload, (name, text), backtrace_of(error), queue)
+        return Failure(token, record, place.lists, place.member or "")
 
-class Mark:
-    """What may stand between reservations in the buffer: HALF rings the fetcher, LAST ends a thread."""
-
-
-HALF = Mark()
-LAST = Mark()
-Buffer = SimpleQueue[Reservation | Mark]
+    def _record(
+        self,
+        raw: bytes,
+        payload: Payload | None,
+        exception: tuple[str, str],
+        backtrace: list[str],
+        queue: str,
+    ) -> bytes:
+        return build_record(
+            raw=raw,
+            payload=payload,
+            exception=exception,
+            backtrace=backtrace,
+            worker=self._worker,
+            queue=queue,
+            failed_at=datetime.now(UTC),
+        )
 
 
 class Report(Protocol):

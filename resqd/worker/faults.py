@@ -11,7 +11,8 @@ import signal
 from collections.abc import Mapping
 
 from resqd.store.inflight.owner import Exchanged, Inflight, Outbox, Reservation, Want
-from resqd.worker.executor import Executor, Outcome
+from resqd.worker.executor import Executor
+from resqd.worker.holdings import Outcome
 
 VARIABLE = "RESQD_FAULT"
 

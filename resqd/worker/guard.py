@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import locale
-import logging
 import operator
 import os
 import signal
@@ -15,6 +14,7 @@ from typing import Any
 
 from setproctitle import setproctitle
 
+from resqd import events
 from resqd.wire.channel import Channel
 from resqd.wire.doorbell import Bell
 from resqd.worker.executor import Executor
@@ -49,8 +49,6 @@ def _identity(place: int | str) -> tuple[int, int, int] | None:
         return None
     return found.st_dev, found.st_ino, found.st_mode
 
-
-_log = logging.getLogger(__name__)
 
 _STATUS = "/proc/self/status"
 _UMASK = b"Umask:"
@@ -109,11 +107,24 @@ class CommonSettings:
     def _say(self, setting: _Setting, now: object) -> None:
         if setting.name not in self._said:
             self._said.add(setting.name)
-            said = (
-                "a job changed %s for all jobs of this process: it was %r and is set back to %r, as after any further "
-                "change; what all jobs need can be set where the application is imported"
-            )
-            _log.warning(said, setting.name, now, setting.before)
+            events.Worker.setting_restored(setting=setting.name, found=now, before=setting.before)
+
+
+class Guard:
+    """Looks now and then whether jobs have done anything of this to their process; made before the first one runs."""
+
+    def __init__(self, *, descriptors: Iterable[int], wakeup: int) -> None:
+        self._surroundings = Surroundings(descriptors)
+        self._common = CommonSettings(wakeup=wakeup)
+
+    def look(self) -> bool:
+        """Set back what is common to all jobs; whether one has left the process in another folder.
+
+        Errors: DescriptorsLostError.
+        """
+        self._common.restore()
+        self._surroundings.check()
+        return self._surroundings.moved
 
 
 def _umask() -> int:
@@ -131,7 +142,7 @@ def _set_locale(before: str) -> None:
     locale.setlocale(locale.LC_ALL, before)
 
 
-def guard(
+def at_fork(
     *,
     channel: Channel,
     bell: Bell,

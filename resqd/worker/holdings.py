@@ -1,20 +1,42 @@
-"""The jobs that a worker holds: reserved, handed to its threads, not yet settled; and whether any can still begin."""
+"""The jobs that a worker holds: reserved, handed to its threads, not yet settled; and what the threads make of them."""
 
 from __future__ import annotations
 
-import dis
-import logging
-import sys
 from collections import Counter, deque
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection
 from queue import Empty, SimpleQueue
-from types import FrameType
+from typing import NamedTuple
 
-from resqd.store.inflight.owner import Reservation
-from resqd.worker.executor import HALF, LAST, Buffer, Done, Executor, Failed, Mark, Outcome
+from resqd import events
+from resqd.store.inflight.owner import Failure, Reservation
+from resqd.store.resque.payload import Payload
 from resqd.worker.prefetch import STUCK_AFTER
 
-_log = logging.getLogger(__name__)
+Done = tuple[int, str, float, float, float | None]
+"""A job that succeeded, when metrics are wanted; else the bare token stands for it. A bare tuple, since it is made
+for each job: token, class, when it began and ended (monotonic), when it was enqueued (seconds since 1970)."""
+
+
+class Failed(NamedTuple):
+    """A job that did not succeed, with what is to be recorded of it."""
+
+    token: int
+    payload: Payload | None
+    failure: Failure
+    began: float
+    ended: float
+
+
+Outcome = int | Done | Failed
+
+
+class Mark:
+    """What may stand between reservations in the buffer: HALF rings the fetcher, LAST ends a thread."""
+
+
+HALF = Mark()
+LAST = Mark()
+Buffer = SimpleQueue[Reservation | Mark]
 
 
 class Holdings:
@@ -33,6 +55,8 @@ class Holdings:
         """How many jobs of each capped queue are held."""
         self.ended = 0
         """How many jobs have had an outcome."""
+        self.behind = False
+        """Whether jobs run on that were given up."""
         self._closed = False  # LAST marks are in the buffer
         self._arrivals: deque[tuple[int, float]] = deque()  # jobs taken in so far, and when
         self._taken_in = 0
@@ -131,12 +155,7 @@ class Holdings:
         waiting = self.take_back()
         kept = [token for token in waiting if token not in self._lost]
         dropped = len(waiting) - len(kept)
-        _log.warning(
-            "Redis has lost that %d jobs are in flight here: %d have begun, %d have not and are dropped",
-            len(news),
-            len(news) - dropped,
-            dropped,
-        )
+        events.Worker.jobs_lost(count=len(news), begun=len(news) - dropped, dropped=dropped)
         return kept, dropped
 
     def _empty_buffer(self) -> None:
@@ -152,6 +171,7 @@ class Holdings:
         """Give up every job without an outcome, running ones too: the tokens, in order."""
         tokens = sorted(self._unfinished)
         self._forget(tokens)
+        self.behind = self.behind or bool(tokens)
         return tokens
 
     def settle(self) -> tuple[list[int], list[Done], list[Failed]]:
@@ -187,76 +207,3 @@ class Holdings:
         if self._queues:
             ended = [queue for token in tokens if (queue := self._queues.pop(token, None)) is not None]
             self.by_queue.subtract(ended)
-
-
-UNSEEN_LOOKS = 20
-"""Looks in a row, a millisecond apart, after which a job that shows no Python code counts as begun: it is C's."""
-_PERFORM = Executor._perform.__code__  # noqa: SLF001 - where a thread leaves our code for the job's
-_FAILED = Executor._failed.__code__  # noqa: SLF001
-
-
-class Stillness:
-    """Asked by the control thread when it has ordered the fetcher to give the threads nothing more.
-
-    A thread may have taken a job by then and not have begun it: it can stand between any two
-    instructions, since others have the GIL. Its frames tell, and cost nothing while nobody asks.
-    """
-
-    def __init__(self, *, holdings: Holdings, executors: Sequence[Executor]) -> None:
-        self._holdings = holdings
-        self._executors = executors
-        self._unseen: dict[int, int] = {}
-
-    def reached(self) -> bool:
-        """Whether every job that a thread has, or can take, has begun. False may mean: look again in a moment."""
-        tokens = self._holdings.at_large()  # before the threads: a token that moves on is found at its thread
-        if not tokens:
-            return True
-        frames = sys._current_frames()  # noqa: SLF001 - the documented way to another thread's frame
-        try:
-            begun = {
-                executor.slot.token
-                for executor in self._executors
-                if executor.slot.token in tokens and self._has_begun(executor, frames)
-            }
-        finally:
-            frames.clear()  # it holds this very frame: the cycle would keep what jobs have in their variables
-        if tokens != begun:
-            return False
-        self._unseen.clear()
-        return True
-
-    def _has_begun(self, executor: Executor, frames: dict[int, FrameType]) -> bool:
-        slot = executor.slot
-        top = frames.get(slot.thread_id)
-        inner = list(_inside_perform(top))
-        if top is None or not inner:
-            return False  # between our own steps
-        if len(inner) == 1 and slot.payload is not None:  # no Python code of the job's: not yet, or it is C's
-            self._unseen[slot.token] = self._unseen.get(slot.token, 0) + 1
-            return self._unseen[slot.token] >= UNSEEN_LOOKS
-        self._unseen.pop(slot.token, None)
-        if slot.payload is None:
-            return _FAILED in (frame.f_code for frame in inner)  # else it is being decoded
-        return _entered(top)
-
-
-def _inside_perform(top: FrameType | None) -> Iterator[FrameType]:
-    """The frames from `_perform` inward, outermost last; none where the thread is not in it."""
-    frames = []
-    while top is not None:
-        frames.append(top)
-        if top.f_code is _PERFORM:
-            yield from frames
-            return
-        top = top.f_back
-
-
-def _entered(frame: FrameType) -> bool:
-    """Whether the frame has run any of its code: at its very start a thread may have to wait for the GIL."""
-    starts = (
-        instruction.offset
-        for instruction in dis.get_instructions(frame.f_code)
-        if instruction.opname == "RESUME"
-    )
-    return frame.f_lasti > next(starts, -1)

@@ -1,185 +1,160 @@
-"""The fetcher, the job threads and what lies between them, wired together for the control thread."""
+"""The fetcher and the job threads, as the control thread commands them; and whether a job can still begin on one."""
 
 from __future__ import annotations
 
-import logging
-import os
+import dis
+import sys
+from collections.abc import Iterator, Sequence
+from types import FrameType
 
+from resqd import events
 from resqd.failures import Aftermath
-from resqd.store.redis.health import Health
 from resqd.threads import NamedThread
-from resqd.wire.messages import JobMetrics, Running, Slots, Stats
-from resqd.worker import reports
 from resqd.worker.executor import Executor
 from resqd.worker.fetcher import Fetcher
-from resqd.worker.holdings import Holdings, Stillness
+from resqd.worker.holdings import Holdings
 from resqd.worker.interrupt import Ladder
-from resqd.worker.mandate import Mandate, Wake
-from resqd.worker.metrics import Metrics
 from resqd.worker.pool import Pool
-from resqd.worker.queues import Quotas
-from resqd.worker.title import Title
-
-_log = logging.getLogger(__name__)
+from resqd.worker.shared import Mandate, Shared
 
 FETCHER_CRASHED = "the fetcher crashed"
 """Why such a worker ends; its jobs are still in flight."""
 
 
-class Crew:
-    """What the control thread commands: grants of slots, orders to the fetcher, interrupts by the ladder.
-
-    `news` is a descriptor that becomes readable when a thread or the fetcher has ended.
-    """
+class Manager:
+    """The threads of one worker. The `ladder` interrupts jobs; what concerns the fetcher is `shared` with it."""
 
     def __init__(
-        self,
-        *,
-        fetcher: Fetcher,
-        health: Health,
-        pool: Pool,
-        ladder: Ladder,
-        holdings: Holdings,
-        metrics: Metrics | None,
-        quotas: Quotas,
-        aftermath: Aftermath,
-        wake: Wake,
-        title: Title,
-        news: int,
+        self, *, shared: Shared, fetcher: Fetcher, pool: Pool, ladder: Ladder, aftermath: Aftermath
     ) -> None:
+        self.shared = shared
+        self.pool = pool
         self.ladder = ladder
-        self.title = title
-        self.news = news
-        self.quotas = quotas
-        self.reason: str | None = None
         self._fetcher = fetcher
-        self._health = health
-        self._pool = pool
-        self._holdings = holdings
-        self._metrics = metrics
         self._aftermath = aftermath
-        self._wake = wake
-        self._stillness = Stillness(holdings=holdings, executors=pool.executors)
+        self._stillness = Stillness(holdings=shared.holdings, executors=pool.executors)
         self._strays = 0
         self._thread = NamedThread(name="fetcher", target=self._fetch)
 
-    def start(self, slots: int, mandate: Mandate) -> None:
-        """Start the fetcher, which starts as many job threads as `slots` allow and jobs need."""
-        self._fetcher.slots = slots
-        self._fetcher.mandate = mandate
+    def start(self) -> None:
+        """Start the fetcher, which starts as many job threads as slots allow and jobs need."""
         self._thread.start()
-
-    def grant(self, order: Slots) -> None:
-        """Allow so many jobs at once, and of each capped queue its quota."""
-        self._fetcher.slots = order.count
-        self.quotas.order(order.serial, order.quotas)
-        self._wake.ring()
-
-    def order(self, mandate: Mandate) -> None:
-        """Give the fetcher another mandate."""
-        if self._fetcher.mandate is not mandate:
-            self._fetcher.order(mandate)
-            if mandate is not Mandate.RESERVE:
-                self._holdings.recall()
-            self._wake.ring()
 
     def follows(self, mandate: Mandate) -> bool:
         """Whether this mandate has taken effect: where it is not to reserve, no thread can begin a job any more."""
-        if self._fetcher.mandate is not mandate:
+        if self.shared.mandate is not mandate:
             return False
         return mandate is Mandate.RESERVE or self._stillness.reached()
 
-    @property
-    def near_end(self) -> bool:
-        """Whether the last permit is near."""
-        return self._fetcher.near_end
-
     def released(self) -> int:
         """How many of the slots granted will run no job any more."""
-        return self._pool.released(self._fetcher.slots)
-
-    def stats(self) -> Stats:
-        """The worker's account of this moment. The counts for statsd are taken out: `unsent` puts them back."""
-        fetcher = self._fetcher
-        running = self.running()
-        metrics: tuple[JobMetrics, ...] = ()
-        if self._metrics is not None:
-            self._metrics.running(running)
-            metrics = self._metrics.take()
-        return Stats(
-            processed=fetcher.processed,
-            failed=fetcher.failed,
-            reserved=fetcher.reserved,
-            buffered=self._holdings.buffer.qsize(),
-            pace=fetcher.pace,
-            rss_bytes=reports.resident_bytes(),
-            cpu_seconds=reports.cpu_seconds(),
-            redis=self._health.text,
-            running=running,
-            metrics=metrics,
-            missing=self._pool.missing,
-            replaced=self._pool.replaced,
-        )
-
-    def running(self) -> tuple[Running, ...]:
-        """The jobs on the threads now."""
-        return reports.running([executor.slot for executor in self._pool.executors])
-
-    @property
-    def busy(self) -> bool:
-        """Whether any job runs now."""
-        return any(executor.slot.open for executor in self._pool.executors)
+        return self.pool.released(self.shared.slots)
 
     def look(self) -> None:
         """See whether job threads have ended without a word, and what has struck them."""
-        self._pool.look()
-        struck = [executor for executor in self.executors if executor.strays]
+        self.pool.look()
+        struck = [executor for executor in self.pool.executors if executor.strays]
         strays = sum(executor.strays for executor in struck)
         if strays > self._strays:
-            said = (
-                "exceptions were raised from outside in job threads that were not in a job (%d so far, such as %s): "
-                "some library raises them late; they were ignored"
-            )
-            _log.warning(said, strays, struck[-1].stray)
+            events.Worker.strays_ignored(count=strays, kind=struck[-1].stray)
             self._strays = strays
-
-    def unsent(self, stats: Stats) -> None:
-        """Keep for the next account what only this one, which the master could not take, would have told."""
-        if self._metrics is not None:
-            self._metrics.restore(stats.metrics)
-
-    @property
-    def executors(self) -> list[Executor]:
-        """The job threads' executors."""
-        return self._pool.executors
 
     def descriptors(self) -> list[int]:
         """What its threads need to be open."""
-        return [self.news, self._wake.descriptor, *self._fetcher.descriptors()]
+        return [self.shared.news, self.shared.wake.descriptor, *self._fetcher.descriptors()]
 
     def blame(self) -> None:
         """Name on the shared page, beside what runs, the last job of each thread that is not settled in Redis yet.
 
         It has ended, but may have wrecked this process; without a charge it would come back for ever.
         """
-        for executor in self._pool.executors:
+        for executor in self.pool.executors:
             if self._fetcher.owes(executor.slot.token):
-                self._pool.show(executor)
+                self.pool.show(executor)
 
     def close(self, timeout: float) -> None:
         """Let the application's code for failures come to its end, within so many seconds."""
         self._aftermath.close(timeout)
-
-    def ring(self) -> None:
-        """Wake the control thread."""
-        os.eventfd_write(self.news, 1)
 
     def _fetch(self) -> None:
         reason = FETCHER_CRASHED
         try:
             reason = self._fetcher.run()
         except Exception:  # noqa: BLE001 - a thread's top
-            _log.exception("the fetcher crashed; the worker's jobs will be recovered")
+            events.Worker.fetcher_crashed()
         finally:
-            self.reason = reason
-            self.ring()
+            self.shared.reason = reason
+            self.shared.announce()
+
+
+UNSEEN_LOOKS = 20
+"""Looks in a row, a millisecond apart, after which a job that shows no Python code counts as begun: it is C's."""
+_PERFORM = Executor._perform.__code__  # noqa: SLF001 - where a thread leaves our code for the job's
+_FAILED = Executor._failed.__code__  # noqa: SLF001
+
+
+class Stillness:
+    """Asked by the control thread when it has ordered the fetcher to give the threads nothing more.
+
+    A thread may have taken a job by then and not have begun it: it can stand between any two
+    instructions, since others have the GIL. Its frames tell, and cost nothing while nobody asks.
+    """
+
+    def __init__(self, *, holdings: Holdings, executors: Sequence[Executor]) -> None:
+        self._holdings = holdings
+        self._executors = executors
+        self._unseen: dict[int, int] = {}
+
+    def reached(self) -> bool:
+        """Whether every job that a thread has, or can take, has begun. False may mean: look again in a moment."""
+        tokens = self._holdings.at_large()  # before the threads: a token that moves on is found at its thread
+        if not tokens:
+            return True
+        frames = sys._current_frames()  # noqa: SLF001 - the documented way to another thread's frame
+        try:
+            begun = {
+                executor.slot.token
+                for executor in self._executors
+                if executor.slot.token in tokens and self._has_begun(executor, frames)
+            }
+        finally:
+            frames.clear()  # it holds this very frame: the cycle would keep what jobs have in their variables
+        if tokens != begun:
+            return False
+        self._unseen.clear()
+        return True
+
+    def _has_begun(self, executor: Executor, frames: dict[int, FrameType]) -> bool:
+        slot = executor.slot
+        top = frames.get(slot.thread_id)
+        inner = list(_inside_perform(top))
+        if top is None or not inner:
+            return False  # between our own steps
+        if len(inner) == 1 and slot.payload is not None:  # no Python code of the job's: not yet, or it is C's
+            self._unseen[slot.token] = self._unseen.get(slot.token, 0) + 1
+            return self._unseen[slot.token] >= UNSEEN_LOOKS
+        self._unseen.pop(slot.token, None)
+        if slot.payload is None:
+            return _FAILED in (frame.f_code for frame in inner)  # else it is being decoded
+        return _entered(top)
+
+
+def _inside_perform(top: FrameType | None) -> Iterator[FrameType]:
+    """The frames from `_perform` inward, outermost last; none where the thread is not in it."""
+    frames = []
+    while top is not None:
+        frames.append(top)
+        if top.f_code is _PERFORM:
+            yield from frames
+            return
+        top = top.f_back
+
+
+def _entered(frame: FrameType) -> bool:
+    """Whether the frame has run any of its code: at its very start a thread may have to wait for the GIL."""
+    starts = (
+        instruction.offset
+        for instruction in dis.get_instructions(frame.f_code)
+        if instruction.opname == "RESUME"
+    )
+    return frame.f_lasti > next(starts, -1)

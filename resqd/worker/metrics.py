@@ -12,7 +12,7 @@ from resqd.store.resque.payload import believed
 from resqd.text import shown
 from resqd.wire.messages import JobMetrics, Running
 from resqd.wire.tallies import SAMPLES, Tallies, Tally
-from resqd.worker.executor import Done, Failed
+from resqd.worker.holdings import Done, Failed
 
 NAME = 128
 """The most characters of a job's class that are counted by."""

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Callable
 from queue import SimpleQueue
 
+from resqd import events
 from resqd.threads import NamedThread
-
-_log = logging.getLogger(__name__)
 
 LAST_HOOKS = 2.0
 """Seconds that hooks which still run may take when the worker ends."""
@@ -49,11 +47,9 @@ class PauseHooks:
         thread = NamedThread(name="pause hooks", target=self._work)
         try:
             thread.start()
-        except (
-            RuntimeError,
-            MemoryError,
-        ):  # the system has no thread left; the pause itself must not wait for one
-            _log.exception("the hooks around a pause are left out: their thread cannot be started")
+        # The system has no thread left; the pause itself must not wait for one.
+        except (RuntimeError, MemoryError):
+            events.Worker.pause_hooks_left_out()
             return False
         self._thread = thread
         return True
@@ -70,6 +66,6 @@ class PauseHooks:
             try:
                 self._run(name)
             except BaseException:  # noqa: BLE001 - a thread's top: a hook's SystemExit must not keep the worker paused
-                _log.exception("a %s hook failed", name)
+                events.Worker.pause_hook_failed(hook=name)
             self._ended += 1
             self._done()

@@ -1,12 +1,15 @@
-"""When the fetcher looks at the queues, and how it sleeps between: on its own wake, the clock and the doorbell."""
+"""When the fetcher looks at which queues, and how it sleeps between: on its own wake, the clock and the doorbell."""
 
 from __future__ import annotations
 
 import select
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
+from resqd.store.inflight.owner import Want
+from resqd.threads import Wake
 from resqd.wire.doorbell import Bell
-from resqd.worker.mandate import Wake
+from resqd.worker.queues import Sources, Suspects
 
 POLL_MOST = 5.0
 """Seconds between two looks at empty queues while the doorbell works."""
@@ -90,30 +93,28 @@ class Sleeper:
         self.listening = listen
 
 
-class Watchman:
+class Poller:
     """Looks at once while there is a backlog, which also wakes the next idle fetcher; else when rung, or now and then.
 
-    `interval` is in seconds; owned by the fetcher's thread.
+    `interval` is in seconds; `burst`: the worker ends once its queues are empty. Owned by the fetcher's thread.
     """
 
-    def __init__(self, *, sleeper: Sleeper, bell: Bell, interval: float) -> None:
+    def __init__(
+        self, *, sources: Sources | Suspects, sleeper: Sleeper, bell: Bell, interval: float, burst: bool
+    ) -> None:
+        self.capped = bool(sources.capped)
+        """Whether some queue has a quota."""
+        self._sources = sources
         self._sleeper = sleeper
         self._bell = bell
+        self._burst = burst
+        self._left_out = False  # in a burst: jobs wait for which this worker has no quota now
         self._lookout = Lookout(interval)
 
     @property
-    def empty(self) -> bool:
-        """Whether the last look found less than was wanted."""
-        return self._lookout.empty
-
-    @empty.setter
-    def empty(self, empty: bool) -> None:
-        self._lookout.empty = empty
-
-    @property
-    def rung(self) -> bool:
-        """Whether the bell has rung since the last look."""
-        return self._lookout.rung
+    def exhausted(self) -> bool:
+        """Whether a burst is over: the last look found less than was wanted, and no job waits for a quota."""
+        return self._burst and self._lookout.empty and not self._left_out
 
     @property
     def next_at(self) -> float:
@@ -124,21 +125,47 @@ class Watchman:
         """Whether to look now, when there is room for jobs."""
         return self._lookout.due(now, bell_works=self._bell.works)
 
-    def looked(self, *, got: int, wanted: int, capped: bool, now: float) -> None:
-        """Note a look. `capped`: of capped queues the bell may have woken a worker that has no quota left."""
-        if got or self.rung:
+    def want(self, count: int, held: Mapping[str, int]) -> Want | None:
+        """So many jobs out of the queues of this moment, by how many are `held` of each; None when there are none.
+
+        Errors: StoreError.
+        """
+        lookout = self._lookout
+        self._left_out = self._burst and self._sources.left_out(held)
+        return self._sources.want(count, held, fresh=lookout.rung and lookout.empty)
+
+    def looked(self, *, got: int, wanted: int, held: Mapping[str, int], now: float) -> None:
+        """Note a look. Of capped queues the bell may have woken a worker that has no quota left."""
+        self._sources.looked(held)
+        if got or self._lookout.rung:
             self._bell.answer(found=got > 0)
-        self._lookout.looked(got=got, wanted=wanted, patient=self._bell.works and not capped, now=now)
-        if not self.empty:
+        patient = self._bell.works and not self.capped
+        self._lookout.looked(got=got, wanted=wanted, patient=patient, now=now)
+        if not self._lookout.empty:
             self._ring_others()
+
+    def complain(self, skipped: Iterable[str]) -> None:
+        """Say that these queues are keys of another type."""
+        self._sources.complain(skipped)
+
+    def share(self, held: Mapping[str, int], *, reserving: bool) -> bool:
+        """Keep the quotas in line with what is held; whether they changed.
+
+        Room in a queue that had none is worth another look.
+        """
+        changed = self._sources.settle(held, reserving=reserving)
+        if self._sources.freed(held):
+            self._lookout.empty = False
+        return changed
 
     def sleep(self, timeout: float, *, hungry: bool) -> bool:
         """Sleep at most so many seconds; whether the bell rang. `hungry`: a job could begin here, so it is heard."""
-        if self.rung and not hungry:
-            self._lookout.rung = False
+        lookout = self._lookout
+        if lookout.rung and not hungry:
+            lookout.rung = False
             self._ring_others()  # this worker was told to start no more just after it was woken
-        self._lookout.rung = self._sleeper.sleep(timeout, listen=hungry and self.empty) or self.rung
-        return self.rung
+        lookout.rung = self._sleeper.sleep(timeout, listen=hungry and lookout.empty) or lookout.rung
+        return lookout.rung
 
     def descriptors(self) -> list[int]:
         """What it needs to be open."""

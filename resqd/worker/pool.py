@@ -2,24 +2,21 @@
 
 from __future__ import annotations
 
-import logging
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 
+from resqd import events
 from resqd.clock import Clock
-from resqd.threads import NamedThread
+from resqd.threads import NamedThread, Wake
 from resqd.wire.birth import Page
 from resqd.worker.executor import Executor
-from resqd.worker.mandate import Wake
 
 QUICK = 10_000.0
 """Jobs a second at which one thread is enough until shown otherwise: the GIL lets no other one add to it."""
 LOOK_EVERY = 0.001
 """The least seconds over which the threads' work is judged, and after which it is looked at again."""
-
-
 PATIENCE = 3
 """How many looks in a row must find jobs slow: one alone may have seen this process wait for a processor."""
 
@@ -61,8 +58,6 @@ class Staffing:
         return min(missing, started) if self._slow_looks >= PATIENCE else 0
 
 
-_log = logging.getLogger(__name__)
-
 TRY_AGAIN = 1.0
 """Seconds until a thread that could not be started is tried again."""
 GIVE_UP_AFTER = 2.5
@@ -90,6 +85,7 @@ class Pool:
         """How many threads had ended out of turn, and stand again."""
         self.retry_at: float | None = None
         """When to try again to start what is missing; None while nothing is."""
+        self._staffing = Staffing()
         self._threads: list[NamedThread] = []
         self._page = page
         self._wake = wake
@@ -103,6 +99,11 @@ class Pool:
     def show(self, executor: Executor) -> None:
         """Put the last job of a thread on the shared page again."""
         self._page.cells[executor.index] = executor.slot.token
+
+    @property
+    def short(self) -> bool:
+        """Whether there are more jobs and slots than threads: staff again after LOOK_EVERY."""
+        return self._staffing.short
 
     @property
     def started(self) -> int:
@@ -140,6 +141,18 @@ class Pool:
             self._fallen.update(fallen)
             self._wake.ring_anew()
 
+    def staff(self, *, slots: int, unfinished: int, ended: int, pace: float) -> bool:
+        """Start the threads that these jobs need, see Staffing. False: the system refuses them now."""
+        missing = self._staffing.missing(
+            started=self.started,
+            slots=self.places(slots),
+            unfinished=unfinished,
+            ended=ended,
+            pace=pace,
+            now=self._clock(),
+        )
+        return self.start(missing)
+
     def start(self, count: int) -> bool:
         """Start so many more threads, as far as there are executors, and those that are missing. False: refused now."""
         if self.retry_at is not None:
@@ -171,7 +184,7 @@ class Pool:
                 self._fallen.discard(index)
                 self._threads[index] = self._launch(executor)
                 self.replaced += 1
-                _log.error("job thread %d had ended out of turn; a new one goes on in its place", index)
+                events.Worker.thread_replaced(index=index)
 
     def _launch(self, executor: Executor) -> NamedThread:
         thread = NamedThread(name=f"job-{executor.index}", target=partial(self._run, executor))
@@ -187,13 +200,17 @@ class Pool:
         if self.barren:
             self._salvage()
         if first:
-            said = "cannot start %d of %d job threads: %s; going on with %d, and trying again every %g s"
-            threads = self.started + self._unstarted
-            _log.error(said, self.missing, threads, error, self._living(), TRY_AGAIN)
+            events.Worker.threads_refused(
+                missing=self.missing,
+                wanted=self.started + self._unstarted,
+                error=str(error),
+                living=self._living(),
+                pause=TRY_AGAIN,
+            )
 
     def _all_stand(self) -> None:
         if self.retry_at is not None:
-            _log.info("all %d job threads stand now", self.started)
+            events.Worker.threads_stand(count=self.started)
         self.retry_at = self._barren_since = None
         self._unstarted = 0
 
@@ -209,7 +226,7 @@ class Pool:
         try:
             executor.run(thread_id=threading.get_ident(), page=self._page, wake=self._wake)
         except BaseException:  # noqa: BLE001 - a thread's top
-            _log.exception("job thread %d ends", executor.index)
+            events.Worker.thread_ended(index=executor.index)
         finally:
             executor.slot.thread_id = 0  # the number may be another thread's soon: nothing is raised by it
             if not executor.finished:

@@ -2,59 +2,88 @@
 
 from __future__ import annotations
 
-import logging
-import os
 import random
 import sys
+from functools import partial
 
-from resqd import SHORT_VERSION
+from resqd import SHORT_VERSION, events
 from resqd.app import App
 from resqd.clock import Clock, monotonic
 from resqd.failures import Aftermath, FailureRules
 from resqd.settings import Settings
-from resqd.store.inflight.incarnation import of_this_process, this_place, this_process
+from resqd.store.inflight.incarnation import Incarnation, of_this_process, this_place, this_process
 from resqd.store.inflight.owner import Inflight
 from resqd.store.keys import Keys, to_text
 from resqd.store.redis.health import Backoff, Health
 from resqd.store.redis.link import Link
+from resqd.threads import Title
 from resqd.wire.birth import Birth, Kind
+from resqd.wire.intent import Intent
 from resqd.wire.messages import Exiting
-from resqd.worker import guard
-from resqd.worker.control import IGNORED, SIGNALS, Control
-from resqd.worker.exchange import Conversation
-from resqd.worker.faults import planted
+from resqd.worker.control import IGNORED, SIGNALS, Control, Signals
+from resqd.worker.exchange import Exchange
+from resqd.worker.executor import Executor, Recorder
 from resqd.worker.fetcher import RECYCLED, Fetcher
+from resqd.worker.guard import Guard, at_fork
 from resqd.worker.holdings import Holdings
 from resqd.worker.interrupt import Ladder
-from resqd.worker.manager import FETCHER_CRASHED, Crew
-from resqd.worker.mandate import Wake
+from resqd.worker.manager import FETCHER_CRASHED, Manager
 from resqd.worker.metrics import Metrics
 from resqd.worker.pause_hooks import PauseHooks
-from resqd.worker.poller import Sleeper, Watchman
+from resqd.worker.poller import Poller, Sleeper
 from resqd.worker.pool import Pool
-from resqd.worker.prefetch import Permits
+from resqd.worker.prefetch import Permits, Prefetch
 from resqd.worker.queues import Quotas, Sources, Suspects
-from resqd.worker.recorder import Recorder
-from resqd.worker.title import Title
+from resqd.worker.reports import Account, Reporter
+from resqd.worker.shared import MANDATES, Shared
+
+SWITCH_INTERVAL = 0.0005
+"""Seconds a thread may hold the GIL while others ask for it: with CPU-bound jobs on every thread the
+fetcher's acknowledgements waited 249 ms (p99) at Python's default of 0.005, and 28 ms at this."""
+CRASHED = 70
+"""Exit status of a worker that leaves jobs in flight behind (EX_SOFTWARE of sysexits.h)."""
+
+
+def run(birth: Birth, *, settings: Settings, app: App, blueprint: Blueprint) -> int:
+    """Be a worker: called in the forked child, returns its exit status."""
+    sys.setswitchinterval(SWITCH_INTERVAL)
+    app.hooks.run("after_fork")
+    manager = blueprint.manager(birth)
+    control = blueprint.control(birth, manager)
+    at_fork(
+        channel=birth.channel,
+        bell=birth.bell,
+        executors=manager.pool.executors,
+        signals=[*SIGNALS, *IGNORED],
+        title=f"{settings.procline_prefix}resqd-{SHORT_VERSION}: forked by a job",
+    )
+    try:
+        reason = control.run()
+    except OSError:
+        events.Worker.descriptors_lost()
+        manager.blame()
+        return CRASHED  # it says nothing to the master, which takes it for the crash that it is
+    if reason == RECYCLED:
+        app.hooks.run("after_jobs_run")
+    app.hooks.run("worker_exit")
+    birth.channel.send(Exiting(reason))
+    return CRASHED if reason == FETCHER_CRASHED else 0
 
 
 class Blueprint:
-    """Objects without a socket, a thread or a descriptor. The master never uses them; each child has its own copy.
+    """What a worker is made of and needs no socket, thread or descriptor. Each child has its own copy.
 
-    What is made here is not made again in every fork, which a worker of one job would feel: each
-    page of memory that a child touches is copied.
+    What the master makes here is not made again in every fork, which a worker of one job would feel: each
+    page of memory that a child touches is copied. The master never uses it.
     """
 
     def __init__(
         self, *, settings: Settings, app: App, link: Link, where: str, worker_id: str, clock: Clock
     ) -> None:
+        keys = Keys(settings.namespace)
         self._settings = settings
-        self._link = link
-        self._worker_id = worker_id
-        self._place = this_place()
-        self._master = this_process()
+        self._hooks = app.hooks
         self._clock = clock
-        self._keys = keys = Keys(settings.namespace)
         self._quotas = Quotas()
         self._sources = Sources(
             specs=settings.queues,
@@ -74,9 +103,8 @@ class Blueprint:
         )
         self._title = Title()
         recorder = Recorder(rules=self._rules, worker=worker_id)
-        self._inflight_class, executor_class = planted(os.environ)
         self._executors = [
-            executor_class(
+            Executor(
                 index=index,
                 buffer=self._holdings.buffer,
                 outcomes=self._holdings.outcomes,
@@ -91,112 +119,82 @@ class Blueprint:
             slots=[executor.slot for executor in self._executors], grace=settings.kill_grace
         )
         self._health = Health(where=where, clock=clock)
-        self._backoff = Backoff(random.random)
+        self._incarnation = partial(
+            of_this_process, daemon=settings.daemon, place=this_place(), master=this_process()
+        )
+        self._inflight = partial(
+            Inflight,
+            link=link,
+            keys=keys,
+            worker_id=worker_id,
+        )
 
-    def crew(self, birth: Birth) -> Crew:
-        """The crew of the worker that this process is. Nothing is started and no socket is opened yet."""
-        probation = birth.kind is Kind.PROBATION
-        wake = Wake()
-        aftermath = Aftermath(rules=self._rules, eased=wake.ring)
-        news = os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC)
-        executors = self._executors[: len(birth.page.cells)]
-        suspects = Suspects(capped=self._sources.capped, quotas=self._quotas)
+    def manager(self, birth: Birth) -> Manager:
+        """The threads of the worker that this process is. Nothing is started and no socket is opened yet."""
         self._quotas.begin(birth.quotas)
+        shared = Shared(
+            holdings=self._holdings,
+            quotas=self._quotas,
+            prefetch=Prefetch(measured_at=self._clock(), pace=birth.pace),
+            health=self._health,
+            mandate=MANDATES[Intent(birth.state)],
+            slots=birth.slots,
+        )
         pool = Pool(
-            executors=executors,
+            executors=self._executors[: len(birth.page.cells)],
             page=birth.page,
-            wake=wake,
-            ended=lambda: os.eventfd_write(news, 1),
+            wake=shared.wake,
+            ended=shared.announce,
             clock=self._clock,
         )
-        sleeper = Sleeper(wake=wake, bell=birth.bell, fork=birth.fork)
-        fetcher = Fetcher(
-            conversation=Conversation(
-                inflight=self._inflight(birth),
+        aftermath = Aftermath(rules=self._rules, eased=shared.wake.ring)
+        fetcher = self._fetcher(birth, shared=shared, pool=pool, aftermath=aftermath)
+        return Manager(shared=shared, fetcher=fetcher, pool=pool, ladder=self._ladder, aftermath=aftermath)
+
+    def control(self, birth: Birth, manager: Manager) -> Control:
+        """The control thread that commands them."""
+        signals = Signals()
+        descriptors = [birth.channel.fileno(), *signals.descriptors, *manager.descriptors()]
+        account = Account(shared=manager.shared, pool=manager.pool, metrics=self._metrics)
+        return Control(
+            birth=birth,
+            grace=self._settings.kill_grace,
+            manager=manager,
+            reporter=Reporter(
+                birth=birth, settings=self._settings, account=account, title=self._title, clock=monotonic
+            ),
+            pauses=PauseHooks(run=self._hooks.run, done=manager.shared.announce),
+            signals=signals,
+            guard=Guard(descriptors=descriptors, wakeup=signals.wakeup),
+            clock=monotonic,
+        )
+
+    def _fetcher(self, birth: Birth, *, shared: Shared, pool: Pool, aftermath: Aftermath) -> Fetcher:
+        probation = birth.kind is Kind.PROBATION
+        sleeper = Sleeper(wake=shared.wake, bell=birth.bell, fork=birth.fork)
+        suspects = Suspects(capped=self._sources.capped, quotas=self._quotas)
+        incarnation: Incarnation = self._incarnation(epoch=birth.epoch, fork=birth.fork)
+        return Fetcher(
+            shared=shared,
+            exchange=Exchange(
+                inflight=self._inflight(
+                    incarnation=incarnation, source="suspects" if probation else "queues"
+                ),
                 health=self._health,
-                backoff=self._backoff,
+                backoff=Backoff(random.random),
                 sleeper=sleeper,
-                kept=aftermath.put,
+                aftermath=aftermath,
                 clock=self._clock,
             ),
-            holdings=self._holdings,
-            sources=suspects if probation else self._sources,
-            watchman=Watchman(
+            poller=Poller(
+                sources=suspects if probation else self._sources,
                 sleeper=sleeper,
                 bell=birth.bell,
                 interval=0.0 if probation else self._settings.interval,
+                burst=probation or self._settings.interval == 0,
             ),
-            wake=wake,
             pool=pool,
-            pace=birth.pace,
             permits=Permits(1 if probation else self._settings.jobs_per_fork or None),
-            burst=probation or self._settings.interval == 0,
-            aftermath=aftermath,
             told=self._metrics.told if self._metrics else lambda _timed, _failed: None,
-            news=lambda: os.eventfd_write(news, 1),
             clock=self._clock,
         )
-        return Crew(
-            fetcher=fetcher,
-            health=self._health,
-            pool=pool,
-            ladder=self._ladder,
-            holdings=self._holdings,
-            metrics=self._metrics,
-            aftermath=aftermath,
-            quotas=self._quotas,
-            wake=wake,
-            title=self._title,
-            news=news,
-        )
-
-    def _inflight(self, birth: Birth) -> Inflight:
-        return self._inflight_class(
-            link=self._link,
-            keys=self._keys,
-            incarnation=of_this_process(
-                daemon=self._settings.daemon,
-                epoch=birth.epoch,
-                fork=birth.fork,
-                place=self._place,
-                master=self._master,
-            ),
-            worker_id=self._worker_id,
-            source="suspects" if birth.kind is Kind.PROBATION else "queues",
-        )
-
-
-_log = logging.getLogger(__name__)
-
-SWITCH_INTERVAL = 0.0005
-"""Seconds a thread may hold the GIL while others ask for it: with CPU-bound jobs on every thread the
-fetcher's acknowledgements waited 249 ms (p99) at Python's default of 0.005, and 28 ms at this."""
-CRASHED = 70
-"""Exit status of a worker that leaves jobs in flight behind (EX_SOFTWARE of sysexits.h)."""
-
-
-def run(birth: Birth, *, settings: Settings, app: App, blueprint: Blueprint) -> int:
-    """Be a worker: called in the forked child, returns its exit status."""
-    sys.setswitchinterval(SWITCH_INTERVAL)
-    app.hooks.run("after_fork")
-    crew = blueprint.crew(birth)
-    pauses = PauseHooks(run=app.hooks.run, done=crew.ring)
-    control = Control(birth=birth, settings=settings, crew=crew, pauses=pauses, clock=monotonic)
-    guard.guard(
-        channel=birth.channel,
-        bell=birth.bell,
-        executors=crew.executors,
-        signals=[*SIGNALS, *IGNORED],
-        title=f"{settings.procline_prefix}resqd-{SHORT_VERSION}: forked by a job",
-    )
-    try:
-        reason = control.run()
-    except OSError:
-        _log.exception("a job has closed descriptors of this process; it gives way to a new one")
-        crew.blame()
-        return CRASHED  # without a good-bye: the master takes it for the crash that it is
-    if reason == RECYCLED:
-        app.hooks.run("after_jobs_run")
-    app.hooks.run("worker_exit")
-    birth.channel.send(Exiting(reason))
-    return CRASHED if reason == FETCHER_CRASHED else 0

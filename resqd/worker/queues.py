@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 
+from resqd import events
 from resqd.clock import Clock
 from resqd.settings import QueueSpec
 from resqd.store.inflight.owner import Want
@@ -83,8 +83,6 @@ class Quotas:
         """The master has been sent this."""
         self._told = (message.serial, message.quotas)
 
-
-_log = logging.getLogger(__name__)
 
 REFRESH = 0.9
 """Seconds after which the set of queues is read again: new ones are seen within a second."""
@@ -175,7 +173,7 @@ class Sources:
         for queue in skipped:
             if now - self._complained.get(queue, float("-inf")) >= COMPLAIN_EVERY:
                 self._complained[queue] = now
-                _log.warning("queue %r is skipped: its key does not hold a list", queue)
+                events.Worker.queue_skipped(queue=queue)
 
 
 class Suspects:

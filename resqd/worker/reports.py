@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import os
 import resource
 import sys
@@ -12,17 +11,20 @@ import traceback
 from collections.abc import Sequence
 from dataclasses import replace
 
-from resqd import SHORT_VERSION
+from resqd import SHORT_VERSION, events
 from resqd.clock import Clock
 from resqd.settings import Settings
 from resqd.store.resque.failure_record import page_safe
 from resqd.store.resque.payload import Payload, dump
 from resqd.text import escaped, shown
+from resqd.threads import Title
 from resqd.wire.birth import Birth
 from resqd.wire.intent import Intent
-from resqd.wire.messages import Running, Stats
+from resqd.wire.messages import JobMetrics, Running, Stats
 from resqd.worker.interrupt import Slot
-from resqd.worker.manager import Crew
+from resqd.worker.metrics import Metrics
+from resqd.worker.pool import Pool
+from resqd.worker.shared import Shared
 
 PREVIEW = 2048
 """The most bytes of a running job's payload that a report carries."""
@@ -108,7 +110,51 @@ def cpu_seconds() -> float:
     return time.process_time()
 
 
-_log = logging.getLogger(__name__)
+class Account:
+    """What a worker can say of itself at any moment; asked by the control thread."""
+
+    def __init__(self, *, shared: Shared, pool: Pool, metrics: Metrics | None) -> None:
+        self._shared = shared
+        self._pool = pool
+        self._metrics = metrics
+
+    def stats(self) -> Stats:
+        """The account of this moment. The counts for statsd are taken out: `unsent` puts them back."""
+        shared = self._shared
+        jobs = self.running()
+        metrics: tuple[JobMetrics, ...] = ()
+        if self._metrics is not None:
+            self._metrics.running(jobs)
+            metrics = self._metrics.take()
+        return Stats(
+            processed=shared.processed,
+            failed=shared.failed,
+            reserved=shared.reserved,
+            buffered=shared.holdings.buffer.qsize(),
+            pace=shared.prefetch.pace,
+            rss_bytes=resident_bytes(),
+            cpu_seconds=cpu_seconds(),
+            redis=shared.health.text,
+            running=jobs,
+            metrics=metrics,
+            missing=self._pool.missing,
+            replaced=self._pool.replaced,
+        )
+
+    def unsent(self, stats: Stats) -> None:
+        """Keep for the next account what only this one, which the master could not take, would have told."""
+        if self._metrics is not None:
+            self._metrics.restore(stats.metrics)
+
+    def running(self) -> tuple[Running, ...]:
+        """The jobs on the threads now."""
+        return running([executor.slot for executor in self._pool.executors])
+
+    @property
+    def busy(self) -> bool:
+        """Whether any job runs now."""
+        return any(executor.slot.open for executor in self._pool.executors)
+
 
 STATS_EVERY = 0.250
 """Seconds between two reports while anything changes."""
@@ -122,11 +168,14 @@ class Reporter:
     What a report tells was seen in passing, and jobs are what they are: it may be left out, and never raises.
     """
 
-    def __init__(self, *, birth: Birth, settings: Settings, crew: Crew, clock: Clock) -> None:
+    def __init__(
+        self, *, birth: Birth, settings: Settings, account: Account, title: Title, clock: Clock
+    ) -> None:
         self.due_at = clock() + STATS_EVERY  # most short lives end before the first report
         self._birth = birth
         self._settings = settings
-        self._crew = crew
+        self._account = account
+        self._title = title
         self._clock = clock
         self._channel = birth.channel
         self._last: Stats | None = None
@@ -143,13 +192,13 @@ class Reporter:
             self._report(intent, final=final)
         except Exception:  # noqa: BLE001 - an observation's boundary: it may fail, and the jobs go on
             if not self._failed:
-                _log.exception("a report is left out; so are all until one succeeds")
+                events.Worker.report_left_out()
             self._failed = True
         else:
             self._failed = False
 
     def _report(self, intent: Intent, *, final: bool) -> None:
-        stats = self._crew.stats()
+        stats = self._account.stats()
         changed = stats.running or self._last is None or stats.reserved != self._last.reserved
         self.due_at = self._clock() + (STATS_EVERY if changed else IDLE_STATS_EVERY)
         self._last = stats
@@ -159,13 +208,13 @@ class Reporter:
             self._refused(stats)
         if not final:
             self._entitle(intent, stats.processed, stats.running)
-            if not stats.running and self._crew.busy:  # one has begun just before the title was idle
-                self._entitle(intent, stats.processed, self._crew.running())
+            if not stats.running and self._account.busy:  # one has begun just before the title was idle
+                self._entitle(intent, stats.processed, self._account.running())
 
     def _refused(self, stats: Stats) -> None:
         """Tell it later where the master stalls; what no frame can hold goes without what it says of jobs."""
         if self._channel.pending:
-            self._crew.unsent(stats)
+            self._account.unsent(stats)
         else:
             self._channel.send(replace(stats, running=(), metrics=()))
 
@@ -177,4 +226,4 @@ class Reporter:
             permits=self._settings.jobs_per_fork,
         )
         queues = ",".join(spec.pattern for spec in self._settings.queues)
-        self._crew.title.show(head, activity(intent, running, queues), idle=not running)
+        self._title.show(head, activity(intent, running, queues), idle=not running)

@@ -17,10 +17,10 @@ from typing import Any
 from resqd.app import App
 from resqd.errors import JobInterrupt
 from resqd.store.inflight.owner import Failure
+from resqd.threads import Title, Wake
 from resqd.wire.birth import Page
-from resqd.worker.executor import LAST, Executor, Failed
-from resqd.worker.mandate import Wake
-from resqd.worker.title import Title
+from resqd.worker.executor import Executor
+from resqd.worker.holdings import LAST, Failed
 
 THREADS = 2
 app = App()

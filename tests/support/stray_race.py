@@ -16,12 +16,11 @@ from collections.abc import Iterator
 from resqd.app import App
 from resqd.clock import monotonic
 from resqd.store.inflight.owner import Failure, Reservation
+from resqd.threads import Title, Wake
 from resqd.wire.birth import Page
 from resqd.worker.executor import Executor
 from resqd.worker.holdings import Holdings
-from resqd.worker.mandate import Wake
 from resqd.worker.pool import Pool
-from resqd.worker.title import Title
 
 THREADS = 3
 BATCH = 50

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from resqd.worker.mandate import Wake
+from resqd.threads import Wake
 
 
 @pytest.fixture

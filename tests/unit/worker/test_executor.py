@@ -11,11 +11,11 @@ import pytest
 from resqd.app import App
 from resqd.errors import JobInterrupt
 from resqd.store.inflight.owner import Failure
+from resqd.threads import Title, Wake
 from resqd.wire.birth import Page
 from resqd.worker import executor, interrupt
-from resqd.worker.executor import LAST, Executor, Failed
-from resqd.worker.mandate import Wake
-from resqd.worker.title import Title
+from resqd.worker.executor import Executor
+from resqd.worker.holdings import LAST, Failed
 
 _WATCHED = {executor.__file__, interrupt.__file__}
 _WAKE = Wake()

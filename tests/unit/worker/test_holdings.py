@@ -3,8 +3,7 @@
 from collections import deque
 
 from resqd.store.inflight.owner import Failure
-from resqd.worker.executor import Failed, Mark
-from resqd.worker.holdings import Holdings
+from resqd.worker.holdings import Failed, Holdings, Mark
 
 BATCH = [(token, "q", b"{}") for token in range(1, 6)]
 

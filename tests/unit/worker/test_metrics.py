@@ -8,7 +8,7 @@ from resqd.store.inflight.owner import Failure
 from resqd.store.resque.payload import decode
 from resqd.wire.messages import JobMetrics, Running
 from resqd.wire.tallies import SAMPLES
-from resqd.worker.executor import Done, Failed
+from resqd.worker.holdings import Done, Failed
 from resqd.worker.metrics import Metrics
 
 

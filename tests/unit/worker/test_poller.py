@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import os
 
+from resqd.threads import Wake
 from resqd.wire.doorbell import Bell
 from resqd.worker.guard import Surroundings
-from resqd.worker.mandate import Wake
 from resqd.worker.poller import Sleeper
 
 

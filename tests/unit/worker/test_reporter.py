@@ -2,23 +2,24 @@
 
 import sys
 from dataclasses import replace
+from types import SimpleNamespace
 from typing import Any, cast
 
 import pytest
 
+from resqd import threads
 from resqd.errors import PayloadError
 from resqd.master.child import NO_STATS
 from resqd.settings import Settings
 from resqd.store.resque.payload import decode
-from resqd.wire.birth import Birth
+from resqd.threads import Title
+from resqd.wire.birth import Birth, Kind
 from resqd.wire.frames import encode
 from resqd.wire.intent import Intent
 from resqd.wire.messages import JobMetrics, Message, Stats
-from resqd.worker import reports, title
+from resqd.worker import reports
 from resqd.worker.interrupt import Slot
-from resqd.worker.manager import Crew
-from resqd.worker.reports import IDLE_STATS_EVERY, Reporter
-from resqd.worker.title import Title
+from resqd.worker.reports import IDLE_STATS_EVERY, Account, Reporter
 
 
 class Line:
@@ -39,13 +40,12 @@ class Line:
         return True
 
 
-class Hands:
-    """Takes the place of the crew."""
+class Facts:
+    """Takes the place of the account."""
 
     busy = False
 
     def __init__(self, stats: Stats) -> None:
-        self.title = Title()
         self.told = stats
         self.error: Exception | None = None
         self.kept: list[Stats] = []
@@ -62,16 +62,16 @@ class Hands:
 class Scene:
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self.titles: list[str] = []
-        monkeypatch.setattr(title, "setproctitle", self.titles.append)
-        self.line, self.hands = Line(), Hands(NO_STATS)
-        birth = cast(Birth, _Facts(channel=self.line, kind=_Facts(value="worker"), index=0))
-        crew, settings = cast(Crew, self.hands), Settings.load({})
-        self.reporter = Reporter(birth=birth, settings=settings, crew=crew, clock=lambda: 100.0)
-
-
-class _Facts:
-    def __init__(self, **facts: Any) -> None:
-        self.__dict__.update(facts)
+        monkeypatch.setattr(threads, "setproctitle", self.titles.append)
+        self.line, self.facts = Line(), Facts(NO_STATS)
+        birth = cast(Birth, SimpleNamespace(channel=self.line, kind=Kind.WORKER, index=0))
+        self.reporter = Reporter(
+            birth=birth,
+            settings=Settings.load({}),
+            account=cast(Account, self.facts),
+            title=Title(),
+            clock=lambda: 100.0,
+        )
 
 
 def slot_with(raw: bytes, queue: str = "q") -> Slot:
@@ -94,9 +94,9 @@ def test_a_hostile_job_is_told_of(monkeypatch: pytest.MonkeyPatch, raw: bytes) -
     """By names that any frame, title and terminal can hold, and a payload that is no longer than it may be."""
     scene = Scene(monkeypatch)
     running = reports.running([slot_with(raw, "\ud800" * 70_000)] * 300)
-    scene.hands.told = replace(NO_STATS, running=running)
+    scene.facts.told = replace(NO_STATS, running=running)
     scene.reporter.report(Intent.RUNNING)
-    assert scene.line.sent == [scene.hands.told]
+    assert scene.line.sent == [scene.facts.told]
     [shown] = scene.titles
     assert shown.isprintable()
     assert len(shown) < 1_000
@@ -125,7 +125,7 @@ def test_a_report_that_fails_is_left_out_and_said_once(
 ) -> None:
     """The next one is due as ever; one line for as long as it goes on."""
     scene = Scene(monkeypatch)
-    scene.hands.error = RuntimeError("no")
+    scene.facts.error = RuntimeError("no")
     with caplog.at_level("ERROR"):
         for _ in range(3):
             scene.reporter.report(Intent.RUNNING)
@@ -133,7 +133,7 @@ def test_a_report_that_fails_is_left_out_and_said_once(
     assert [record.message for record in caplog.records] == [
         "a report is left out; so are all until one succeeds"
     ]
-    scene.hands.error = None
+    scene.facts.error = None
     scene.reporter.report(Intent.RUNNING)
     assert scene.line.sent == [NO_STATS]
 
@@ -142,11 +142,11 @@ def test_what_no_frame_can_hold_is_left_out_and_the_counts_are_told(monkeypatch:
     """It would be as long the next time; what a stalled master does not take is kept for later."""
     scene = Scene(monkeypatch)
     counted = JobMetrics("A", 1, 1, 0, (), ())
-    scene.hands.told = replace(NO_STATS, processed=7, metrics=(counted,) * 200)
+    scene.facts.told = replace(NO_STATS, processed=7, metrics=(counted,) * 200)
     scene.line.room = 200
     scene.reporter.report(Intent.RUNNING)
     assert scene.line.sent == [replace(NO_STATS, processed=7)]
-    assert scene.hands.kept == []
+    assert scene.facts.kept == []
     scene.line.pending = True
     scene.reporter.report(Intent.RUNNING)
-    assert scene.hands.kept == [scene.hands.told]
+    assert scene.facts.kept == [scene.facts.told]

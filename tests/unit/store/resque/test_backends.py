@@ -20,7 +20,7 @@ from resqd.store.resque.backends import (
     backend_of,
     place_of,
 )
-from resqd.worker.recorder import Recorder
+from resqd.worker.executor import Recorder
 
 
 def failing(depth: int) -> None:
