@@ -13,6 +13,7 @@ import redis
 
 from resqd.store.resque.payload import encode
 from tests.support.daemon import Daemon
+from tests.support.faults import APP, FAULT
 from tests.support.recorded import RECORD, Record
 from tests.support.waiting import wait_for
 
@@ -26,16 +27,24 @@ def record(tmp_path: Path) -> Record:
 
 @pytest.fixture
 def start(tmp_path: Path, redis_url: str, record: Record) -> Iterator[Start]:
-    """Starts daemons that are ended with the test."""
+    """Starts daemons that are ended with the test; `fault`: see tests.support.faults."""
     started: list[Daemon] = []
 
     def one(
-        *flags: str, threads: int = 1, workers: int = 1, host: str = "one.example", **environ: str
+        *flags: str,
+        threads: int = 1,
+        workers: int = 1,
+        host: str = "one.example",
+        fault: str = "",
+        **environ: str,
     ) -> Daemon:
+        if fault:
+            environ[FAULT] = fault
+
         folder = tmp_path / f"daemon-{len(started)}"
         folder.mkdir()
         daemon = Daemon(
-            "--app", "tests.support.recorded:app", "--queues", "work", "--host", host,
+            "--app", APP if fault else "tests.support.recorded:app", "--queues", "work", "--host", host,
             "--workers", str(workers), "--threads", str(threads), "--jobs-per-fork", "0", *flags,
             folder=folder,
             environ={

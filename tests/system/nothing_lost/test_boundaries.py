@@ -27,7 +27,7 @@ def test_a_failing_job_is_recorded_once_whenever_its_worker_dies(
     fault.touch()
     store.push("Raise", 1)
     store.push("Nap", 2)
-    daemon = scene.start(RESQD_FAULT=f"{point}:{fault}")
+    daemon = scene.start(fault=f"{point}:{fault}")
     daemon.wait_for_line("was killed by SIGKILL")
     wait_for(lambda: store.processed() == 2 and store.settled())
     [failure] = store.failures()
@@ -47,7 +47,7 @@ def test_a_job_that_ended_runs_again_only_where_redis_was_not_told(
     store, record, fault = scene.store, scene.record, scene.folder / "fault"
     fault.touch()
     store.push("Nap", 1)
-    daemon = scene.start(RESQD_FAULT=f"{point}:{fault}")
+    daemon = scene.start(fault=f"{point}:{fault}")
     daemon.wait_for_line("was killed by SIGKILL")
     wait_for(lambda: store.processed() == 1 and store.settled())
     assert record.starts()[1] == starts

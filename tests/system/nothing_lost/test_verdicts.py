@@ -33,7 +33,7 @@ def test_what_kills_every_process_that_fetches_it_fails_without_a_start(
     """As the kernel does when memory runs out: the job comes to probation, and is charged there for its fetching."""
     fault = tmp_path / "fault"
     store.push("Nap", 1)
-    daemon = start(RESQD_FAULT=f"after-reserve:{fault}", MAX_DELIVERIES="2")
+    daemon = start(fault=f"after-reserve:{fault}", MAX_DELIVERIES="2")
 
     def killed_again() -> bool:
         fault.touch()
