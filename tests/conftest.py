@@ -15,12 +15,19 @@ from tests.support.processes import adopt_orphans, children_of_ours, expect_none
 from tests.support.server import DATABASES, Server
 
 _ENDING_SECONDS = 5.0
+_TESTS = Path(__file__).parent
 
 # How long an example takes tells of the machine's load; a test that hangs is ended by pytest's timeout.
 settings.register_profile(
     "unhurried", settings(), deadline=None, suppress_health_check=[HealthCheck.too_slow]
 )
 settings.load_profile("unhurried")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark each test by its folder, so that `-m unit`, `-m process` and `-m system` choose."""
+    for item in items:
+        item.add_marker(item.path.relative_to(_TESTS).parts[0])
 
 
 @pytest.fixture(scope="session", autouse=True)
