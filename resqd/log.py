@@ -6,15 +6,18 @@ import datetime
 import errno
 import json
 import logging
+import math
 import os
 import select
 import socket
 import stat
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
-from resqd.text import escaped
+from resqd.text import escaped, shown
 
+_BIG = 2**63
+"""From here on a number is told as text: readers of JSON would round it, and Python refuses to write the longest."""
 _MAY_REOPEN = frozenset({stat.S_IFIFO, stat.S_IFCHR})
 
 
@@ -177,7 +180,7 @@ class LineHandler(logging.Handler):
             return self.format(record).encode("utf-8", "backslashreplace")
         except Exception as error:  # noqa: BLE001 - any object's __str__ may run here, and must not stop the caller
             record = logging.makeLogRecord(
-                {**record.__dict__, "args": None, "exc_info": None, "exc_text": None}
+                {**record.__dict__, "args": None, "facts": None, "exc_info": None, "exc_text": None}
             )
             record.msg = f"(this line could not be formatted: {type(error).__name__}) {str(record.msg)!r}"
             return self.format(record).encode("utf-8", "backslashreplace")
@@ -191,6 +194,7 @@ def _lost_record(record: logging.LogRecord, lost: int) -> logging.LogRecord:
         "levelname": "WARNING",
         "msg": text,
         "args": None,
+        "facts": None,
     }
     return logging.makeLogRecord({**record.__dict__, **about, "exc_info": None, "exc_text": None})
 
@@ -209,7 +213,7 @@ class TextFormatter(logging.Formatter):
 
 
 class JsonFormatter(logging.Formatter):
-    """One JSON object a line: time, level, role, pid, logger, message."""
+    """One JSON object a line: time, level, role, pid, logger, message, and of an event its name and its facts."""
 
     def __init__(self, role: str) -> None:
         super().__init__()
@@ -223,7 +227,7 @@ class JsonFormatter(logging.Formatter):
             "role": self.role,
             "pid": os.getpid(),
         }
-        about |= {"logger": record.name}
+        about |= {"logger": record.name, **_event_in(record)}
         message = _message(self, record)
         line = json.dumps({**about, "message": message})
         room = LINE_BYTES - len(json.dumps({**about, "message": ""})) - 16  # the mark's own escapes
@@ -231,6 +235,26 @@ class JsonFormatter(logging.Formatter):
             if len(line) >= LINE_BYTES:
                 line = json.dumps({**about, "message": _cut(message, limit)})
         return line + "\n"
+
+
+def _event_in(record: logging.LogRecord) -> dict[str, object]:
+    """The event that a record tells of, as `events.Event` left it; nothing where it is another's."""
+    name, facts = getattr(record, "event", None), getattr(record, "facts", None)
+    if not (record.name == "resqd" and isinstance(name, str) and isinstance(facts, Mapping)):
+        return {}
+    told = {str(fact): _plain(value) for fact, value in facts.items()}
+    return {"event": name, "facts": told if len(json.dumps(told)) <= LINE_BYTES // 2 else {}}
+
+
+def _plain(value: object) -> object:
+    """A fact as JSON can hold it, and short: the message has it in full."""
+    if value is None or isinstance(value, bool):
+        return value
+    if isinstance(value, int) and abs(value) < _BIG:
+        return value
+    if isinstance(value, float) and math.isfinite(value):
+        return value
+    return shown(str(value))
 
 
 def _time(record: logging.LogRecord) -> str:

@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from resqd import log
+from resqd.events import Event
 from resqd.log import LINE_BYTES, LineHandler
 
 
@@ -75,6 +76,61 @@ def test_json_lines_hold_the_same_fields(pipe: tuple[int, int]) -> None:
     entry = json.loads(os.read(pipe[0], 4096))
     assert (entry["level"], entry["role"], entry["pid"]) == ("warning", "worker 2", os.getpid())
     assert (entry["logger"], entry["message"]) == ("resqd.test", "a\nb")
+
+
+class Master:
+    scaled = Event(logging.INFO, "scaling from %(before)s to %(after)s")
+
+
+told = Master.scaled
+
+
+def test_json_lines_carry_an_event_and_its_facts(pipe: tuple[int, int]) -> None:
+    """So that nobody has to read them out of the words; a text line has the words alone."""
+    logger_to(pipe[1], form="json")
+    told(before=2, after=[3])
+    entry = json.loads(os.read(pipe[0], 4096))
+    assert entry["message"] == "scaling from 2 to [3]"
+    assert (entry["event"], entry["facts"]) == ("master.scaled", {"before": 2, "after": "[3]"})
+    logger_to(pipe[1])
+    told(before=2, after=3)
+    assert os.read(pipe[0], 4096).endswith(b"] scaling from 2 to 3\n")
+
+
+@pytest.mark.parametrize(
+    "value",
+    ["\ud800" * 9000, "\0" * 9000, "é" * 9000, float("nan"), 10**400, b"\xff", {1: 2}, None],
+    ids=["surrogates", "nulls", "letters", "nan", "a long number", "bytes", "a mapping", "none"],
+)
+def test_facts_are_json_and_never_too_long_for_a_line(pipe: tuple[int, int], value: object) -> None:
+    """Whatever they are: numbers that JSON has stay numbers, and all else is told as short text."""
+    logger_to(pipe[1], form="json")
+    told(before=value, after=1)
+    line = os.read(pipe[0], 65536)
+    assert len(line) <= LINE_BYTES
+    entry = json.loads(line, parse_constant=pytest.fail)
+    assert entry["facts"]["after"] == 1
+    assert len(str(entry["facts"]["before"])) <= 128
+
+
+def test_a_fact_that_cannot_be_told_costs_its_line_the_facts(pipe: tuple[int, int]) -> None:
+    """A job's own object may raise when it is to become text."""
+
+    class Mute:
+        def __str__(self) -> str:
+            raise ValueError
+
+    logger_to(pipe[1], form="json")
+    told(before=Mute(), after=1)
+    entry = json.loads(os.read(pipe[0], 4096))
+    assert "could not be formatted: ValueError" in entry["message"]
+    assert "facts" not in entry
+
+
+def test_an_application_may_call_its_own_extras_event_and_facts(pipe: tuple[int, int]) -> None:
+    """They are not taken for ours."""
+    logger_to(pipe[1], form="json").warning("x", extra={"event": "mine", "facts": {"a": 1}})
+    assert "event" not in json.loads(os.read(pipe[0], 4096))
 
 
 def test_no_value_can_forge_a_line_or_steer_a_terminal(pipe: tuple[int, int]) -> None:
