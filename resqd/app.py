@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING, Any, Literal, ParamSpec, TypeVar, overload
 
 from resqd.definition import MAIN, Definition
 from resqd.errors import JobDefinitionError, PayloadError, UnknownJob
-from resqd.inline import Inline, run_next
+from resqd.failures import FailurePolicy
+from resqd.hooks import ProcessHooks
 from resqd.job import DEFAULT_QUEUE, Job, JobOptions
-from resqd.process_hooks import ProcessHooks
 from resqd.store.redis.embedded import default_url
 from resqd.store.resque import payload as payloads
-from resqd.store.resque.backends import FailurePolicy
 from resqd.store.resque.store import Store
+from resqd.testing import Inline, run_next
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence

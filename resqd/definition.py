@@ -1,7 +1,8 @@
-"""What a function or class must be like to run as a job, and how a call's arguments become positions."""
+"""What a function or class must be like to run as a job: its code, its hooks' names, and its arguments' positions."""
 
 from __future__ import annotations
 
+import difflib
 import functools
 import inspect
 import os
@@ -16,12 +17,25 @@ from resqd.errors import JobDefinitionError, PayloadError
 from resqd.store.resque import payload
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
+
+JOB_HOOKS: Final = (
+    "before_enqueue",
+    "after_enqueue",
+    "before_dequeue",
+    "after_dequeue",
+    "before_perform",
+    "around_perform",
+    "after_perform",
+    "on_failure",
+)
+"""The kinds of job hooks; a class job's hook starts its name with one of them: before_perform_log."""
 
 MAIN: Final = "__main__"
 """The name of the module that runs as the program."""
 _ONLY_BEGIN: Final = (inspect.iscoroutinefunction, inspect.isasyncgenfunction, inspect.isgeneratorfunction)
 _BEGUN: Final = (Coroutine, AsyncGenerator, Generator, AbstractContextManager)
+_LOOKALIKE: Final = 0.8
 _POSITIONAL: Final = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
 
 
@@ -126,6 +140,30 @@ class Definition:
         if "<lambda>" in self.target.__qualname__:
             raise JobDefinitionError("a lambda has no name of its own; give one: app.job(name=...)")
         return f"{_module_name(self.target.__module__)}.{self.target.__qualname__}"
+
+    def hooks(self) -> Iterator[tuple[str, Callable[..., Any]]]:
+        """A class job's hooks with their kinds, sorted by name; raises JobDefinitionError for a misspelt one."""
+        for name in sorted(dir(self.target)) if self.is_class else ():
+            if name.startswith("_"):
+                continue
+            kind = _kind_of(name)
+            if kind is not None:
+                yield kind, getattr(self.target, name)
+            elif callable(getattr(self.target, name)):
+                _refuse_misspelt(self.target.__qualname__, name)
+
+
+def _kind_of(name: str) -> str | None:
+    """The kind of hook that a method's name says: a kind itself, or one with `_` and a suffix; else None."""
+    return next((kind for kind in JOB_HOOKS if name == kind or name.startswith(kind + "_")), None)
+
+
+def _refuse_misspelt(owner: str, name: str) -> None:
+    """Raise JobDefinitionError where `name` looks like a hook's but is none, such as befor_perform."""
+    head = "_".join(name.split("_")[:2])
+    close = difflib.get_close_matches(head, JOB_HOOKS, n=1, cutoff=_LOOKALIKE)
+    if close:
+        raise JobDefinitionError(f"{owner}.{name} looks like a hook but is none; did you mean {close[0]}?")
 
 
 def _perform_of(target: Any) -> Callable[..., Any]:

@@ -2,18 +2,26 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from queue import SimpleQueue
 from typing import TYPE_CHECKING, Any, Final
 
+from resqd import events
 from resqd.current import Here, bind_thread
 from resqd.errors import DirtyExit, PayloadError
-from resqd.hooks import Hook, run_within
+from resqd.hooks import Hook, call, run_within
 from resqd.store.resque import payload as payloads
-from resqd.store.resque.backends import FailureBackend, FailurePolicy, Place, Record, backend_of, place_of
+from resqd.store.resque.backends import (
+    DEFAULT_EXPIRE_GENERATION,
+    FailureBackend,
+    Place,
+    Record,
+    backend_of,
+    place_of,
+)
 from resqd.store.resque.failure_record import describe
 from resqd.threads import NamedThread
 
@@ -30,6 +38,8 @@ _OURS: Final = f"{Path(__file__).parent}/"
 _KEPT: Final = 50
 """Frames kept at each end of a long backtrace, such as that of an endless recursion."""
 _MAX_CAUSES: Final = 10
+MOST_WAITING: Final = 1_000
+"""Records that may wait for the application's code before the worker takes no more jobs."""
 
 
 def backtrace_of(error: BaseException) -> list[str]:
@@ -60,10 +70,29 @@ def _frames(trace: TracebackType | None) -> list[str]:
     return [*lines[:_KEPT], f"... {len(lines) - 2 * _KEPT} more ...", *lines[-_KEPT:]]
 
 
-_log = logging.getLogger(__name__)
+@dataclass(slots=True, kw_only=True)
+class FailurePolicy:
+    """What an application wants done about failures; its callbacks get the record after it was kept."""
 
-MOST_WAITING = 1_000
-"""Records that may wait for the application's code before the worker takes no more jobs."""
+    backends: tuple[str | FailureBackend, ...] = ()
+    """Names and objects; none means as the daemon's FAILURE_BACKEND says."""
+    skip_failed_queue: bool = False
+    """Whether failures are only counted, and no record kept, for all jobs."""
+    on_failure: Callable[[Record], object] | None = None
+    ignored: tuple[str | type[BaseException], ...] = ()
+    """Exceptions, as classes or names in records, for which `on_failure` is not called."""
+    expire_generation: int = DEFAULT_EXPIRE_GENERATION
+    on_expire: Callable[[Record], object] | None = None
+    """Called when a job fails in its generation `expire_generation`, that is after so many tries."""
+
+    def notify(self, record: Record) -> None:
+        """Call the callbacks that this record is for; what they raise is logged."""
+        ignored = {name if isinstance(name, str) else name.__qualname__ for name in self.ignored}
+        exception = str(record["exception"])
+        if self.on_failure and not ignored & {exception, exception.rpartition(".")[2]}:
+            call("failure callback", self.on_failure, record)
+        if self.on_expire and record["payload"].get("generation", 1) == self.expire_generation:
+            call("failure callback", self.on_expire, record)
 
 
 def fewest_deliveries(jobs: Mapping[str, Job[..., Any]], default: int) -> int:
@@ -138,7 +167,7 @@ class FailureRules:
             try:
                 self._backend.save(told)
             except BaseException:  # noqa: BLE001 - the application's code; its callbacks are still called
-                _log.exception("the failure backend %r failed", self._backend)
+                events.App.backend_failed(backend=self._backend)
         self._policy.notify(told)
 
     def _skips(self, job_class: str | None) -> bool:
@@ -197,9 +226,7 @@ class Aftermath:
             if not self._rules.acts and not self._rules.hooked(payload):
                 continue
             if self.full:
-                _log.error(
-                    "a failure is kept, but the application is not told of it: %d others wait", MOST_WAITING
-                )
+                events.App.failure_left_out(waiting=MOST_WAITING)
                 continue
             self._waiting.put((record, payload))
             self._start()
@@ -213,7 +240,7 @@ class Aftermath:
             self._waiting.put((b"", None))
             self._thread.join(timeout)
         if left := self._waiting.qsize():
-            _log.error("%d failures were kept, but the application was not told of them in time", left)
+            events.App.failures_left_out(count=left)
 
     def _start(self) -> None:
         """Start the thread, unless it runs. Where the system has none left, what waits is for the next try."""
@@ -223,7 +250,7 @@ class Aftermath:
         try:
             thread.start()
         except (RuntimeError, MemoryError) as error:
-            _log.warning("the application is not told of failures yet: %s", error)
+            events.App.failures_wait(error=error)
         else:
             self._thread = thread
 
@@ -238,4 +265,4 @@ class Aftermath:
         try:
             work()
         except BaseException:  # noqa: BLE001 - a thread's top: a callback's SystemExit must not end it
-            _log.exception("the application's code for failures failed")
+            events.App.failure_code_failed()

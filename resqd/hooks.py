@@ -1,91 +1,85 @@
-"""Hooks around a job, as in Resque: found by prefix on class jobs, added by decorators to function jobs."""
+"""Hooks: the application's own code around its jobs and around resqd's processes, with Resque's names.
+
+They are kept by kind. A hook that goes around is a generator that yields once where the work is done. What a hook
+before or around a job raises is the job's failure; what all others raise is logged, and ends nothing.
+"""
 
 from __future__ import annotations
 
-import difflib
 import inspect
-import logging
-from collections.abc import Callable, Generator, Sequence
-from typing import Any, Final
+from collections.abc import Callable, Generator, Iterable, Sequence
+from functools import partial
+from typing import Any, Final, TypeVar
 
-from resqd.errors import DontPerform, JobDefinitionError
-
-log = logging.getLogger("resqd.hooks")
+from resqd import events
+from resqd.definition import JOB_HOOKS
+from resqd.errors import DontPerform, HookError, JobDefinitionError
 
 Hook = Callable[..., Any]
+H = TypeVar("H", bound=Hook)
 Tell = Callable[[BaseException], BaseException]
 """From what ended a job to what its on_failure hooks are told."""
 
-JOB_HOOKS: Final = (
-    "before_enqueue",
-    "after_enqueue",
-    "before_dequeue",
-    "after_dequeue",
-    "before_perform",
-    "around_perform",
-    "after_perform",
-    "on_failure",
+PROCESS_HOOKS: Final = (
+    "before_first_fork",
+    "before_fork",
+    "after_fork",
+    "after_jobs_run",
+    "before_pause",
+    "after_pause",
+    "worker_exit",
 )
-"""The kinds of job hooks; a class job's hook starts its name with one of them: before_perform_log."""
+"""The kinds of process hooks; all are called without arguments."""
+AFTER_BOOT: Final = ("after_jobs_run", "before_pause", "after_pause", "worker_exit")
+"""Those of them that run in a worker that is at work."""
 
-_LOOKALIKE: Final = 0.8
+_PERFORMING: Final = ("before_perform", "around_perform", "after_perform", "on_failure")
 
 
-class JobHooks:
-    """The hooks of one job, by kind, in the order in which they run."""
+class Hooks:
+    """Hooks by kind, in the order in which they were added, and what goes around all hooks of a kind."""
 
-    __slots__ = ("_by_kind", "_outermost")
+    __slots__ = ("_around", "_by_kind")
 
-    def __init__(self) -> None:
-        self._by_kind: dict[str, list[Hook]] = {kind: [] for kind in JOB_HOOKS}
-        self._outermost: list[Hook] = []
-
-    @classmethod
-    def of_class(cls, definition: type) -> JobHooks:
-        """The hooks that `definition` has, sorted by name; raises JobDefinitionError for a misspelt one."""
-        hooks = cls()
-        for name in sorted(dir(definition)):
-            if name.startswith("_"):
-                continue
-            kind = kind_of(name)
-            if kind is not None:
-                hooks.add(kind, getattr(definition, name))
-            elif callable(getattr(definition, name)):
-                refuse_misspelt(definition.__qualname__, name)
-        return hooks
-
-    def add(self, kind: str, hook: Hook) -> None:
-        """Append a hook; raises JobDefinitionError where it cannot work as that kind."""
-        if not callable(hook):
-            raise JobDefinitionError(f"the {kind} hook {hook!r} cannot be called")
-        if inspect.iscoroutinefunction(hook):
-            raise JobDefinitionError(
-                f"the {kind} hook {hook.__qualname__} is async, which resqd does not run"
-            )
-        if inspect.isgeneratorfunction(hook) != (kind == "around_perform"):
-            name = getattr(hook, "__qualname__", repr(hook))
-            raise JobDefinitionError(
-                f"{name}: an around_perform hook, and no other, yields once where the job runs"
-            )
-        self._by_kind[kind].append(hook)
-
-    def surround(self, hook: Hook) -> None:
-        """Add a generator function without arguments around everything, the job's other hooks included."""
-        if not inspect.isgeneratorfunction(hook):
-            raise JobDefinitionError(f"{hook!r} must be a generator function that yields once")
-        self._outermost.append(hook)
+    def __init__(self, kinds: Sequence[str]) -> None:
+        self._by_kind: dict[str, list[Hook]] = {kind: [] for kind in kinds}
+        self._around: dict[str, list[Hook]] = {kind: [] for kind in kinds}
 
     def of(self, kind: str) -> Sequence[Hook]:
         """The hooks of one kind."""
         return self._by_kind[kind]
 
+    def add(self, kind: str, hook: H) -> H:
+        """Append a hook; raises JobDefinitionError where it cannot work as that kind."""
+        _check(kind, hook)
+        self._by_kind[kind].append(hook)
+        return hook
+
+    def _surround(self, hook: Hook, kinds: Iterable[str]) -> None:
+        if not inspect.isgeneratorfunction(hook):
+            raise JobDefinitionError(f"{hook!r} must be a generator function that yields once")
+        for kind in kinds:
+            self._around[kind].append(hook)
+
+
+class JobHooks(Hooks):
+    """The hooks of one job."""
+
+    __slots__ = ()
+
+    def __init__(self, found: Iterable[tuple[str, Hook]] = ()) -> None:
+        super().__init__(JOB_HOOKS)
+        for kind, hook in found:
+            self.add(kind, hook)
+
+    def surround(self, hook: Hook) -> None:
+        """Add a generator function without arguments around everything, the job's other hooks included."""
+        self._surround(hook, ("around_perform",))
+
     @property
     def around_running(self) -> bool:
         """Whether any hook takes part in performing the job."""
-        by_kind = self._by_kind
-        return bool(self._outermost) or any(
-            by_kind[kind] for kind in ("before_perform", "around_perform", "after_perform", "on_failure")
-        )
+        return bool(self._around["around_perform"]) or any(self._by_kind[kind] for kind in _PERFORMING)
 
     def allow(self, kind: str, args: Sequence[Any]) -> bool:
         """Call the hooks of a `before_` kind; False where one returned False, which vetoes."""
@@ -102,12 +96,13 @@ class JobHooks:
         What the job or a hook raises goes on to the caller after the on_failure hooks have seen it, as `told` says
         of it: a job that is killed is recorded as something else than what stopped it.
         """
-        if not self._outermost:
+        outermost = self._around["around_perform"]
+        if not outermost:
             return self._perform(perform, args, told)
         ended: list[bool] = []
         run = _Run(lambda: ended.append(self._perform(perform, args, told)), ())
         try:
-            run.around(self._outermost)
+            run.around(outermost)
         except BaseException as error:
             if ended or not run.started:  # else they have seen it already
                 self.report_failure(told(error), args)
@@ -131,14 +126,103 @@ class JobHooks:
     def report_failure(self, error: BaseException, args: Sequence[Any]) -> None:
         """Call the on_failure hooks with the error and the job's arguments; what they raise is logged."""
         for hook in self._by_kind["on_failure"]:
+            call("on_failure hook", hook, error, *args)
+
+
+class ProcessHooks(Hooks):
+    """The hooks of an application around its processes: a fork, a pause, a worker's end."""
+
+    __slots__ = ()
+
+    def __init__(self) -> None:
+        super().__init__(PROCESS_HOOKS)
+
+    def run(self, kind: str, *args: Any) -> None:
+        """Call the hooks of one kind; an error in one is logged, and the others still run.
+
+        sys.exit ends nothing, so that a hook cannot take the daemon away from its jobs; but in after_fork it ends
+        the boot of that worker, and in before_first_fork the start: HookError, which a reload only logs.
+        """
+        if self._by_kind[kind]:
+            run_within(self._around[kind], partial(self._run, kind, *args))
+
+    def surround(self, hook: Hook, kinds: Iterable[str] = AFTER_BOOT) -> None:
+        """Wrap all hooks of these kinds in the generator `hook()`, as around a job; it yields once."""
+        self._surround(hook, kinds)
+
+    def _run(self, kind: str, *args: Any) -> None:
+        for hook in self._by_kind[kind]:
             try:
-                hook(error, *args)
-            except Exception:
-                log.exception("the on_failure hook %s failed", getattr(hook, "__qualname__", hook))
+                call(f"{kind} hook", hook, *args)
+            except SystemExit as error:
+                if kind == "after_fork":
+                    raise
+                if kind == "before_first_fork":
+                    line = f"the {kind} hook {_named(hook)} called sys.exit({error.code!r})"
+                    raise HookError(line) from error
+                events.App.hook_called_exit(kind=kind, hook=_named(hook), code=error.code)
+
+    def before_first_fork(self, hook: H) -> H:
+        """Call `hook()` in the master, once, before it forks the first worker."""
+        return self.add("before_first_fork", hook)
+
+    def before_fork(self, hook: H) -> H:
+        """Call `hook()` in the master before each fork of a worker."""
+        return self.add("before_fork", hook)
+
+    def after_fork(self, hook: H) -> H:
+        """Call `hook()` in each worker after the fork, before its first job. sys.exit in it ends the boot.
+
+        The housekeeper calls it too, before it first runs the application's code: for a job whose process died.
+        """
+        return self.add("after_fork", hook)
+
+    def after_jobs_run(self, hook: H) -> H:
+        """Call `hook()` in a worker once its JOBS_PER_FORK jobs are done."""
+        return self.add("after_jobs_run", hook)
+
+    def before_pause(self, hook: H) -> H:
+        """Call `hook()` in a worker when it is told to pause."""
+        return self.add("before_pause", hook)
+
+    def after_pause(self, hook: H) -> H:
+        """Call `hook()` in a worker when its pause ends."""
+        return self.add("after_pause", hook)
+
+    def worker_exit(self, hook: H) -> H:
+        """Call `hook()` in a worker just before it exits."""
+        return self.add("worker_exit", hook)
+
+
+def call(what: str, hook: Hook, *args: Any) -> None:
+    """Call a hook, or `what` else the application has, that may stop nothing: an error in it is logged."""
+    try:
+        hook(*args)
+    except Exception:  # noqa: BLE001 - the application's code; the event tells its traceback
+        events.App.hook_failed(what=what, hook=_named(hook))
+
+
+def run_within(hooks: Sequence[Hook], work: Callable[[], object]) -> None:
+    """Do work for a job that has ended inside of the hooks that go around jobs; it is done whatever they do.
+
+    What they raise is logged. What the work raises goes through them first.
+    """
+    if not hooks:
+        work()
+        return
+    run = _Run(work, ())
+    try:
+        run.around(hooks)
+    except BaseException:
+        if run.started and not run.performed:
+            raise
+        events.App.around_hook_failed()
+    if not run.started:
+        work()
 
 
 class _Run:
-    """One run of a job inside of its around_perform hooks, the first hook outermost."""
+    """One run of a job inside of the hooks around it, the first hook outermost."""
 
     __slots__ = ("_args", "_perform", "performed", "started")
 
@@ -162,56 +246,51 @@ class _Run:
         try:
             self.around(hooks[1:])
         except BaseException as error:  # noqa: BLE001 - the hook decides, as at a `with` block's end
-            self._throw(wrapper, error)
+            _expect_end(wrapper, partial(wrapper.throw, error))
         else:
-            self._finish(wrapper)
-
-    @staticmethod
-    def _finish(wrapper: Generator[None, None, None]) -> None:
-        try:
-            next(wrapper)
-        except StopIteration:
-            return
-        wrapper.close()
-        raise JobDefinitionError("an around_perform hook yielded twice")
-
-    @staticmethod
-    def _throw(wrapper: Generator[None, None, None], error: BaseException) -> None:
-        try:
-            wrapper.throw(error)
-        except StopIteration:
-            return
-        wrapper.close()
-        raise JobDefinitionError("an around_perform hook yielded twice")
+            _expect_end(wrapper, partial(next, wrapper))
 
 
-def run_within(hooks: Sequence[Hook], work: Callable[[], object]) -> None:
-    """Do work for a job that has ended inside of the hooks that go around jobs; it is done whatever they do.
-
-    What they raise is logged. What the work raises goes through them first.
-    """
-    if not hooks:
-        work()
-        return
-    run = _Run(work, ())
+def _expect_end(wrapper: Generator[None, None, None], resume: Callable[[], object]) -> None:
     try:
-        run.around(hooks)
-    except BaseException:
-        if run.started and not run.performed:
-            raise
-        log.exception("a hook around all jobs failed")
-    if not run.started:
-        work()
+        resume()
+    except StopIteration:
+        return
+    wrapper.close()
+    raise JobDefinitionError("an around_perform hook yielded twice")
 
 
-def kind_of(name: str) -> str | None:
-    """The kind of hook that a method's name says: a kind itself, or one with `_` and a suffix; else None."""
-    return next((kind for kind in JOB_HOOKS if name == kind or name.startswith(kind + "_")), None)
+def _named(hook: object) -> object:
+    return getattr(hook, "__qualname__", hook)
 
 
-def refuse_misspelt(owner: str, name: str) -> None:
-    """Raise JobDefinitionError where `name` looks like a hook's but is none, such as befor_perform."""
-    head = "_".join(name.split("_")[:2])
-    close = difflib.get_close_matches(head, JOB_HOOKS, n=1, cutoff=_LOOKALIKE)
-    if close:
-        raise JobDefinitionError(f"{owner}.{name} looks like a hook but is none; did you mean {close[0]}?")
+def _check(kind: str, hook: Any) -> None:
+    """Errors: JobDefinitionError for what cannot be called as that kind, or would do nothing then."""
+    if not callable(hook):
+        raise JobDefinitionError(f"the {kind} hook {hook!r} cannot be called")
+    code = hook if inspect.isroutine(hook) or inspect.isclass(hook) else getattr(hook, "func", hook.__call__)
+    if inspect.iscoroutinefunction(code):
+        raise JobDefinitionError(f"the {kind} hook {_named(hook)} is async, which resqd does not run")
+    yields = inspect.isgeneratorfunction(code) or inspect.isasyncgenfunction(code)
+    if kind in JOB_HOOKS:
+        if yields != (kind == "around_perform"):
+            raise JobDefinitionError(
+                f"{_named(hook)}: an around_perform hook, and no other, yields once where the job runs"
+            )
+    elif yields:
+        raise JobDefinitionError(
+            f"the {kind} hook {_named(hook)} is a generator: calling it would do nothing"
+        )
+    else:
+        _check_bare(kind, hook)
+
+
+def _check_bare(kind: str, hook: Any) -> None:
+    try:
+        inspect.signature(hook).bind()
+    except TypeError as error:
+        raise JobDefinitionError(
+            f"the {kind} hook {_named(hook)} is called without arguments: {error}"
+        ) from None
+    except ValueError:  # a builtin without a signature that Python knows
+        return

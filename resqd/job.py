@@ -89,7 +89,7 @@ class Job(Generic[P, R]):
         self.options = options
         self.definition = definition.target
         self.perform: Callable[P, R] = definition.perform
-        self.hooks = JobHooks.of_class(definition.target) if definition.is_class else JobHooks()
+        self.hooks = JobHooks(definition.hooks())
         self.plain = not self.hooks.around_running
         self.plain_enqueue = self._enqueues_plainly()
         self._definition = definition

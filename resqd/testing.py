@@ -1,20 +1,34 @@
-"""For tests of code that enqueues jobs: run them at once, or record them and run them when asked."""
+"""Jobs without a daemon, for tests and scripts: run in the calling thread, or recorded and run when asked."""
 
 from __future__ import annotations
 
+import os
+import socket
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-from resqd.inline import Inline, run_here
+from resqd.current import Here, bind_thread, bound_slot
+from resqd.errors import UnknownJob
+from resqd.failures import backtrace_of
+from resqd.hooks import run_within
 from resqd.job import Job
 from resqd.store.resque import payload as payloads
+from resqd.store.resque.backends import backend_of
+from resqd.store.resque.failure_record import build_record
+from resqd.store.resque.worker_id import WorkerId
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
     from resqd.app import App
+    from resqd.failures import FailurePolicy
+    from resqd.hooks import Hook
     from resqd.store.resque.payload import Payload
+    from resqd.store.resque.store import Store
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,3 +119,107 @@ def fixture(app: App) -> Callable[..., Any]:
             yield recorder
 
     return fake_jobs
+
+
+class Inline:
+    """Takes what is enqueued and runs it at once."""
+
+    def __init__(self, find: Callable[[str], Job[..., Any]]) -> None:
+        self._find = find
+
+    def push(self, queue: str, raws: Iterable[bytes]) -> int:
+        """Run the payloads in order; how many. Raises what a job raises, and then runs no more."""
+        jobs = [payloads.decode(raw) for raw in raws]
+        for job in jobs:
+            run_here(self._find(job.job_class), job, queue)
+        return len(jobs)
+
+
+def run_here(job: Job[..., Any], payload: Payload, queue: str) -> bool:
+    """Run one job now, hooks and `current_job()` included; False where a hook ended it quietly."""
+    with _here(payload, queue):
+        return job.run(payload.args)
+
+
+@contextmanager
+def _here(payload: Payload | None, queue: str) -> Iterator[None]:
+    """Within the block it is this job that runs in this thread."""
+    outer = bound_slot()
+    here = Here(payload, queue)
+    bind_thread(here)
+    try:
+        yield
+    finally:
+        here.payload = None
+        bind_thread(outer)
+
+
+def run_next(
+    store: Store,
+    queues: Iterable[str],
+    *,
+    jobs: Mapping[str, Job[..., Any]],
+    policy: FailurePolicy,
+    around: Sequence[Hook],
+) -> Payload | None:
+    """Take the oldest payload of the first queue that has one, and run it; None where all are empty.
+
+    A failure is recorded where the policy says (default: in `failed`) before its error is raised, unless the
+    policy or the job wants no records.
+    """
+    for queue in queues:
+        raw = store.books.queues.pop(queue)
+        if raw is not None:
+            return _run_raw(store, queue, raw, jobs=jobs, policy=policy, around=around)
+    return None
+
+
+def _run_raw(
+    store: Store,
+    queue: str,
+    raw: bytes,
+    *,
+    jobs: Mapping[str, Job[..., Any]],
+    policy: FailurePolicy,
+    around: Sequence[Hook],
+) -> Payload:
+    payload = job = None
+    try:
+        payload = payloads.decode(raw)
+        job = jobs.get(payload.job_class)
+        if job is None:
+            raise UnknownJob(f"no job is registered as {payload.job_class!r}")  # noqa: TRY301 - one way out
+        run_here(job, payload, queue)
+    except BaseException as error:
+        record = build_record(
+            raw=raw,
+            payload=payload,
+            exception=error,
+            backtrace=backtrace_of(error),
+            worker=_worker(queue),
+            queue=queue,
+            failed_at=datetime.now(UTC),
+        )
+        skips = policy.skip_failed_queue or (job is not None and job.options.skip_failed_queue)
+
+        def conclude() -> None:
+            if not skips:
+                store.books.record_failure(record, queue, backend_of(policy.backends or ("redis",)))
+            policy.notify(payloads.load(record))
+
+        with _here(payload, queue):
+            run_within(around, conclude)
+        raise
+    return payload
+
+
+def _worker(queue: str) -> str:
+    worker = WorkerId.build(
+        host=socket.gethostname(),
+        pid=os.getpid(),
+        queues=[queue],
+        worker_count=1,
+        thread_count=1,
+        jobs_per_fork=1,
+    )
+    return worker.text

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import gc
-import logging
 import os
 import secrets
 import sys
 from dataclasses import dataclass
 from functools import partial
 
-from resqd import log
+from resqd import events, log
 from resqd.app import App
 from resqd.cli.loading import load_app, refuse_green_threads, warn_of_leftovers
 from resqd.clock import monotonic
@@ -33,8 +32,6 @@ from resqd.wire.birth import Birth, Kind
 from resqd.worker import process as worker
 from resqd.worker.process import Blueprint
 
-_log = logging.getLogger(__name__)
-
 SERVER_FAREWELL = 10.0
 """Seconds that the embedded server may take to write its files and end."""
 
@@ -47,7 +44,7 @@ def boot(settings: Settings) -> int:
     inherited = _inherited()
     log.configure(level=settings.log_level, format=settings.log_format, role="master")
     for line in settings.warnings():
-        _log.warning("%s", line)
+        events.Cli.setting_warned(warning=line)
     lock = DaemonLock(settings.control_socket.with_suffix(".lock"), socket=settings.control_socket)
     lock.adopt(inherited.lock) if inherited else lock.acquire()
     notifier = Notifier(environ=os.environ, pid=os.getpid(), clock=monotonic)
@@ -59,9 +56,7 @@ def boot(settings: Settings) -> int:
     app = load_app(settings.app)
     refuse_green_threads(settings.app)
     warn_of_leftovers()
-    _log.info(
-        "resqd %s: %d jobs of %s, redis at %s", settings.name, len(app.jobs), settings.app, server.described
-    )
+    events.Cli.started(name=settings.name, jobs=len(app.jobs), app=settings.app, redis=server.described)
     pidfile = settings.pidfile
     written = write_pidfile(pidfile, os.getpid()) if pidfile is not None else None
     try:
@@ -100,7 +95,7 @@ class _Server:
         try:
             self.embedded.end(SERVER_FAREWELL)
         except (OSError, ResqdError) as error:
-            _log.warning("the embedded server may run on: %s", error)
+            events.Cli.server_may_run_on(error=error)
 
 
 def _run(
@@ -182,7 +177,7 @@ def _first_hooks(app: App, *, reloading: bool) -> None:
     except HookError as error:
         if not reloading:
             raise
-        _log.error("%s; the daemon goes on, since this is a reload", error)
+        events.Cli.first_hook_refused(error=error)
 
 
 def _child(entry: partial[int], birth: Birth) -> int:

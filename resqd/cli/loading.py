@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import _thread
 import importlib
-import logging
 import os
 import sys
 import threading
@@ -12,11 +11,11 @@ import traceback
 from types import ModuleType
 from typing import Final
 
+from resqd import events
 from resqd.app import App
 from resqd.errors import AppLoadError
 
 _GREEN: Final = frozenset({"gevent", "eventlet"})
-_log = logging.getLogger(__name__)
 
 
 def load_app(application: str) -> App:
@@ -77,9 +76,7 @@ def warn_of_leftovers() -> None:
     """Name the threads that the import left alive: they do not exist in forked workers."""
     names = [thread.name for thread in threading.enumerate() if thread is not threading.main_thread()]
     if names:
-        _log.warning(
-            "the application's import left threads alive, which workers will not have: %s", ", ".join(names)
-        )
+        events.App.threads_left_alive(threads=", ".join(names))
 
 
 def _said(error: Exception, module_name: str) -> str:

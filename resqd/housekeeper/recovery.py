@@ -6,8 +6,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 
 from resqd import events
-from resqd.clock import Clock
-from resqd.complaints import Complaints
+from resqd.clock import Clock, Complaints
 from resqd.errors import StoreError, StoreRefused, StoreUnavailable
 from resqd.housekeeper.inquest import Inquest
 from resqd.store.inflight.incarnation import Incarnation, of_life

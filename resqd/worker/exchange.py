@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterable
 
 from resqd import events
-from resqd.clock import Clock
-from resqd.complaints import Complaints
+from resqd.clock import Clock, Complaints
 from resqd.errors import Fenced, StoreError, StoreRefused
 from resqd.failures import Aftermath
 from resqd.store.inflight.owner import Exchanged, Failure, Inflight, Outbox, Recorded, Return, Want

@@ -122,35 +122,3 @@ def _backend(name: str) -> FailureBackend:
     if name not in BACKENDS:
         raise JobDefinitionError(f"there is no failure backend {name!r}; there are {', '.join(BACKENDS)}")
     return BACKENDS[name]()
-
-
-@dataclass(slots=True, kw_only=True)
-class FailurePolicy:
-    """What an application wants done about failures; its callbacks get the record after it was kept."""
-
-    backends: tuple[str | FailureBackend, ...] = ()
-    """Names and objects; none means as the daemon's FAILURE_BACKEND says."""
-    skip_failed_queue: bool = False
-    """Whether failures are only counted, and no record kept, for all jobs."""
-    on_failure: Callable[[Record], object] | None = None
-    ignored: tuple[str | type[BaseException], ...] = ()
-    """Exceptions, as classes or names in records, for which `on_failure` is not called."""
-    expire_generation: int = DEFAULT_EXPIRE_GENERATION
-    on_expire: Callable[[Record], object] | None = None
-    """Called when a job fails in its generation `expire_generation`, that is after so many tries."""
-
-    def notify(self, record: Record) -> None:
-        """Call the callbacks that this record is for; what they raise is logged."""
-        ignored = {name if isinstance(name, str) else name.__qualname__ for name in self.ignored}
-        exception = str(record["exception"])
-        if self.on_failure and not ignored & {exception, exception.rpartition(".")[2]}:
-            _call(self.on_failure, record)
-        if self.on_expire and record["payload"].get("generation", 1) == self.expire_generation:
-            _call(self.on_expire, record)
-
-
-def _call(callback: Callable[[Record], object], record: Record) -> None:
-    try:
-        callback(record)
-    except Exception:  # noqa: BLE001 - the application's code; it is logged
-        events.Store.callback_failed(callback=callback)

@@ -7,11 +7,10 @@ from typing import Any
 
 import pytest
 
-from resqd.failures import FailureRules, backtrace_of
+from resqd.failures import FailurePolicy, FailureRules, backtrace_of
 from resqd.hooks import JobHooks
 from resqd.store.keys import Keys
 from resqd.store.resque.backends import (
-    FailurePolicy,
     MultipleBackend,
     Place,
     Record,
