@@ -10,7 +10,7 @@ from resqd.definition import MAIN, Definition
 from resqd.errors import JobDefinitionError, PayloadError, UnknownJob
 from resqd.failures import FailurePolicy
 from resqd.hooks import ProcessHooks
-from resqd.job import DEFAULT_QUEUE, Job, JobOptions
+from resqd.job import Job, JobOptions
 from resqd.store.redis.embedded import default_url
 from resqd.store.resque import payload as payloads
 from resqd.store.resque.store import Store
@@ -94,13 +94,7 @@ class App:
     def _register(
         self, definition: Definition, *, queue: str | None, name: str | None, options: JobOptions
     ) -> Job[..., Any]:
-        name = definition.default_name() if name is None else name
-        if queue is None:
-            queue = getattr(definition.target, "queue", None) if definition.is_class else None
-        queue = DEFAULT_QUEUE if queue is None else queue
-        for what, text in (("name", name), ("queue", queue)):
-            if not (isinstance(text, str) and text.strip()):
-                raise JobDefinitionError(f"{definition.target.__qualname__}: {text!r} is no {what} for a job")
+        name, queue = definition.name_and_queue(name, queue)
         known = self.jobs.get(name)
         if known is not None and not known.is_again(definition):
             raise JobDefinitionError(f"there is a job named {name} already: {known.__qualname__}")

@@ -31,6 +31,7 @@ JOB_HOOKS: Final = (
 )
 """The kinds of job hooks; a class job's hook starts its name with one of them: before_perform_log."""
 
+DEFAULT_QUEUE: Final = "default"
 MAIN: Final = "__main__"
 """The name of the module that runs as the program."""
 _ONLY_BEGIN: Final = (inspect.iscoroutinefunction, inspect.isasyncgenfunction, inspect.isgeneratorfunction)
@@ -135,7 +136,21 @@ class Definition:
         place = (os.path.realpath(code.co_filename), code.co_firstlineno) if code else ("", 0)
         return *place, self.target.__qualname__
 
-    def default_name(self) -> str:
+    def name_and_queue(self, name: str | None, queue: str | None) -> tuple[str, str]:
+        """What the job is called and where it waits, by default as its code says; raises JobDefinitionError for blanks.
+
+        Its name is then `module.qualname`, and its queue the class's attribute `queue`, else "default".
+        """
+        name = self._default_name() if name is None else name
+        if queue is None:
+            queue = getattr(self.target, "queue", None) if self.is_class else None
+        queue = DEFAULT_QUEUE if queue is None else queue
+        for what, text in (("name", name), ("queue", queue)):
+            if not (isinstance(text, str) and text.strip()):
+                raise JobDefinitionError(f"{self.target.__qualname__}: {text!r} is no {what} for a job")
+        return name, queue
+
+    def _default_name(self) -> str:
         """`module.qualname`, with the real name of a module that runs as `__main__`."""
         if "<lambda>" in self.target.__qualname__:
             raise JobDefinitionError("a lambda has no name of its own; give one: app.job(name=...)")

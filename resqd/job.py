@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, Generic, Literal, ParamSpec, Protocol, TypeVar, overload
 
@@ -18,6 +19,9 @@ if TYPE_CHECKING:
 P = ParamSpec("P")
 R = TypeVar("R")
 R_co = TypeVar("R_co", covariant=True)
+
+
+_AS_WHAT_IT_WRAPS: Final = ("__module__", "__name__", "__qualname__", "__doc__")
 
 
 class HasPerform(Protocol[P, R_co]):
@@ -45,8 +49,6 @@ class Outlet(Protocol):
 
 
 H = TypeVar("H", bound=Hook)
-
-DEFAULT_QUEUE: Final = "default"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -80,6 +82,9 @@ class Sender(Protocol):
 class Job(Generic[P, R]):
     """A function or class that runs as a job; calling it runs it here and now, as if not registered."""
 
+    __name__: str
+    __qualname__: str
+
     def __init__(
         self, definition: Definition, *, name: str, queue: str, options: JobOptions, sender: Sender
     ) -> None:
@@ -94,11 +99,7 @@ class Job(Generic[P, R]):
         self.plain_enqueue = self._enqueues_plainly()
         self._definition = definition
         self._sender = sender
-        self.__doc__ = definition.target.__doc__
-        self.__module__ = definition.target.__module__
-        self.__name__ = definition.target.__name__
-        self.__qualname__ = definition.target.__qualname__
-        self.__wrapped__ = definition.target
+        functools.update_wrapper(self, definition.target, assigned=_AS_WHAT_IT_WRAPS, updated=())
 
     def __call__(self, *args: P.args, **kwargs: P.kwargs) -> R:
         """Run the job's code directly, without queue or hooks."""

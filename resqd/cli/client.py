@@ -1,4 +1,4 @@
-"""resqctl's end of the control socket: where a daemon is, one call with its reply, and what becomes of it."""
+"""resqctl's end of the control socket: where a daemon is, one call with its reply, and waiting for a daemon's end."""
 
 from __future__ import annotations
 
@@ -22,7 +22,16 @@ from resqd.errors import ResqdError
 from resqd.folders import runtime_folder
 from resqd.wire.requests import Call, ReplyDecoder, encode_call
 
+Status = dict[str, Any]
+"""What a daemon says of itself."""
+
+ANSWER_TIMEOUT = 5.0
+"""Seconds for a command that the daemon answers at once."""
+POLL_PAUSE = 0.2
+"""Seconds between two looks at the daemon's status."""
+
 _READ_SIZE = 256 * 1024
+_FAILED = 1
 
 
 class CallError(ResqdError):
@@ -134,11 +143,6 @@ def _exchange(sock: socket.socket, call: bytes, deadline: Deadline) -> dict[str,
         raise DisconnectedError(f"the daemon closed the connection: {error.strerror}") from error
 
 
-ANSWER_TIMEOUT = 5.0
-"""Seconds for a command that the daemon answers at once."""
-_FAILED = 1
-
-
 class Session:
     """One run of resqctl: the daemon that it talks to, and how it shows what comes."""
 
@@ -189,12 +193,6 @@ class Steering(Talking):
         except ResqdError as error:
             report_problems([str(error)], in_json=isinstance(ctx.obj, Session) and ctx.obj.json)
             ctx.exit(error.status if isinstance(error, CallError) else _FAILED)
-
-
-POLL_PAUSE = 0.2
-"""Seconds between two looks at the daemon's status."""
-
-Status = dict[str, Any]
 
 
 class Outcome(Enum):

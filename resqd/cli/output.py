@@ -12,11 +12,16 @@ from contextlib import contextmanager, suppress
 from typing import Any, Final, NoReturn
 
 import click
+from click.shell_completion import get_completion_class
 
 from resqd.log import open_standard_descriptors
 from resqd.text import id_fault
 
 MOST_SECONDS: Final = 365 * 86_400
+
+_STDOUT: Final = 1
+_STDERR: Final = 2
+_FAILED: Final = 1
 
 
 def name(text: str) -> str:
@@ -42,11 +47,6 @@ def seconds(text: str | float) -> float:
     if not 0 <= given <= MOST_SECONDS:  # NaN is in no range
         raise click.BadParameter(f"give seconds from 0 to {MOST_SECONDS}, such as 5 or 0.25")
     return given
-
-
-_STDOUT: Final = 1
-_STDERR: Final = 2
-_FAILED: Final = 1
 
 
 class OutputError(OSError):
@@ -164,6 +164,21 @@ def _settle() -> None:
     except Exception:  # noqa: BLE001 - also what an application has put in its place
         _silence(_STDOUT)
         sys.stdout = None
+
+
+def add_completion(program: click.Group) -> None:
+    """Give a program the command that prints a shell's completion script for it."""
+    name = str(program.name)
+
+    @program.command(
+        help=f"Print a shell's completion script.\n\nSuch as for: source <({name} completion bash)"
+    )
+    @click.argument("shell", type=click.Choice(["bash", "zsh", "fish"]))
+    def completion(shell: str) -> None:
+        complete = get_completion_class(shell)
+        if complete is None:
+            raise click.UsageError(f"no completion for {shell}")
+        click.echo(complete(program, {}, name, f"_{name.upper()}_COMPLETE").source())
 
 
 def _silence(descriptor: int) -> None:

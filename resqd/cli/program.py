@@ -25,6 +25,9 @@ NO_REDIS: Final = 3
 WRONG_CONFIGURATION: Final = 78
 """Exit status for settings that cannot be (EX_CONFIG of sysexits.h)."""
 
+LOADING_SECONDS: Final = 60.0
+"""How long a server that a command has started may read its files."""
+
 _JSON: Final = "resqd.json"
 _Command = TypeVar("_Command", bound=Callable[..., Any])
 
@@ -82,9 +85,6 @@ def confirm(question: str, *, yes: bool) -> None:
         raise NotDone("nothing was changed; --yes goes on without asking")
 
 
-LOADING_SECONDS = 60.0
-
-
 @dataclass(frozen=True, slots=True)
 class Place:
     """A store, its URL (which may hold a password) and, in words, where it is."""
@@ -95,13 +95,21 @@ class Place:
     namespace: str
 
 
-def with_place(command: _Command) -> _Command:
-    """Give a command --redis-url and --namespace, which mean what they mean for `resqd start`."""
-    for option in reversed([option for option in OPTIONS if option.field in {"redis_url", "namespace"}]):
-        default = f"; default {option.default}" if option.default else ""
-        text = f"{option.help} [{option.variable}{default}]"
-        command = click.option(option.flag, option.field, metavar=option.metavar, help=text)(command)
-    return command
+def with_flags(*fields: str) -> Callable[[_Command], _Command]:
+    """Give a command the flags of these settings, or of all; the help names each one's environment variable."""
+
+    def add(command: _Command) -> _Command:
+        for option in reversed([option for option in OPTIONS if not fields or option.field in fields]):
+            default = f"; default {option.default}" if option.default else ""
+            text = f"{option.help} [{option.variable}{default}]"
+            command = click.option(option.flag, option.field, metavar=option.metavar, help=text)(command)
+        return command
+
+    return add
+
+
+with_place = with_flags("redis_url", "namespace")
+"""Gives a command --redis-url and --namespace, which mean what they mean for `resqd start`."""
 
 
 @contextmanager

@@ -17,8 +17,8 @@ from resqd.cli import output
 from resqd.cli.loading import load_app
 from resqd.cli.output import report
 from resqd.cli.program import NotDone, Place, as_json, one_line, opened, with_place
+from resqd.definition import DEFAULT_QUEUE
 from resqd.errors import PayloadError, ResqdError
-from resqd.job import DEFAULT_QUEUE
 from resqd.store.resque import payload as payloads
 from resqd.store.resque.payload import Payload
 

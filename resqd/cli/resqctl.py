@@ -13,7 +13,7 @@ from typing import Any
 
 import click
 from click.core import ParameterSource
-from click.shell_completion import CompletionItem, get_completion_class
+from click.shell_completion import CompletionItem
 
 from resqd import __version__, parsing
 from resqd.cli import output
@@ -29,7 +29,7 @@ from resqd.cli.client import (
     follow,
     jobs_in,
 )
-from resqd.cli.output import reporting
+from resqd.cli.output import add_completion, reporting
 from resqd.clock import Deadline
 from resqd.errors import ResqdError
 
@@ -103,7 +103,7 @@ def status(session: Session, watch: bool) -> None:
     if session.json:
         _print_status(session, watch)
     elif watch:
-        _live().watch(session.status, sleep=lambda: time.sleep(WATCH_PAUSE))
+        _views().watch(session.status, sleep=lambda: time.sleep(WATCH_PAUSE))
     else:
         _views().console().print(_views().status_view(session.status()))
 
@@ -117,12 +117,6 @@ def _print_status(session: Session, watch: bool) -> None:
 
 def _views() -> ModuleType:
     from resqd.cli import views  # noqa: PLC0415 - rich takes longer to import than all of resqctl
-
-    return views
-
-
-def _live() -> ModuleType:
-    from resqd.cli import views  # noqa: PLC0415 - as above
 
     return views
 
@@ -216,7 +210,7 @@ def _leaving_view(session: Session, doing: str) -> Iterator[Callable[[Status], N
         yield lambda _status: None
         return
     try:
-        with _live().LeavingView(doing) as view:
+        with _views().LeavingView(doing) as view:
             yield reporting()(view.show)
     except KeyboardInterrupt:
         undo = "; `resqctl resume` takes it back" if doing == "draining" else ""
@@ -295,11 +289,4 @@ def _readable(text: str) -> str:
     return "".join(c if c.isprintable() or c == "\n" else ascii(c)[1:-1] for c in text)
 
 
-@main.command()
-@click.argument("shell", type=click.Choice(["bash", "zsh", "fish"]))
-def completion(shell: str) -> None:
-    """Print the shell's completion script, such as for: source <(resqctl completion bash)."""
-    complete = get_completion_class(shell)
-    if complete is None:
-        raise click.UsageError(f"no completion for {shell}")
-    click.echo(complete(main, {}, "resqctl", "_RESQCTL_COMPLETE").source())
+add_completion(main)

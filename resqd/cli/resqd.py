@@ -6,20 +6,19 @@ import json
 import os
 import platform
 import sys
-from collections.abc import Callable
 from typing import Any
 
 import click
-from click.shell_completion import get_completion_class
 
 from resqd import __version__
 from resqd.cli.boot import boot
 from resqd.cli.failed_commands import failed
 from resqd.cli.loading import load_app, refuse_green_threads
-from resqd.cli.program import Program, as_json
+from resqd.cli.output import add_completion
+from resqd.cli.program import Program, as_json, with_flags
 from resqd.cli.queue_commands import enqueue, info, peek, queues, workers
 from resqd.master import handover
-from resqd.settings import OPTIONS, Settings
+from resqd.settings import Settings
 
 
 @click.group("resqd", cls=Program, context_settings={"help_option_names": ["-h", "--help"]})
@@ -31,17 +30,8 @@ def main() -> None:
     """
 
 
-def _with_settings(command: Callable[..., None]) -> Callable[..., None]:
-    """Give a command a flag for each setting; its default is the environment variable that the help names."""
-    for option in reversed(OPTIONS):
-        default = f"; default {option.default}" if option.default else ""
-        text = f"{option.help} [{option.variable}{default}]"
-        command = click.option(option.flag, option.field, metavar=option.metavar, help=text)(command)
-    return command
-
-
 @main.command()
-@_with_settings
+@with_flags()
 @click.option(
     "--burst", is_flag=True, help="run until the queues are empty, then exit (the same as INTERVAL=0)"
 )
@@ -73,21 +63,9 @@ def version(in_json: bool) -> None:
     click.echo(json.dumps(facts) if in_json else ", ".join(f"{name} {text}" for name, text in facts.items()))
 
 
-@main.command()
-@click.argument("shell", type=click.Choice(["bash", "zsh", "fish"]))
-def completion(shell: str) -> None:
-    """Print a shell's completion script.
-
-    Such as for: source <(resqd completion bash)
-    """
-    complete = get_completion_class(shell)
-    if complete is None:
-        raise click.UsageError(f"no completion for {shell}")
-    click.echo(complete(main, {}, "resqd", "_RESQD_COMPLETE").source())
-
-
 for command in (enqueue, queues, peek, failed, workers, info):
     main.add_command(command)
+add_completion(main)
 
 
 if __name__ == "__main__":

@@ -21,6 +21,8 @@ _STATE_STYLES = {"running": "green", "paused": "yellow", "draining": "yellow", "
 _UNITS = ("B", "KiB", "MiB", "GiB", "TiB")
 _NAMED = 3
 _PIPE_WIDTH = 200
+_LINE_PAUSE = 5.0
+"""Seconds between two lines that say what a drain waits for, where there is no terminal."""
 
 
 def console() -> Console:
@@ -130,9 +132,6 @@ def _housekeeper(status: Status) -> Text:
     line = Text(f"housekeeper  {housekeeper['pid'] or '-'}  {printable(housekeeper['state'])}  redis: ")
     line.append(printable(housekeeper["redis"]), style="green" if housekeeper["redis"] == "ok" else "red")
     return line
-
-
-_LINE_PAUSE = 5.0
 
 
 def watch(poll: Callable[[], Status], *, sleep: Callable[[], None]) -> None:

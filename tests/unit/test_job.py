@@ -64,7 +64,7 @@ def test_what_cannot_be_a_job_is_refused(target: Any, reason: str) -> None:
 def test_a_lambda_needs_a_name() -> None:
     """Two lambdas would share a name, so one must be given."""
     with pytest.raises(JobDefinitionError, match="lambda"):
-        Definition.of(lambda: None).default_name()
+        Definition.of(lambda: None).name_and_queue(None, None)
 
 
 @pytest.mark.parametrize(
