@@ -179,6 +179,13 @@ class Store:
     callback_failed = Event(ERROR, "the failure callback %(callback)r failed", traceback=True)
 
 
+class Wire:
+    """What cannot be sent between resqd's own processes."""
+
+    message_left_out = Event(ERROR, "a message is left out: %(error)s")
+    message_too_long = Event(ERROR, "a %(message)s of %(size)d bytes is left out: too long")
+
+
 class App:
     """What the application's own code does: its hooks, callbacks and backends."""
 

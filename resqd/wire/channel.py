@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import logging
 import socket
 
+from resqd import events
 from resqd.errors import ChannelClosed, ProtocolError
 from resqd.wire.frames import FRAME_LIMIT, Decoder, encode
 from resqd.wire.messages import Message
 
-_log = logging.getLogger(__name__)
 _READ_SIZE = 65536
 
 
@@ -52,11 +51,11 @@ class Channel:
         try:
             data = encode(message)
         except ProtocolError as error:
-            _log.error("a message is left out: %s", error)
+            events.Wire.message_left_out(error=error)
             return False
         if len(self._unsent) + len(data) > self._limit:
             if not self._unsent:
-                _log.error("a %s of %d bytes is left out: too long", type(message).__name__, len(data))
+                events.Wire.message_too_long(message=type(message).__name__, size=len(data))
             return False
         self._unsent += data
         self.flush()

@@ -15,7 +15,7 @@ PACKAGE = Path(events.__file__).parent
 SOURCES = {str(path.relative_to(PACKAGE)): ast.parse(path.read_text()) for path in PACKAGE.rglob("*.py")}
 LOGGING = {"events.py", "log.py"}
 """The rooms that may know Python's logging."""
-OPEN = {"housekeeper", "master", "store", "worker", "wire"}
+OPEN = {"housekeeper", "master", "store", "worker"}
 """Folders and rooms where somebody still logs in words of its own; none in the end."""
 
 KNOWN: dict[str, Event] = {
