@@ -1,4 +1,4 @@
-"""What a fleet's bells cost Redis, by the simulation that the README quotes."""
+"""What a fleet's bells cost Redis, by the simulation that tests/bench/README.md quotes."""
 
 import pytest
 
