@@ -1,4 +1,4 @@
-"""The application's face: the registry of its jobs, and what it asks of the queues."""
+"""App: what a program registers its jobs with, enqueues them by, and asks about the queues."""
 
 from __future__ import annotations
 
