@@ -33,6 +33,7 @@ def everything(wakeup: int) -> list[object]:
 @pytest.fixture
 def wakeup() -> Iterator[int]:
     """A wake-up descriptor that is set; all is put back at the end."""
+    spoken = locale.setlocale(locale.LC_ALL)
     locale.setlocale(locale.LC_ALL, "C")
     reader, writer = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
     before = everything(writer)
@@ -45,6 +46,7 @@ def wakeup() -> Iterator[int]:
     sys.setswitchinterval(float(str(before[0])))
     sys.setrecursionlimit(int(str(before[1])))
     socket.setdefaulttimeout(None)
+    locale.setlocale(locale.LC_ALL, spoken)
 
 
 @pytest.mark.parametrize("name", _CHANGES)
