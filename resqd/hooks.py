@@ -17,7 +17,7 @@ from resqd.errors import DontPerform, HookError, JobDefinitionError
 
 Hook = Callable[..., Any]
 H = TypeVar("H", bound=Hook)
-Tell = Callable[[BaseException], BaseException]
+Told = Callable[[BaseException], BaseException]
 """From what ended a job to what its on_failure hooks are told."""
 
 PROCESS_HOOKS: Final = (
@@ -90,7 +90,7 @@ class JobHooks(Hooks):
         for hook in self._by_kind[kind]:
             hook(*args)
 
-    def perform(self, perform: Hook, args: Sequence[Any], *, told: Tell = lambda error: error) -> bool:
+    def perform(self, perform: Hook, args: Sequence[Any], *, told: Told = lambda error: error) -> bool:
         """Run a job with its hooks; False where a hook ended it quietly by DontPerform or by not yielding.
 
         What the job or a hook raises goes on to the caller after the on_failure hooks have seen it, as `told` says
@@ -109,7 +109,7 @@ class JobHooks(Hooks):
             raise
         return ended == [True]
 
-    def _perform(self, perform: Hook, args: Sequence[Any], told: Tell) -> bool:
+    def _perform(self, perform: Hook, args: Sequence[Any], told: Told) -> bool:
         run = _Run(perform, args)
         try:
             self.notify("before_perform", args)

@@ -195,7 +195,7 @@ class Steering(Talking):
             ctx.exit(error.status if isinstance(error, CallError) else _FAILED)
 
 
-class Outcome(Enum):
+class Ending(Enum):
     """How the wait ended."""
 
     GONE = "gone"
@@ -211,7 +211,7 @@ def follow(
     deadline: Deadline | None,
     show: Callable[[Status], None],
     sleep: Callable[[float], None],
-) -> Outcome:
+) -> Ending:
     """Wait for the end of the daemon `pid`; `poll` gives its status, or None when no daemon answers.
 
     KILLED means that it is gone and that jobs were stopped on its way. A daemon with another pid is a
@@ -220,13 +220,13 @@ def follow(
     killed = False
     while (status := poll()) is not None and status["pid"] == pid:
         if status["state"] in ("running", "paused"):
-            return Outcome.RESUMED
+            return Ending.RESUMED
         killed = killed or (status["state"] == "stopping" and bool(jobs_in(status)))
         show(status)
         if deadline is not None and deadline.expired():
-            return Outcome.TIMED_OUT
+            return Ending.TIMED_OUT
         sleep(POLL_PAUSE)
-    return Outcome.KILLED if killed else Outcome.GONE
+    return Ending.KILLED if killed else Ending.GONE
 
 
 def jobs_in(status: Status) -> list[dict[str, Any]]:

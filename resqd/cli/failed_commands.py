@@ -12,7 +12,7 @@ import click
 
 from resqd.cli import output
 from resqd.cli.output import report
-from resqd.cli.program import NotDone, as_json, confirm, one_line, opened, with_place
+from resqd.cli.program import NotDone, as_json, confirm, one_line, opened, with_redis
 from resqd.errors import ResqdError
 from resqd.store.resque.failed_job import FailedJob
 
@@ -43,13 +43,13 @@ def failed() -> None:
 @click.option(
     "--count", type=click.IntRange(min=1), default=20, show_default=True, help="Show at most so many."
 )
-@with_place
+@with_redis
 @as_json
 def list_(
-    queue: str | None, job_class: str | None, start: int, count: int, in_json: bool, **place: str | None
+    queue: str | None, job_class: str | None, start: int, count: int, in_json: bool, **redis: str | None
 ) -> None:
     """Show failures, the oldest first."""
-    with opened(**place) as there:
+    with opened(**redis) as there:
         found = there.store.books.failures.each(queue=queue, job_class=job_class)
         shown = [
             failure for number, failure in zip(range(start + count), found, strict=False) if number >= start
@@ -65,11 +65,11 @@ def list_(
 
 @failed.command(context_settings=_place)
 @click.argument("failure", type=output.name, metavar="ID|POSITION")
-@with_place
+@with_redis
 @as_json
-def show(failure: str, in_json: bool, **place: str | None) -> None:
+def show(failure: str, in_json: bool, **redis: str | None) -> None:
     """Show one failure with its arguments, error and backtrace."""
-    with opened(**place) as there:
+    with opened(**redis) as there:
         found = _find(there.store.books.failures, failure)
     if in_json:
         click.echo(json.dumps(found.as_dict()))
@@ -91,7 +91,7 @@ def show(failure: str, in_json: bool, **place: str | None) -> None:
     "--queue", type=output.name, metavar="NAME", help="All of this queue that were not requeued yet."
 )
 @_yes
-@with_place
+@with_redis
 @as_json
 def requeue(
     failures: Sequence[str],
@@ -99,11 +99,11 @@ def requeue(
     queue: str | None,
     yes: bool,
     in_json: bool,
-    **place: str | None,
+    **redis: str | None,
 ) -> None:
     """Put failed jobs back on their queues; asks before it takes many."""
     _only_one_way(failures, everything, queue)
-    with opened(**place) as there:
+    with opened(**redis) as there:
         store = there.store.books.failures
         if everything or queue is not None:
             count = store.count(queue=queue)
@@ -118,12 +118,12 @@ def requeue(
 @_which
 @click.option("--queue", type=output.name, metavar="NAME", help="All of this queue.")
 @_yes
-@with_place
+@with_redis
 @as_json
-def remove(failures: Sequence[str], queue: str | None, yes: bool, in_json: bool, **place: str | None) -> None:
+def remove(failures: Sequence[str], queue: str | None, yes: bool, in_json: bool, **redis: str | None) -> None:
     """Delete failures; their jobs are gone then."""
     _only_one_way(failures, False, queue)
-    with opened(**place) as there:
+    with opened(**redis) as there:
         store = there.store.books.failures
         if queue is not None:
             count = store.count(queue=queue)
@@ -137,11 +137,11 @@ def remove(failures: Sequence[str], queue: str | None, yes: bool, in_json: bool,
 @failed.command()
 @click.option("--retried", is_flag=True, help="Only those that were requeued, as the Ruby fork's page does.")
 @_yes
-@with_place
+@with_redis
 @as_json
-def clear(retried: bool, yes: bool, in_json: bool, **place: str | None) -> None:
+def clear(retried: bool, yes: bool, in_json: bool, **redis: str | None) -> None:
     """Delete all failures."""
-    with opened(**place) as there:
+    with opened(**redis) as there:
         store = there.store.books.failures
         count = store.count()
         question = "Delete those that were requeued?" if retried else f"Delete all of {_of(count, None)}?"

@@ -86,8 +86,8 @@ def confirm(question: str, *, yes: bool) -> None:
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
-    """A store, its URL (which may hold a password) and, in words, where it is."""
+class OpenedStore:
+    """A store that a command may use, its URL (which may hold a password) and, in words, where it is."""
 
     store: Store
     url: str
@@ -108,12 +108,12 @@ def with_flags(*fields: str) -> Callable[[_Command], _Command]:
     return add
 
 
-with_place = with_flags("redis_url", "namespace")
+with_redis = with_flags("redis_url", "namespace")
 """Gives a command --redis-url and --namespace, which mean what they mean for `resqd start`."""
 
 
 @contextmanager
-def opened(*, redis_url: str | None, namespace: str | None) -> Iterator[Place]:
+def opened(*, redis_url: str | None, namespace: str | None) -> Iterator[OpenedStore]:
     """The store that the flags or the environment name. Errors: SettingsError, StoreError, FolderError.
 
     Where that is the embedded server, it runs for as long as this takes, whether a daemon uses it or not.
@@ -131,7 +131,7 @@ def opened(*, redis_url: str | None, namespace: str | None) -> Iterator[Place]:
         try:
             if share is not None:
                 _wait_until_loaded(store, Deadline.after(LOADING_SECONDS))
-            yield Place(store, url, described, prefix)
+            yield OpenedStore(store, url, described, prefix)
         finally:
             store.close()
     finally:

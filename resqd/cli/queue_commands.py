@@ -16,7 +16,7 @@ from resqd.app import App
 from resqd.cli import output
 from resqd.cli.loading import load_app
 from resqd.cli.output import report
-from resqd.cli.program import NotDone, Place, as_json, one_line, opened, with_place
+from resqd.cli.program import NotDone, OpenedStore, as_json, one_line, opened, with_redis
 from resqd.definition import DEFAULT_QUEUE
 from resqd.errors import PayloadError, ResqdError
 from resqd.store.resque import payload as payloads
@@ -43,7 +43,7 @@ if TYPE_CHECKING:
     envvar="RESQD_APP",
     help="Check class and arguments against this App's jobs. [RESQD_APP]",
 )
-@with_place
+@with_redis
 @as_json
 def enqueue(
     job_class: str,
@@ -51,7 +51,7 @@ def enqueue(
     queue: str | None,
     application: str | None,
     in_json: bool,
-    **place: str | None,
+    **redis: str | None,
 ) -> None:
     """Enqueue a job of CLASS.
 
@@ -61,7 +61,7 @@ def enqueue(
     app = load_app(application) if application else App()
     job = app.find(job_class) if application else None
     target = queue or (job.queue if job else DEFAULT_QUEUE)
-    with opened(**place) as there:
+    with opened(**redis) as there:
         app.configure(redis_url=there.url, namespace=there.namespace)
         try:
             job_id = app.enqueue_to(target, job or job_class, *values)
@@ -86,14 +86,14 @@ def _argument(number: int, text: str) -> Any:
 
 
 @click.command()
-@with_place
+@with_redis
 @as_json
-def queues(in_json: bool, **place: str | None) -> None:
+def queues(in_json: bool, **redis: str | None) -> None:
     """Show all queues.
 
     How many jobs wait and are in flight, and how long the oldest has waited.
     """
-    with opened(**place) as there:
+    with opened(**redis) as there:
         states, now = there.store.books.overview.queues(), time.time()
     if in_json:
         click.echo(json.dumps([_queue(state, now) for state in states]))
@@ -129,14 +129,14 @@ def complete_queue(context: click.Context, _parameter: click.Parameter, begun: s
 @click.option(
     "--count", type=click.IntRange(min=1), default=10, show_default=True, help="Show at most so many."
 )
-@with_place
+@with_redis
 @as_json
-def peek(queue: str, start: int, count: int, in_json: bool, **place: str | None) -> None:
+def peek(queue: str, start: int, count: int, in_json: bool, **redis: str | None) -> None:
     """Show a queue's oldest jobs.
 
     Those that wait in QUEUE longest; they are left there.
     """
-    with opened(**place) as there:
+    with opened(**redis) as there:
         jobs = [payloads.decode_or_explain(raw) for raw in there.store.books.queues.peek(queue, start, count)]
     shown = [_job(position, job) for position, job in enumerate(jobs, start)]
     if in_json:
@@ -160,14 +160,14 @@ def _job(position: int, job: Payload) -> dict[str, Any]:
 
 
 @click.command()
-@with_place
+@with_redis
 @as_json
-def workers(in_json: bool, **place: str | None) -> None:
+def workers(in_json: bool, **redis: str | None) -> None:
     """Show the workers of all hosts.
 
     Those that are registered, Ruby's as well, and what they run.
     """
-    with opened(**place) as there:
+    with opened(**redis) as there:
         shown = [_worker(worker) for worker in there.store.books.workers.all()]
     if in_json:
         click.echo(json.dumps(shown))
@@ -206,14 +206,14 @@ def _worker(worker: WorkerStatus) -> dict[str, Any]:
 
 
 @click.command()
-@with_place
+@with_redis
 @as_json
-def info(in_json: bool, **place: str | None) -> None:
+def info(in_json: bool, **redis: str | None) -> None:
     """Show Resque's overview.
 
     Jobs waiting, in flight, processed and failed, queues and workers.
     """
-    with opened(**place) as there:
+    with opened(**redis) as there:
         shown = _overview(there)
     click.echo(
         json.dumps(shown)
@@ -222,7 +222,7 @@ def info(in_json: bool, **place: str | None) -> None:
     )
 
 
-def _overview(there: Place) -> dict[str, Any]:
+def _overview(there: OpenedStore) -> dict[str, Any]:
     store = there.store
     counts = {
         **store.books.info(),

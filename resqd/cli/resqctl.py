@@ -19,7 +19,7 @@ from resqd import __version__, parsing
 from resqd.cli import output
 from resqd.cli.client import (
     Client,
-    Outcome,
+    Ending,
     RefusedError,
     Session,
     Status,
@@ -194,11 +194,11 @@ def _leave(session: Session, command: str, doing: str, *, timeout: float | None,
         return
     with _leaving_view(session, doing) as show:
         outcome = follow(session.poll, pid=pid, deadline=deadline, show=show, sleep=time.sleep)
-    if outcome is Outcome.GONE or (outcome is Outcome.KILLED and command == "stop"):
+    if outcome is Ending.GONE or (outcome is Ending.KILLED and command == "stop"):
         session.say({**reply, "outcome": outcome.value}, f"{command} done: the daemon is gone")
-    elif outcome is Outcome.KILLED:
+    elif outcome is Ending.KILLED:
         session.fail("the daemon is gone, but it stopped jobs before they were finished")
-    elif outcome is Outcome.RESUMED:
+    elif outcome is Ending.RESUMED:
         session.fail(f"the {command} was taken back: the daemon runs on")
     else:
         raise TimedOutError(f"still {doing} after {timeout:g} s; the daemon goes on with it")

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from resqd.app import App
 from resqd.current import bind_thread
 from resqd.errors import DirtyExit, DontPerform, JobDefinitionError, JobInterrupt
 from resqd.hooks import run_within
@@ -231,3 +232,30 @@ def test_work_within_hooks_is_done_whatever_they_do() -> None:
 
     with pytest.raises(KeyError):
         run_within([around], work)
+
+
+def test_what_goes_around_yields() -> None:
+    """A plain function around jobs or process hooks would keep them from running, so it is refused at once."""
+    app = App()
+    for surround in (job_of(mail).surround, app.hooks.surround):
+        with pytest.raises(JobDefinitionError, match="must be a generator function that yields once"):
+            surround(lambda: None)
+
+
+def test_a_hook_of_a_kind_that_is_an_object_is_judged_by_its_call() -> None:
+    """An object whose call waits or yields would do nothing, around a job as around a process."""
+
+    class Waiting:
+        async def __call__(self) -> None:
+            pass
+
+    class Yielding:
+        def __call__(self) -> Generator[None]:
+            yield
+
+    job = job_of(mail)
+    with pytest.raises(JobDefinitionError, match="async"):
+        job.before_perform(Waiting())
+    with pytest.raises(JobDefinitionError, match="yields once"):
+        job.after_perform(Yielding())
+    job.around_perform(Yielding())

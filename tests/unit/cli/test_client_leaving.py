@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from resqd.cli.client import Outcome, Status, follow, jobs_in
+from resqd.cli.client import Ending, Status, follow, jobs_in
 from resqd.clock import Deadline
 
 JOB = {"id": "f00d", "class": "Archive", "queue": "mail", "running_s": 1.0}
@@ -20,7 +20,7 @@ def account(state: str, *, pid: int = 1, busy: bool = False) -> Status:
     }
 
 
-def outcome(accounts: list[Status | None], *, deadline: Deadline | None = None) -> Outcome:
+def outcome(accounts: list[Status | None], *, deadline: Deadline | None = None) -> Ending:
     script: Iterator[Status | None] = iter(accounts)
     return follow(lambda: next(script), pid=1, deadline=deadline, show=lambda _: None, sleep=lambda _: None)
 
@@ -31,24 +31,24 @@ DRAINING, STOPPING = account("draining", busy=True), account("stopping")
 @pytest.mark.parametrize(
     ("accounts", "end"),
     [
-        ([None], Outcome.GONE),
-        ([DRAINING, DRAINING, None], Outcome.GONE),
-        ([DRAINING, STOPPING, None], Outcome.GONE),
-        ([DRAINING, account("stopping", busy=True), STOPPING, None], Outcome.KILLED),
-        ([DRAINING, account("running")], Outcome.RESUMED),
-        ([DRAINING, account("paused")], Outcome.RESUMED),
-        ([DRAINING, account("running", pid=2)], Outcome.GONE),
+        ([None], Ending.GONE),
+        ([DRAINING, DRAINING, None], Ending.GONE),
+        ([DRAINING, STOPPING, None], Ending.GONE),
+        ([DRAINING, account("stopping", busy=True), STOPPING, None], Ending.KILLED),
+        ([DRAINING, account("running")], Ending.RESUMED),
+        ([DRAINING, account("paused")], Ending.RESUMED),
+        ([DRAINING, account("running", pid=2)], Ending.GONE),
     ],
 )
-def test_outcomes(accounts: list[Status | None], end: Outcome) -> None:
+def test_outcomes(accounts: list[Status | None], end: Ending) -> None:
     """How the wait ended follows from the states seen; a daemon with another pid is a successor."""
     assert outcome(accounts) is end
 
 
 def test_deadline_ends_the_wait() -> None:
     """The wait ends at its deadline, but not before one look."""
-    assert outcome([DRAINING], deadline=Deadline.after(0)) is Outcome.TIMED_OUT
-    assert outcome([None], deadline=Deadline.after(0)) is Outcome.GONE
+    assert outcome([DRAINING], deadline=Deadline.after(0)) is Ending.TIMED_OUT
+    assert outcome([None], deadline=Deadline.after(0)) is Ending.GONE
 
 
 def test_every_account_is_shown_and_slept_over() -> None:
