@@ -193,12 +193,12 @@ def _leave(session: Session, command: str, doing: str, *, timeout: float | None,
         session.say(reply, doing)
         return
     with _leaving_view(session, doing) as show:
-        outcome = follow(session.poll, pid=pid, deadline=deadline, show=show, sleep=time.sleep)
-    if outcome is Ending.GONE or (outcome is Ending.KILLED and command == "stop"):
-        session.say({**reply, "outcome": outcome.value}, f"{command} done: the daemon is gone")
-    elif outcome is Ending.KILLED:
+        ending = follow(session.poll, pid=pid, deadline=deadline, show=show, sleep=time.sleep)
+    if ending is Ending.GONE or (ending is Ending.KILLED and command == "stop"):
+        session.say({**reply, "outcome": ending.value}, f"{command} done: the daemon is gone")
+    elif ending is Ending.KILLED:
         session.fail("the daemon is gone, but it stopped jobs before they were finished")
-    elif outcome is Ending.RESUMED:
+    elif ending is Ending.RESUMED:
         session.fail(f"the {command} was taken back: the daemon runs on")
     else:
         raise TimedOutError(f"still {doing} after {timeout:g} s; the daemon goes on with it")
