@@ -176,7 +176,6 @@ class Store:
         "place() of the failure backend %(backend)s failed; the record goes to %(key)s",
         traceback=True,
     )
-    callback_failed = Event(ERROR, "the failure callback %(callback)r failed", traceback=True)
 
 
 class Wire:
