@@ -22,6 +22,9 @@ def _run(program: str) -> None:
     interruptible = signal.getsignal(signal.SIGINT) is signal.default_int_handler
     if interruptible:
         signal.signal(signal.SIGINT, signal.SIG_DFL)
+    import_module(
+        "resqd.stdout"
+    ).open_standard_descriptors()  # before a library's own takes their numbers: libffi's does
     main = import_module(f"resqd.cli.{program}").main  # only now: this import is what takes so long
     try:
         if interruptible:
