@@ -132,7 +132,8 @@ def _run(
         ),
     )
     _first_hooks(app, reloading=inherited is not None)
-    parked = caretaker.stop() if caretaker else []  # its thread must be gone before anything is forked
+    if caretaker:
+        caretaker.stop()  # its thread must be gone before anything is forked
     master = build(
         Ingredients(
             settings=settings,
@@ -147,7 +148,6 @@ def _run(
             pause_file=first_existing(settings.all_pause_files),
             inherited=inherited,
             caretaker=caretaker,
-            parked=parked,
             clock=monotonic,
         )
     )

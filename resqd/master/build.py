@@ -7,28 +7,23 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from resqd.clock import Clock
-from resqd.master import timeouts
 from resqd.master.caretaker import Caretaker
-from resqd.master.children import Nursery
-from resqd.master.commands.handlers import Desk
-from resqd.master.commands.server import ControlServer, Request
-from resqd.master.commands.steering import Helm
-from resqd.master.handover import Handover
+from resqd.master.children import Entry, Processes, Spawner
+from resqd.master.commands.handlers import Handlers
+from resqd.master.commands.server import ControlServer
+from resqd.master.fleet import Fleet, FleetSettings
+from resqd.master.handover import Estate, Handover
 from resqd.master.inbox import Inbox
-from resqd.master.ledger import Ledger
 from resqd.master.lock import DaemonLock
-from resqd.master.loop import Master
-from resqd.master.plan import Fleet
+from resqd.master.loop import Master, Outside
 from resqd.master.reload import Reload, StartFolder
 from resqd.master.signals import Signals
-from resqd.master.spawner import Entry, Spawner
-from resqd.master.succession import Succession
+from resqd.master.status import Display
 from resqd.master.systemd import Notifier
-from resqd.master.timeouts import Kills
+from resqd.master.watch import Watch
 from resqd.settings import Settings
 from resqd.wire.birth import Kind
 from resqd.wire.doorbell import Bell
-from resqd.wire.intent import Intent
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,134 +45,72 @@ class Ingredients:
     inherited: Handover | None
     caretaker: Caretaker | None
     """Whoever served the control socket while a reload imported the application; it has stopped."""
-    parked: Sequence[Request]
-    """The calls that it left."""
     clock: Clock
 
 
 def build(given: Ingredients) -> Master:
     """The master, with the children of the program that it replaces when there was one."""
-    settings, clock, inherited = given.settings, given.clock, given.inherited
-    caretaker = given.caretaker
+    settings, clock, lock, notifier = given.settings, given.clock, given.lock, given.notifier
+    inherited, caretaker = given.inherited, given.caretaker
     selector = caretaker.selector if caretaker else selectors.DefaultSelector()
+    server = (
+        caretaker.server
+        if caretaker
+        else ControlServer(path=settings.control_socket, selector=selector, clock=clock)
+    )
     signals = Signals()
     bell = Bell(inherited.bell if inherited else None)
-    fleet = Fleet(
-        name=settings.name,
-        intent=Intent(inherited.commanded) if inherited else Intent.RUNNING,
-        worker_count=inherited.worker_count if inherited else settings.worker_count,
-        thread_count=settings.thread_count,
-        burst=settings.burst,
-        capped=[spec for spec in settings.queues if spec.capped],
-        roll_patience=settings.drain_timeout,
+    fleet = _fleet(given)
+    inbox = Inbox(fleet=fleet, clock=clock)
+    handlers = Handlers(settings=settings, fleet=fleet, clock=clock)
+    reload = Reload(
+        trial=given.trial,
+        folder=given.folder,
+        timeout=settings.boot_timeout,
+        notifier=notifier,
+        estate=Estate(given.epoch, fleet, lock, server, bell, given.held),
+        unfinished=(handlers, fleet.kills, signals),
+        clock=clock,
     )
-    ledger = Ledger(inherited.past if inherited else (0, 0))
-    orders = Kills(settings.kill_grace)
-    helm = Helm(fleet=fleet, kills=orders, drain_timeout=settings.drain_timeout, clock=clock)
-    if given.pause_file:
-        helm.paused_by_file(given.pause_file)
-    limits = timeouts.Limits(
-        boot=settings.boot_timeout,
-        hang=settings.hang_timeout,
-        heart=max(timeouts.HEART_LEAST, settings.prune_interval / 2),
-        hang_busy=settings.hang_busy_timeout,
-        drain=settings.drain_timeout,
-        kill_grace=settings.kill_grace,
-    )
+    owners = (fleet, server, lock, notifier, signals, reload)
     spawner = Spawner(
         entries=given.entries,
         epoch=given.epoch,
         bell=bell,
         threads=settings.thread_count,
-        descriptors=lambda: [
-            *nursery.descriptors(),
-            *server.descriptors(),
-            *given.lock.descriptors(),
-            *given.notifier.descriptors(),
-            *signals.descriptors(),
-            *reload.descriptors(),
-            selector.fileno(),
-        ],
+        descriptors=[*(owner.descriptors for owner in owners), lambda: [selector.fileno()]],
         clock=clock,
-        forks=inherited.forks if inherited else 0,
     )
-    nursery = Nursery(
+    processes = Processes(
         fleet=fleet,
         spawner=spawner,
-        ledger=ledger,
         bell=bell,
         selector=selector,
         before_fork=given.before_fork,
         clock=clock,
     )
-    desk = Desk(
-        settings=settings,
-        fleet=fleet,
-        ledger=ledger,
-        helm=helm,
-        last_exits=nursery.last_exits,
-        started=inherited.started if inherited else clock(),
-        clock=clock,
-    )
-    desk.inbox = nursery.inbox = inbox = Inbox(
-        fleet=fleet,
-        ledger=ledger,
-        kills=orders,
-        helm=helm,
-        answers=desk,
-        limits=limits,
-        booted=nursery.booted,
-        clock=clock,
-    )
-    server = (
-        caretaker.server
-        if caretaker
-        else ControlServer(path=settings.control_socket, handler=desk.handle, selector=selector, clock=clock)
-    )
-    server.handler = desk.handle
-    succession = Succession(
-        epoch=given.epoch,
-        spawner=spawner,
-        desk=desk,
-        helm=helm,
-        fleet=fleet,
-        ledger=ledger,
-        inbox=inbox,
-        lock=given.lock,
-        server=server,
-        bell=bell,
-        held=given.held,
-        last_exits=nursery.last_exits,
-    )
-    desk.reload = reload = Reload(
-        trial=given.trial,
-        folder=given.folder,
-        timeout=settings.boot_timeout,
-        notifier=given.notifier,
-        hand_over=succession.hand_over,
-        refusal=lambda: f"the daemon is {fleet.intent.value}" if fleet.leaving else None,
-        busy=lambda: desk.busy or orders.pending() or bool(signals.queue),
-        clock=clock,
-    )
-    if inherited:
-        succession.take_over(inherited, nursery=nursery, now=clock())
+    watch = Watch(fleet=fleet, inbox=inbox, lock=lock)
+    display = Display(fleet=fleet, notifier=notifier, prefix=settings.procline_prefix)
     return Master(
         fleet=fleet,
-        nursery=nursery,
-        helm=helm,
+        processes=processes,
         inbox=inbox,
-        orders=orders,
-        ledger=ledger,
-        desk=desk,
-        server=server,
-        notifier=given.notifier,
-        lock=given.lock,
-        signals=signals,
-        limits=limits,
-        selector=selector,
-        prefix=settings.procline_prefix,
+        handlers=handlers,
         reload=reload,
-        inherited=inherited is not None,
-        parked=given.parked,
+        outside=Outside(selector, signals, server, notifier),
+        timed=(watch, handlers, server, reload, display, notifier),
         clock=clock,
     )
+
+
+def _fleet(given: Ingredients) -> Fleet:
+    """The fleet as it begins: with the inherited children, or with none, and paused where a pause file says so."""
+    settings, now = FleetSettings.of(given.settings), given.clock()
+    if given.inherited is None:
+        fleet = Fleet(settings, worker_count=given.settings.worker_count, started=now)
+    else:
+        fleet = Fleet.restore(settings, given.inherited.fleet, now)
+        given.inherited.close_on_exec()
+    if given.pause_file:
+        fleet.orders.paused_by_file(given.pause_file, now)
+    return fleet

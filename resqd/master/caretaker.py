@@ -3,19 +3,17 @@
 from __future__ import annotations
 
 import _thread
-import logging
 import os
 import selectors
 import threading
 import time
 from pathlib import Path
 
+from resqd import events
 from resqd.clock import Clock
 from resqd.master.commands.server import ControlServer, Request
 from resqd.master.systemd import Notifier
 from resqd.wire.requests import refusal
-
-_log = logging.getLogger(__name__)
 
 PARKED_FOR = 4.0
 """Seconds that a client waits for the master before it is told why it should not; resqctl itself gives up after 5."""
@@ -43,7 +41,7 @@ class Caretaker:
         clock: Clock,
     ) -> None:
         self.selector = selectors.DefaultSelector()
-        self.server = ControlServer(path=path, handler=self._handle, selector=self.selector, clock=clock)
+        self.server = ControlServer(path=path, selector=self.selector, clock=clock)
         self.server.adopt(descriptor, bound)
         self._notifier = notifier
         self._clock = clock
@@ -60,14 +58,14 @@ class Caretaker:
         self._done.acquire()
         _thread.start_new_thread(self._run, ())
 
-    def stop(self) -> list[Request]:
-        """End; the calls that are still to be answered. The server and the selector are the caller's from now on."""
+    def stop(self) -> None:
+        """End. The server, with the calls that are still to be answered, and the selector are the caller's now."""
         os.eventfd_write(self._wake, 1)
         self._done.acquire()
         self._wait_for_its_end()
         self.selector.unregister(self._wake)
         os.close(self._wake)
-        return [request for _, request in self._parked if not request.closed]
+        self.server.put_back(request for _, request in self._parked if not request.closed)
 
     def _run(self) -> None:
         self._thread_id = threading.get_native_id()
@@ -75,7 +73,7 @@ class Caretaker:
             while self._turn():
                 pass
         except Exception:  # noqa: BLE001 - the thread's top: without it the import goes on as before
-            _log.exception("nobody answers while the new code is imported")
+            events.Master.caretaker_failed()
         finally:
             self._done.release()
 
@@ -83,8 +81,10 @@ class Caretaker:
         ready = self.selector.select(self._timeout())
         if any(key.data is self for key, _ in ready):
             return False
-        for key, events in ready:
-            self.server.ready(key, events)
+        for key, mask in ready:
+            self.server.ready(key, mask)
+        while (request := self.server.take()) is not None:
+            self._handle(request)
         now = self._clock()
         self.server.tick(now)
         self._notifier.tick(now)
@@ -93,7 +93,7 @@ class Caretaker:
 
     def _timeout(self) -> float:
         now = self._clock()
-        moments = [self.server.next_deadline(), self._notifier.next_deadline(), self._until]
+        moments = [self.server.next_at(), self._notifier.next_at(), self._until]
         moments += [at for at, _ in self._parked]
         return max(0.0, min(now + _LONGEST_SLEEP, *(at for at in moments if at is not None)) - now)
 

@@ -1,8 +1,14 @@
-"""The master's view of one child: what it was given, what it has said, how it ended. Not the child itself."""
+"""The master's view of one child: what it was given, what it has said, what is wanted of it. Not the child itself.
+
+What changes stands in small records, one for each part of the master that writes it.
+"""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+import os
+import socket
+from dataclasses import dataclass, field, replace
+from typing import Any
 
 from resqd.errors import ChannelClosed, ProtocolError
 from resqd.wire.birth import Birth, Kind, Page
@@ -13,11 +19,13 @@ from resqd.wire.messages import Message, Running, Slots, Stats
 UNREAD = "(being read)"
 """Stands for the class of a job whose payload its thread is reading."""
 NO_STATS = Stats(0, 0, 0, 0, 0.0, 0, 0.0, "", (), ())
+LEAVING = frozenset({Intent.DRAINING, Intent.STOPPING})
+"""What a daemon or a child does that is on its way out."""
 
 
-@dataclass(slots=True, eq=False)
-class Child:
-    """A forked child until it is reaped. Times are the master's monotonic seconds."""
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """Which child it is, and the master's ends of what the two share; `born` in monotonic seconds."""
 
     pid: int
     kind: Kind
@@ -26,67 +34,141 @@ class Child:
     channel: Channel
     page: Page
     born: float
-    heard: float
-    state: str
-    granted: int
-    quotas: dict[str, int]
-    """The newest order: how many jobs of each capped queue it may hold."""
-    owned: dict[str, int]
-    """The most that it may hold until it says that it has yielded some; what it owns, no other may be given."""
-    booted: bool = False
-    near_end: bool = False
     outdated: bool = False
     """Forked before the last reload: it runs the old code."""
+
+
+@dataclass(slots=True)
+class Grants:
+    """How many jobs it may run at once: `slots`, and of each capped queue `quotas`, by the newest order."""
+
+    slots: int
+    quotas: dict[str, int]
+    owned: dict[str, int]
+    """The most that it may hold until it says that it has yielded some; what it owns, no other may be given."""
     released: int = 0
-    exiting: str | None = None
-    orders: int = 0
+    serial: int = 0
     """The number of the newest order of slots and quotas."""
+
+    @property
+    def active(self) -> int:
+        """How many jobs it may be running: slots granted less those given back."""
+        return max(0, self.slots - self.released)
+
+
+@dataclass(slots=True)
+class Life:
+    """How far it has come, by its own word."""
+
+    state: Intent
+    booted: bool = False
+    near_end: bool = False
+    ended: bool = False
+    """It begins no job any more, whatever it is told."""
+    exiting: str | None = None
+
+
+@dataclass(slots=True)
+class Account:
+    """What it reports of its work, and when it was heard last, in monotonic seconds."""
+
+    heard: float
     stats: Stats = NO_STATS
-    cpu_percent: float = 0.0
     stats_at: float = 0.0
+    cpu_percent: float = 0.0
+    deaf_at: float | None = None
+    """Since when its channel is at its end or broken though it has not been reaped."""
+
+    def report(self, stats: Stats, now: float) -> None:
+        """Take a worker's report."""
+        elapsed = now - self.stats_at
+        if self.stats_at and elapsed > 0:
+            self.cpu_percent = 100 * max(0.0, stats.cpu_seconds - self.stats.cpu_seconds) / elapsed
+        self.stats, self.stats_at = stats, now
+
+
+@dataclass(slots=True)
+class Demands:
+    """What the master wants of it."""
+
+    told: Intent
+    """The last intent that was sent down, or given at birth; a housekeeper is told only to leave."""
+    leave_by: float | None = None
+    """When it must be gone, once it drains or stops."""
+    retiring_since: float | None = None
+    """Since when it is drained whatever the daemon's intent is: rolled over by a reload, or one too many."""
     killed_for: frozenset[int] | None = None
     """Tokens for whose sake resqd killed this process; empty: killed for none of its jobs; None: not killed."""
-    told: str = ""
-    """The last intent that was sent down."""
-    silent_cpu: float = -1.0
-    silent_cpu_since: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Silence:
+    """What was noted of a child that has not spoken for some seconds. Replaced as a whole."""
+
+    cpu: float = -1.0
+    """Its CPU seconds when they last grew; below 0: not looked at yet."""
+    cpu_since: float = 0.0
     pinged_at: float | None = None
     """When the first ping was sent that it has not answered yet."""
     hung: str = ""
     """Shown in `status`: silent in a long call, or stopped."""
-    leave_by: float | None = None
-    """When it must be gone, once it drains or stops."""
-    relayed: tuple[Running, ...] = ()
-    """The running jobs that the housekeeper was told last."""
-    relayed_at: float = 0.0
-    relayed_threads: tuple[int, int] = (0, 0)
-    """How many threads were missing and replaced when it was told last."""
-    deaf_at: float | None = None
-    """Since when its channel is at its end or broken though it has not been reaped."""
-    ended: bool = False
-    """It has said that it begins no job any more, whatever it is told."""
-    retiring: bool = False
-    """Drained whatever the daemon's intent is: rolled over after a reload, or one too many at its place."""
-    retiring_since: float = 0.0
+
+
+NO_SILENCE = Silence()
+
+
+@dataclass(slots=True, eq=False)
+class Child:
+    """A forked child until it is reaped."""
+
+    identity: Identity
+    grants: Grants
+    life: Life
+    account: Account
+    demands: Demands
+    silence: Silence = field(default=NO_SILENCE)
 
     @classmethod
     def of(cls, birth: Birth, *, pid: int, channel: Channel, now: float) -> Child:
         """The view of a child that was just forked; `channel` is the master's end."""
+        state = Intent(birth.state)
         return cls(
-            pid=pid,
-            kind=birth.kind,
-            index=birth.index,
-            fork=birth.fork,
-            channel=channel,
-            page=birth.page,
-            born=now,
-            heard=now,
-            state=birth.state,
-            told="" if birth.kind is Kind.HOUSEKEEPER else birth.state,
-            granted=birth.slots,
-            quotas=birth.quotas,
-            owned=birth.quotas,
+            Identity(pid, birth.kind, birth.index, birth.fork, channel, birth.page, born=now),
+            Grants(birth.slots, birth.quotas, birth.quotas),
+            Life(state),
+            Account(heard=now),
+            Demands(told=Intent.RUNNING if birth.kind is Kind.HOUSEKEEPER else state),
         )
+
+    @property
+    def pid(self) -> int:
+        """Its process id."""
+        return self.identity.pid
+
+    @property
+    def kind(self) -> Kind:
+        """What it is."""
+        return self.identity.kind
+
+    @property
+    def index(self) -> int:
+        """Its place among those of its kind, from 0."""
+        return self.identity.index
+
+    @property
+    def fork(self) -> int:
+        """Its number, never used twice by one daemon."""
+        return self.identity.fork
+
+    @property
+    def channel(self) -> Channel:
+        """The master's end of the channel."""
+        return self.identity.channel
+
+    @property
+    def page(self) -> Page:
+        """The memory that it shares with the master."""
+        return self.identity.page
 
     @property
     def working(self) -> bool:
@@ -96,42 +178,48 @@ class Child:
     @property
     def serving(self) -> bool:
         """Whether it is a housekeeper that is up and will stay."""
-        leaving = (Intent.DRAINING.value, Intent.STOPPING.value)
-        return not self.working and self.booted and self.told not in leaving
+        return not self.working and self.life.booted and self.demands.told not in LEAVING
 
     @property
     def taking(self) -> bool:
         """Whether it takes jobs, or will when a pause ends."""
-        return self.state in ("running", "paused")
+        return self.life.state not in LEAVING
+
+    @property
+    def retiring(self) -> bool:
+        """Whether it is to leave though the daemon stays."""
+        return self.demands.retiring_since is not None
+
+    @property
+    def healthy(self) -> bool:
+        """Whether it is up, speaks, and has all its threads."""
+        return self.life.booted and not self.silence.hung and not self.account.stats.missing
+
+    @property
+    def label(self) -> str:
+        """The child as log lines name it."""
+        name = "housekeeper" if self.kind is Kind.HOUSEKEEPER else f"{self.kind.value} {self.index}"
+        return f"{name} (pid {self.pid})"
 
     def order(self, slots: int, quotas: dict[str, int]) -> None:
         """Grant slots and quotas; what is taken away it owns until it yields it. Nothing changes where it stalls."""
-        if self.channel.send(Slots(slots, quotas, self.orders + 1)):
-            self.orders += 1
-            self.granted, self.quotas = slots, quotas
-            self.owned = {queue: max(quota, self.owned.get(queue, 0)) for queue, quota in quotas.items()}
-
-    @property
-    def active(self) -> int:
-        """How many jobs it may be running: slots granted less those given back."""
-        return max(0, self.granted - self.released)
+        grants = self.grants
+        if self.channel.send(Slots(slots, quotas, grants.serial + 1)):
+            grants.serial += 1
+            grants.slots, grants.quotas = slots, quotas
+            grants.owned = {queue: max(quota, grants.owned.get(queue, 0)) for queue, quota in quotas.items()}
 
     def running(self) -> tuple[Running, ...]:
         """The jobs on its threads at this moment, by the shared page, with their payloads where it has reported them.
 
         One without a name is being read: its payload is long.
         """
-        told = {(job.thread, job.token): job for job in self.stats.running}
+        told = {(job.thread, job.token): job for job in self.account.stats.running}
         return tuple(
             told.get((job.thread, job.token))
-            or (job if job.since else replace(job, job_class=UNREAD, since=self.heard))
+            or (job if job.since else replace(job, job_class=UNREAD, since=self.account.heard))
             for job in self.page.jobs()
         )
-
-    @property
-    def healthy(self) -> bool:
-        """Whether it is up, speaks, and has all its threads."""
-        return self.booted and not self.hung and not self.stats.missing
 
     def receive(self) -> list[Message] | None:
         """The messages that have come; None when the channel is at its end or broken."""
@@ -140,8 +228,59 @@ class Child:
         except (ChannelClosed, ProtocolError):
             return None
 
-    @property
-    def label(self) -> str:
-        """The child as log lines name it."""
-        name = "housekeeper" if self.kind is Kind.HOUSEKEEPER else f"{self.kind.value} {self.index}"
-        return f"{name} (pid {self.pid})"
+    def snapshot(self) -> dict[str, Any]:
+        """The child as the next program needs it; what that one is told again by reports is left out."""
+        return {
+            "pid": self.pid,
+            "kind": self.kind.value,
+            "index": self.index,
+            "fork": self.fork,
+            "channel": self.channel.fileno(),
+            "page": self.page.descriptor,
+            "threads": len(self.page.cells),
+            "leftovers": self.channel.leftovers(),
+            "born": self.identity.born,
+            "state": self.life.state.value,
+            "granted": self.grants.slots,
+            "quotas": self.grants.quotas,
+            "owned": self.grants.owned,
+            "orders": self.grants.serial,
+            "released": self.grants.released,
+            "booted": self.life.booted,
+            "near_end": self.life.near_end,
+            "told": self.demands.told.value,
+            "leave_by": self.demands.leave_by,
+            "retiring": self.retiring,
+            "retiring_since": self.demands.retiring_since or 0.0,
+            "processed": self.account.stats.processed,
+            "failed": self.account.stats.failed,
+        }
+
+    @classmethod
+    def restore(cls, facts: dict[str, Any], now: float) -> Child:
+        """The view of a child that the last program forked: it runs that program's code, so it is outdated."""
+        for descriptor in (facts["channel"], facts["page"]):
+            os.set_inheritable(descriptor, False)
+        unsent, unread = facts["leftovers"]
+        channel = Channel(socket.socket(fileno=facts["channel"]), unsent=unsent, unread=unread)
+        stats = replace(NO_STATS, processed=facts["processed"], failed=facts["failed"])
+        return cls(
+            Identity(
+                facts["pid"],
+                Kind(facts["kind"]),
+                facts["index"],
+                facts["fork"],
+                channel,
+                Page(facts["threads"], facts["page"]),
+                born=facts["born"],
+                outdated=True,
+            ),
+            Grants(facts["granted"], facts["quotas"], facts["owned"], facts["released"], facts["orders"]),
+            Life(Intent(facts["state"]), booted=facts["booted"], near_end=facts["near_end"]),
+            Account(heard=now, stats=stats),
+            Demands(
+                told=Intent(facts["told"] or "running"),  # an older release has told its housekeeper nothing
+                leave_by=facts["leave_by"],
+                retiring_since=facts["retiring_since"] if facts["retiring"] else None,
+            ),
+        )

@@ -1,70 +1,91 @@
-"""What children say, folded into the master's views, books and orders."""
+"""What children say, folded into the fleet; and what of it the housekeeper is told, for web pages and statsd."""
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Callable
-from typing import Protocol
+from dataclasses import dataclass, replace
 
+from resqd import events
 from resqd.clock import Clock
 from resqd.master.child import Child
-from resqd.master.commands.steering import Helm
-from resqd.master.ledger import Ledger
-from resqd.master.outage import Outage
-from resqd.master.plan import Fleet
-from resqd.master.timeouts import Kills, Limits, leave_by
+from resqd.master.fleet import Fleet
+from resqd.master.timeouts import leave_by
 from resqd.wire import messages
 from resqd.wire.birth import Kind
-from resqd.wire.messages import Busy, Death, Kill, Message, Running
+from resqd.wire.intent import Intent
+from resqd.wire.messages import Busy, Kill, Message, Running
 from resqd.wire.tallies import Tallies
-
-_log = logging.getLogger(__name__)
 
 RELAY_EVERY = 1.0
 """Seconds between two reports of what a worker runs that are passed on to the housekeeper."""
 
 
-class Answers(Protocol):
-    """Who waits for a worker's answer: the desk, on behalf of resqctl's clients."""
+@dataclass(frozen=True, slots=True)
+class Relayed:
+    """What the housekeeper was told last of a worker."""
 
-    def killing(self, child: Child, answer: messages.Killing) -> None:
-        """A worker says whether it runs the job that is to be killed."""
+    running: tuple[Running, ...] = ()
+    at: float = 0.0
+    missing: int = 0
+    """Threads that there should be and were not."""
+    replaced: int = 0
+    """Threads that had ended out of turn, in all."""
 
-    def stacks(self, child: Child, answer: messages.Stacks) -> None:
-        """A worker sends its threads' stacks."""
 
-    def confirmed(self, child: Child, answer: messages.Confirmed) -> None:
-        """A worker says that what it was told has taken effect."""
+NOTHING = Relayed()
+
+
+class Relay:
+    """Passes on what workers run and count; what nobody could take is kept, so that no count is lost."""
+
+    def __init__(self, fleet: Fleet) -> None:
+        self._fleet = fleet
+        self._tallies = Tallies()
+        self._relayed: dict[int, Relayed] = {}
+
+    def report(self, child: Child, stats: messages.Stats, now: float) -> None:
+        """Pass on a report: metrics always, running jobs now and then, when they changed."""
+        before = self._relayed.get(child.fork, NOTHING)
+        report = Relayed(stats.running, now, stats.missing, stats.replaced)
+        self._tallies.add(stats.metrics)
+        if stats.metrics or (replace(report, at=before.at) != before and now - before.at >= RELAY_EVERY):
+            self._pass_on(child, report)
+
+    def look(self, now: float) -> None:
+        """Pass on what the pages show of workers that have not spoken for a while: a job may keep them from it."""
+        for child in self._fleet.working():
+            if now - child.account.stats_at < RELAY_EVERY or not any(child.page.cells):
+                continue
+            before, running = self._relayed.get(child.fork, NOTHING), child.running()
+            if {job.token for job in running} != {job.token for job in before.running}:
+                self._pass_on(child, Relayed(running, now, before.missing, before.replaced))
+
+    def buried(self, child: Child, now: float) -> None:
+        """A child is dead: nothing that it ran is to be shown any more. A new housekeeper is told everything."""
+        before = self._relayed.get(child.fork, NOTHING)
+        if child.working and (before.running or before.missing):
+            self._pass_on(child, Relayed((), now, 0, before.replaced))
+        self._relayed.pop(child.fork, None)
+        if not child.working:
+            for fork, told in self._relayed.items():
+                self._relayed[fork] = Relayed(at=told.at, replaced=told.replaced)
+
+    def _pass_on(self, child: Child, news: Relayed) -> None:
+        """Tell the housekeeper, with all counts that it has not been told; it may be dead, or not take more now."""
+        fresh = news.replaced - self._relayed.get(child.fork, NOTHING).replaced
+        busy = Busy(child.pid, news.running, self._tallies.take(), news.missing, fresh)
+        if any(each.channel.send(busy) for each in self._fleet.children if each.serving):
+            self._relayed[child.fork] = news
+        else:
+            self._tallies.add(busy.metrics)
 
 
 class Inbox:
     """One `_on_<message>` method for each kind of message."""
 
-    def __init__(
-        self,
-        *,
-        fleet: Fleet,
-        ledger: Ledger,
-        kills: Kills,
-        helm: Helm,
-        answers: Answers,
-        limits: Limits,
-        booted: Callable[[Child], None],
-        clock: Clock,
-    ) -> None:
-        self.deaths: dict[int, Death] = {}
-        """Dead forks whose jobs are not settled yet."""
-        self.redis = "not connected yet"
-        self.redis_since = clock()
+    def __init__(self, *, fleet: Fleet, clock: Clock) -> None:
         self._fleet = fleet
-        self._ledger = ledger
-        self._tallies = Tallies()
-        self._outage = Outage(clock=clock)
-        self._kills = kills
-        self._helm = helm
-        self._answers = answers
-        self._limits = limits
-        self._booted = booted
+        self._relay = Relay(fleet)
         self._clock = clock
         self._handlers: dict[type[Message], Callable[..., None]] = {
             messages.Booted: self._on_booted,
@@ -86,124 +107,91 @@ class Inbox:
 
     def take(self, child: Child, message: Message) -> None:
         """Fold one message in. A kind that only a master sends is ignored, and said."""
-        child.heard = self._clock()
+        child.account.heard = self._clock()
         handler = self._handlers.get(type(message))
         if handler is None:
-            _log.warning("%s sent a %s", child.label, type(message).__name__)
+            events.Master.strange_message(child=child.label, message=type(message).__name__)
         else:
             handler(child, message)
 
+    def look(self, now: float) -> None:
+        """Look for workers on the shared pages that have not spoken for a while."""
+        self._relay.look(now)
+
+    def buried(self, child: Child) -> None:
+        """A child is dead, its last messages are read."""
+        self._relay.buried(child, self._clock())
+
     def _on_booted(self, child: Child, _message: messages.Booted) -> None:
-        child.booted = True
-        self._booted(child)
+        child.life.booted = True
+        if child.kind is Kind.HOUSEKEEPER:
+            self._fleet.losses.tell_at = 0.0  # its predecessor may not have acted
 
     def _on_pong(self, child: Child, _message: messages.Pong) -> None:
         """The sign of life has been noted already."""
 
     def _on_stats(self, child: Child, stats: messages.Stats) -> None:
-        now = self._clock()
-        elapsed = now - child.stats_at
-        if child.stats_at and elapsed > 0:
-            child.cpu_percent = 100 * max(0.0, stats.cpu_seconds - child.stats.cpu_seconds) / elapsed
-        child.stats_at = now
-        self._relay(child, stats, now)
-        self._fleet.recount |= child.kind is Kind.PROBATION and stats.reserved > child.stats.reserved
-        child.stats = stats
+        now, fleet = self._clock(), self._fleet
+        self._relay.report(child, stats, now)
+        if child.kind is Kind.PROBATION and stats.reserved > child.account.stats.reserved:
+            fleet.losses.tell_at = 0.0  # a suspect was taken: the housekeeper counts the others
+        child.account.report(stats, now)
         if child.kind is Kind.WORKER:
-            self._fleet.paces[child.index] = stats.pace
-        self._outage.note(child.fork, stats.redis)
-        self._ledger.report(child.fork, stats)
-
-    def _relay(self, child: Child, stats: messages.Stats, now: float) -> None:
-        """Pass on what the housekeeper publishes: metrics always, running jobs now and then, when they changed."""
-        threads = (stats.missing, stats.replaced)
-        news = stats.running != child.relayed or threads != child.relayed_threads
-        self._tallies.add(stats.metrics)
-        if stats.metrics or (news and now - child.relayed_at >= RELAY_EVERY):
-            self._pass_on(child, stats.running, threads, now)
-
-    def look(self, now: float) -> None:
-        """Pass on what the pages show of workers that have not spoken for a while: a job may keep them from it."""
-        for child in self._fleet.children:
-            if not child.working or now - child.stats_at < RELAY_EVERY or not any(child.page.cells):
-                continue
-            running = child.running()
-            if {job.token for job in running} != {job.token for job in child.relayed}:
-                self._pass_on(child, running, child.relayed_threads, now)
-
-    def _pass_on(
-        self, child: Child, running: tuple[Running, ...], threads: tuple[int, int], now: float
-    ) -> None:
-        """Tell the housekeeper, with all counts that it has not been told; it may be dead, or not take more now."""
-        missing, replaced = threads
-        fresh = replaced - child.relayed_threads[1]
-        busy = Busy(child.pid, running, self._tallies.take(), missing, fresh)
-        if any(each.channel.send(busy) for each in self._fleet.children if each.serving):
-            child.relayed, child.relayed_at, child.relayed_threads = running, now, threads
-        else:
-            self._tallies.add(busy.metrics)
-
-    def buried(self, child: Child) -> None:
-        """A child is dead: nothing that it ran is to be shown any more. A new housekeeper is told everything."""
-        self._outage.forget(child.fork)
-        if child.working and (child.relayed or child.relayed_threads[0]):
-            self._pass_on(child, (), (0, child.relayed_threads[1]), self._clock())
-        elif not child.working:
-            for worker in self._fleet.children:
-                worker.relayed, worker.relayed_threads = (), (0, worker.relayed_threads[1])
+            fleet.places.paces[child.index] = stats.pace
+        fleet.redis.note(child.fork, stats.redis, now)
+        fleet.ledger.report(child.fork, stats)
 
     def _on_state(self, child: Child, message: messages.State) -> None:
-        child.state = message.name
-        child.leave_by = leave_by(child, message.name, self._limits, self._clock())
-        if message.name == "stopping":
-            self._kills.order(child.fork, frozenset(child.page.running()), self._clock())
+        now, intent = self._clock(), Intent(message.name)
+        child.life.state = intent
+        child.demands.leave_by = leave_by(child, intent, self._fleet.settings.limits, now)
+        if intent is Intent.STOPPING:
+            self._fleet.kills.order(child.fork, frozenset(child.page.running()), now)
 
     def _on_released(self, child: Child, message: messages.Released) -> None:
-        child.released = max(child.released, message.count)
+        child.grants.released = max(child.grants.released, message.count)
 
     def _on_yielded(self, child: Child, message: messages.Yielded) -> None:
-        if message.serial == child.orders:  # else it crossed a newer order, which it will answer too
-            child.owned = message.quotas
+        if message.serial == child.grants.serial:  # else it crossed a newer order, which it will answer too
+            child.grants.owned = message.quotas
 
     def _on_near_end(self, child: Child, _message: messages.NearEnd) -> None:
-        child.near_end = True
+        child.life.near_end = True
 
     def _on_killing(self, child: Child, message: messages.Killing) -> None:
         if message.token:
-            self._kills.order(child.fork, frozenset((message.token,)), self._clock())
-        self._answers.killing(child, message)
+            self._fleet.kills.order(child.fork, frozenset((message.token,)), self._clock())
+        self._fleet.answers.append((child, message))
 
     def _on_stacks(self, child: Child, message: messages.Stacks) -> None:
-        self._answers.stacks(child, message)
-
-    def _on_upkeep(self, child: Child, message: messages.Upkeep) -> None:
-        self._outage.note(child.fork, message.redis)
-        self._fleet.suspects = message.suspects
-        self._fleet.capped_suspects = dict(message.capped_suspects)
-        if message.redis != self.redis:
-            self.redis, self.redis_since = message.redis, message.since
-
-    def _on_settled(self, _child: Child, message: messages.Settled) -> None:
-        settled = [fork for fork in message.forks if self.deaths.pop(fork, None)]
-        self._fleet.unsettled = bool(self.deaths)
-        if settled and self._fleet.burst:
-            self._fleet.done.clear()  # jobs came back to queues that were found empty
-
-    def _on_pause_file(self, _child: Child, message: messages.PauseFile) -> None:
-        self._helm.paused_by_file(message.path)
-
-    def _on_kill_thread(self, _child: Child, message: messages.KillThread) -> None:
-        for worker in self._fleet.children:
-            if worker.working and worker.pid == message.pid:
-                _log.info("a web page asks to kill the job on thread %d of %s", message.thread, worker.label)
-                worker.channel.send(Kill(token=message.token))
-                if message.token in worker.page.running():
-                    self._helm.order(worker, message.token)
+        self._fleet.answers.append((child, message))
 
     def _on_confirmed(self, child: Child, message: messages.Confirmed) -> None:
-        self._answers.confirmed(child, message)
+        self._fleet.answers.append((child, message))
+
+    def _on_upkeep(self, child: Child, message: messages.Upkeep) -> None:
+        fleet = self._fleet
+        fleet.redis.note(child.fork, message.redis, self._clock())
+        fleet.redis.report(message.redis, message.since)
+        fleet.suspects.count, fleet.suspects.capped = message.suspects, dict(message.capped_suspects)
+
+    def _on_settled(self, _child: Child, message: messages.Settled) -> None:
+        settled = [fork for fork in message.forks if self._fleet.losses.deaths.pop(fork, None)]
+        if settled and self._fleet.settings.burst:
+            self._fleet.places.done.clear()  # jobs came back to queues that were found empty
+
+    def _on_pause_file(self, _child: Child, message: messages.PauseFile) -> None:
+        self._fleet.orders.paused_by_file(message.path, self._clock())
+
+    def _on_kill_thread(self, _child: Child, message: messages.KillThread) -> None:
+        for worker in self._fleet.working():
+            if worker.pid == message.pid:
+                events.Master.thread_kill_asked(thread=message.thread, child=worker.label)
+                worker.channel.send(Kill(token=message.token))
+                if message.token in worker.page.running():
+                    self._fleet.kills.order(worker.fork, frozenset((message.token,)), self._clock())
 
     def _on_exiting(self, child: Child, message: messages.Exiting) -> None:
-        child.exiting = message.reason
-        if message.reason == "burst" and child.kind is Kind.WORKER and self._fleet.burst:
-            self._fleet.done.add(child.index)
+        child.life.exiting = message.reason
+        if message.reason == "burst" and child.kind is Kind.WORKER and self._fleet.settings.burst:
+            self._fleet.places.done.add(child.index)

@@ -1,20 +1,26 @@
-"""The master's books: what all workers, living and dead, have done. Pure arithmetic over their reports."""
+"""What the fleet remembers: how much all workers have done, how each place fared, and how Redis is."""
 
 from __future__ import annotations
 
 from collections import deque
 from dataclasses import dataclass, field
 
-from resqd.wire.messages import Stats
+from resqd import events
+from resqd.wire.birth import Kind
+from resqd.wire.messages import REDIS_OK, Stats
 
 WINDOW = 10.0
 """Seconds over which the rate is taken."""
 SAMPLE_EVERY = 0.5
+"""Seconds between two samples of the total."""
+FIRST_PAUSE = 1.0
+LONGEST_PAUSE = 30.0
+"""Seconds: the first and the longest pause of a place whose children die at boot."""
 
 
 @dataclass(slots=True)
 class Ledger:
-    """Totals since the daemon's start.
+    """Jobs processed and failed since the daemon's start, and how many a second lately.
 
     Each fork reports its own totals from its birth, so a report that is lost, late or sent twice
     changes nothing; what a dead fork last said stays in `past`.
@@ -59,3 +65,69 @@ class Ledger:
         since, processed = self._samples[0]
         elapsed = now - since
         return (self.processed - processed) / elapsed if elapsed > 0 else 0.0
+
+
+@dataclass(slots=True)
+class Places:
+    """What is known of places, whoever stands there; a place is a kind of child and an index."""
+
+    ready_at: dict[tuple[Kind, int], float] = field(default_factory=dict)
+    """Before these times a place must stay empty: its last child died at boot, or fork failed."""
+    done: set[int] = field(default_factory=set)
+    """Places whose worker found its queues empty in a burst."""
+    paces: dict[int, float] = field(default_factory=dict)
+    """How fast each place's jobs went last, in jobs a second: what its next worker begins with."""
+    last_exits: dict[int, str] = field(default_factory=dict)
+    """How the last worker of each place ended."""
+    _pauses: dict[tuple[Kind, int], float] = field(default_factory=dict)
+
+    def failed(self, kind: Kind, index: int, now: float) -> float:
+        """One more child died at boot there: the pause until the next one, in seconds: 1, 2, 4 ... 30."""
+        place = kind, index
+        pause = min(LONGEST_PAUSE, self._pauses.get(place, 0.0) * 2 or FIRST_PAUSE)
+        self._pauses[place], self.ready_at[place] = pause, now + pause
+        return pause
+
+    def fared_well(self, kind: Kind, index: int) -> None:
+        """A child lived there for a while, or ended in order: the next pause is the first again."""
+        self._pauses.pop((kind, index), None)
+
+    def next_at(self, now: float) -> float | None:
+        """When a place that waits may be filled."""
+        return min((at for at in self.ready_at.values() if at > now), default=None)
+
+
+@dataclass(slots=True)
+class RedisHealth:
+    """How Redis is: the housekeeper's text for `status`, and one outage at a time for the log, whoever sees it.
+
+    An outage's text changes as it goes on; that is for `status`, not for the log.
+    """
+
+    text: str
+    since: float
+    """Since when the text is true, in monotonic seconds."""
+    _troubled: set[int] = field(default_factory=set)
+    _outage_since: float | None = None
+
+    def report(self, text: str, since: float) -> None:
+        """Take the housekeeper's account."""
+        if text != self.text:
+            self.text, self.since = text, since
+
+    def note(self, fork: int, text: str, now: float) -> None:
+        """Note what a child says. An outage is over when one says that all is well, and nobody else disagrees."""
+        if text != REDIS_OK:
+            self._troubled.add(fork)
+            if self._outage_since is None:
+                self._outage_since = now
+                events.Master.redis_lost(why=text)
+            return
+        self._troubled.discard(fork)
+        if self._outage_since is not None and not self._troubled:
+            events.Master.redis_back(seconds=now - self._outage_since)
+            self._outage_since = None
+
+    def forget(self, fork: int) -> None:
+        """A child is dead: its trouble is no more, but only another's word ends the outage."""
+        self._troubled.discard(fork)

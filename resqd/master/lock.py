@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 import fcntl
-import logging
 import os
 import socket
 import tempfile
 from pathlib import Path
 
+from resqd import events
 from resqd.errors import ResqdError
 from resqd.folders import Trace, private_folder
-
-_log = logging.getLogger(__name__)
 
 HELD_STATUS = 1
 """Exit status of a daemon whose name is taken: it passes when the other ends, unlike a wrong setting (78)."""
@@ -90,7 +88,7 @@ class DaemonLock:
         if descriptor is None:
             self._warn_once(f"another daemon of this name has taken it: {self._path} was removed")
             return
-        _log.warning("somebody has removed %s; it is put back", self._path)
+        events.Master.lock_put_back(path=self._path)
         os.close(self._descriptor)
         self._descriptor = descriptor
         self._rival = False
@@ -129,12 +127,12 @@ class DaemonLock:
             self._folder = os.open(self._path.parent, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
             fcntl.flock(self._folder, fcntl.LOCK_SH | fcntl.LOCK_NB)
         except OSError as error:
-            _log.debug("the folder %s is not held: %s", self._path.parent, error.strerror)
+            events.Master.folder_not_held(path=self._path.parent, why=error.strerror)
 
     def _warn_once(self, line: str) -> None:
         if not self._rival:
             self._rival = True
-            _log.error("%s", line)
+            events.Master.lock_lost(why=line)
 
 
 def _answers(path: Path) -> bool:

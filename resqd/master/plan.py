@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 
 from resqd.master.child import Child
 from resqd.master.deaths import GOOD_BYES
-from resqd.master.quotas import Holder, deal, for_suspects, free, limits
-from resqd.settings import QueueSpec
+from resqd.master.fleet import Fleet
+from resqd.master.quotas import Holder, deal, for_suspects, free
 from resqd.wire.birth import Kind
 from resqd.wire.intent import Intent
 
@@ -58,52 +58,6 @@ class Retire:
 Action = Fork | Grant | Tell | Retire | Finish
 
 
-@dataclass(slots=True)
-class Fleet:
-    """All that a plan looks at."""
-
-    name: str
-    intent: Intent
-    worker_count: int
-    thread_count: int
-    burst: bool
-    capped: Sequence[QueueSpec] = ()
-    children: Sequence[Child] = ()
-    ready_at: dict[tuple[Kind, int], float] = field(default_factory=dict)
-    """Before these times a place must stay empty: its last child died at boot, or fork failed."""
-    done: set[int] = field(default_factory=set)
-    """Places whose worker found its queues empty in a burst."""
-    unsettled: bool = False
-    """Whether jobs of dead workers are not back in their queues yet."""
-    settle_by: float | None = None
-    """When a leaving daemon no longer waits for that."""
-    paces: dict[int, float] = field(default_factory=dict)
-    """How fast each place's jobs went last, in jobs a second: what its next worker begins with."""
-    suspects: int = 0
-    capped_suspects: dict[str, int] = field(default_factory=dict)
-    """How many of the suspects are of each capped queue."""
-    recount: bool = False
-    """Whether the housekeeper should count the suspects anew: one of them was taken."""
-    roll_patience: float = 50.0
-    """Seconds after which a rolling reload goes on to the next worker though the last one still has jobs."""
-
-    def workers(self, index: int) -> list[Child]:
-        """The workers at a place, oldest first: at the most one going, one current, one made ready."""
-        return sorted(
-            (child for child in self.children if child.kind is Kind.WORKER and child.index == index),
-            key=lambda child: child.fork,
-        )
-
-    def caps(self) -> dict[str, int]:
-        """How many threads may run each capped queue's jobs at once, at this scale."""
-        return limits(self.capped, self.worker_count * self.thread_count)
-
-    @property
-    def leaving(self) -> bool:
-        """Whether the daemon is on its way out."""
-        return self.intent in (Intent.DRAINING, Intent.STOPPING)
-
-
 def plan(fleet: Fleet, now: float) -> list[Action]:
     """The actions that bring the fleet nearer to what is meant."""
     return [
@@ -117,7 +71,7 @@ def plan(fleet: Fleet, now: float) -> list[Action]:
 
 def next_at(fleet: Fleet, now: float) -> float | None:
     """When a place that waits may be filled, or waiting for dead workers' jobs ends."""
-    moments = [*fleet.ready_at.values(), fleet.settle_by or now]
+    moments = [*fleet.places.ready_at.values(), fleet.losses.settle_by or now]
     return min((at for at in moments if at > now), default=None)
 
 
@@ -127,13 +81,13 @@ def fills(child: Child) -> bool:
     One that drains by its own signal does not; one that drains because the daemon did, or the scale was
     lower, does as soon as neither is true any more.
     """
-    if child.exiting is not None:
-        return (
-            child.exiting not in GOOD_BYES
-        )  # after an error its death decides when the place is filled again
-    if child.near_end or child.retiring:
+    life = child.life
+    if life.exiting is not None:
+        # after an error its death decides when the place is filled again
+        return life.exiting not in GOOD_BYES
+    if life.near_end or child.retiring:
         return False
-    return child.taking or child.told == child.state == Intent.DRAINING.value
+    return child.taking or child.demands.told is life.state is Intent.DRAINING
 
 
 def _forks(fleet: Fleet, now: float) -> Iterable[Fork]:
@@ -142,7 +96,7 @@ def _forks(fleet: Fleet, now: float) -> Iterable[Fork]:
     if fleet.leaving:
         return
     for index in range(fleet.worker_count):
-        filled = index in fleet.done or any(map(fills, fleet.workers(index)))
+        filled = index in fleet.places.done or any(map(fills, fleet.workers(index)))
         if not filled and _may_fork(fleet, Kind.WORKER, index, now):
             yield Fork(Kind.WORKER, index, _room(fleet, index))
     yield from _probation(fleet, now)
@@ -155,7 +109,7 @@ def _missing_housekeeper(fleet: Fleet, now: float) -> bool:
 
 
 def _may_fork(fleet: Fleet, kind: Kind, index: int, now: float) -> bool:
-    return now >= fleet.ready_at.get((kind, index), now)
+    return now >= fleet.places.ready_at.get((kind, index), now)
 
 
 def _probation(fleet: Fleet, now: float) -> list[Fork]:
@@ -165,13 +119,15 @@ def _probation(fleet: Fleet, now: float) -> list[Fork]:
     busy = {child.index for child in fleet.children if child.kind is Kind.PROBATION}
     free = [index for index in range(PROBATION_AT_ONCE) if index not in busy]
     ready = [index for index in free if _may_fork(fleet, Kind.PROBATION, index, now)]
-    return [Fork(Kind.PROBATION, index, 1) for index in ready[: max(0, fleet.suspects - _hungry(fleet))]]
+    return [
+        Fork(Kind.PROBATION, index, 1) for index in ready[: max(0, fleet.suspects.count - _hungry(fleet))]
+    ]
 
 
 def _hungry(fleet: Fleet) -> int:
     """How many of the probation workers may not have taken their suspect yet."""
     return sum(
-        child.kind is Kind.PROBATION and not child.stats.reserved and not child.page.running()
+        child.kind is Kind.PROBATION and not child.account.stats.reserved and not child.page.running()
         for child in fleet.children
     )
 
@@ -181,16 +137,16 @@ def _staffed(fleet: Fleet, now: float) -> Iterable[Fork | Grant]:
     forks, slots, caps = list(_forks(fleet, now)), dict(_slots(fleet)), fleet.caps()
     if not caps or fleet.leaving:
         yield from forks
-        yield from (Grant(child, room, child.quotas) for child, room in slots.items())
+        yield from (Grant(child, room, child.grants.quotas) for child, room in slots.items())
         return
-    unowned = free(caps, [child.owned for child in fleet.children if child.working])
+    unowned = free(caps, [child.grants.owned for child in fleet.children if child.working])
     probation = [fork for fork in forks if fork.kind is Kind.PROBATION]
-    units = for_suspects(len(probation), fleet.suspects, fleet.capped_suspects, unowned)
+    units = for_suspects(len(probation), fleet.suspects.count, fleet.suspects.capped, unowned)
     yield from (replace(fork, quotas=quotas) for fork, quotas in zip(probation, units, strict=False))
     yield from (fork for fork in forks if fork.kind is Kind.HOUSEKEEPER)
     takers = _takers(fleet, forks)
-    alone = [child.owned for child in fleet.children if child.kind is Kind.PROBATION]
-    kept = {queue: min(len(probation), fleet.capped_suspects.get(queue, 0)) for queue in caps}
+    alone = [child.grants.owned for child in fleet.children if child.kind is Kind.PROBATION]
+    kept = {queue: min(len(probation), fleet.suspects.capped.get(queue, 0)) for queue in caps}
     dealt = deal(
         {queue: units - kept[queue] for queue, units in free(caps, alone).items()},
         [_holder(fleet, taker) for taker in takers],
@@ -200,7 +156,7 @@ def _staffed(fleet: Fleet, now: float) -> Iterable[Fork | Grant]:
         if isinstance(taker, Fork):
             yield replace(taker, quotas=quotas)
         elif taker in slots or _holder(fleet, taker).needs(quotas):
-            yield Grant(taker, slots.get(taker, taker.granted), quotas)
+            yield Grant(taker, slots.get(taker, taker.grants.slots), quotas)
 
 
 def _takers(fleet: Fleet, forks: Iterable[Fork]) -> list[Child | Fork]:
@@ -215,34 +171,34 @@ def _takers(fleet: Fleet, forks: Iterable[Fork]) -> list[Child | Fork]:
 
 def _holder(fleet: Fleet, taker: Child | Fork) -> Holder:
     if isinstance(taker, Fork):
-        return Holder(fleet.thread_count, {}, {})
-    return Holder(fleet.thread_count, taker.quotas, taker.owned)
+        return Holder(fleet.settings.thread_count, {}, {})
+    return Holder(fleet.settings.thread_count, taker.grants.quotas, taker.grants.owned)
 
 
 def _room(fleet: Fleet, index: int) -> int:
-    return max(0, fleet.thread_count - sum(child.active for child in fleet.workers(index)))
+    return max(0, fleet.settings.thread_count - sum(child.grants.active for child in fleet.workers(index)))
 
 
 def _slots(fleet: Fleet) -> Iterable[tuple[Child, int]]:
     """The slots that older workers of a place have given back, for its newest one."""
     for index in range(fleet.worker_count):
         workers = fleet.workers(index)
-        if len(workers) > 1 or (workers and workers[0].granted < fleet.thread_count):
+        if len(workers) > 1 or (workers and workers[0].grants.slots < fleet.settings.thread_count):
             newest = workers[-1]
-            room = fleet.thread_count - sum(child.active for child in workers[:-1])
-            if fills(newest) and room > newest.granted:
+            room = fleet.settings.thread_count - sum(child.grants.active for child in workers[:-1])
+            if fills(newest) and room > newest.grants.slots:
                 yield newest, room
 
 
 def _tells(fleet: Fleet) -> Iterable[Tell]:
     """Keep every worker at the daemon's intent; one beyond the scale drains. A stop is never taken back."""
     for child in fleet.children:
-        if not child.working or child.exiting is not None or child.told == Intent.STOPPING.value:
+        if not child.working or child.life.exiting is not None or child.demands.told is Intent.STOPPING:
             continue
         beyond = child.kind is Kind.WORKER and child.index >= fleet.worker_count
         drains = (beyond or child.retiring) and not fleet.leaving
         intent = Intent.DRAINING if drains else fleet.intent
-        if child.told != intent.value:
+        if child.demands.told is not intent:
             yield Tell(child, intent)
 
 
@@ -258,16 +214,19 @@ def _surplus(fleet: Fleet) -> Iterable[Retire]:
 def _rolls(fleet: Fleet, now: float) -> Iterable[Retire]:
     """After a reload: retire one child of the old code, when every place has a worker that is up and working.
 
-    A long job is not killed for it: after `roll_patience` the next child's turn comes, beside that job.
+    A long job is not killed for it: after DRAIN_TIMEOUT the next child's turn comes, beside that job.
     """
-    outdated = [child for child in fleet.children if child.outdated and not child.retiring]
+    outdated = [child for child in fleet.children if child.identity.outdated and not child.retiring]
     if fleet.leaving or not outdated:
         return
     places = [fleet.workers(index) for index in range(fleet.worker_count)]
-    if not all(any(child.booted and fills(child) and child.granted for child in place) for place in places):
+    if not all(
+        any(child.life.booted and fills(child) and child.grants.slots for child in place) for place in places
+    ):
         return
-    going = [child.retiring_since for child in fleet.children if child.outdated and child.retiring]
-    if not going or now - max(going) >= fleet.roll_patience:
+    since = [child.demands.retiring_since for child in fleet.children if child.identity.outdated]
+    going = [at for at in since if at is not None]
+    if not going or now - max(going) >= fleet.settings.limits.drain:
         yield Retire(min(outdated, key=lambda child: (child.working, child.index, child.fork)))
 
 
@@ -277,14 +236,14 @@ def _over(fleet: Fleet) -> bool:
         return False
     if fleet.leaving:
         return True
-    done = all(index in fleet.done for index in range(fleet.worker_count))
-    return fleet.burst and done and not fleet.suspects
+    done = all(index in fleet.places.done for index in range(fleet.worker_count))
+    return fleet.settings.burst and done and not fleet.suspects.count
 
 
 def _settling(fleet: Fleet, now: float) -> bool:
     """Whether to wait for jobs of dead workers; a burst waits until it has run them."""
-    late = fleet.leaving and fleet.settle_by is not None and now >= fleet.settle_by
-    return fleet.unsettled and not late
+    late = fleet.leaving and fleet.losses.settle_by is not None and now >= fleet.losses.settle_by
+    return bool(fleet.losses.deaths) and not late
 
 
 def _finish(fleet: Fleet, now: float) -> Iterable[Action]:
@@ -292,7 +251,9 @@ def _finish(fleet: Fleet, now: float) -> Iterable[Action]:
         return
     housekeepers = [child for child in fleet.children if child.kind is Kind.HOUSEKEEPER]
     for child in housekeepers:
-        if child.told != Intent.STOPPING.value:  # told to drain it says no good-bye: another takes its place
+        if (
+            child.demands.told is not Intent.STOPPING
+        ):  # told to drain it says no good-bye: another takes its place
             yield Tell(child, Intent.STOPPING)
     if not housekeepers:
         yield Finish()

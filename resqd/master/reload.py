@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-import logging
 import os
 import signal
 import subprocess
 import sys
 import tempfile
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import IO, Any, Protocol
+from typing import IO, Protocol
 
+from resqd import events
 from resqd.clock import Clock
-from resqd.master.handover import FORMAT, FORMAT_VARIABLE, VARIABLE
+from resqd.master.commands.server import Request
+from resqd.master.handover import FORMAT, FORMAT_VARIABLE, VARIABLE, Estate
 from resqd.master.signals import HANDLED
 from resqd.master.systemd import Notifier
 
@@ -65,25 +66,22 @@ class StartFolder:
         return path
 
 
-_log = logging.getLogger(__name__)
-
 LOOK_EVERY = 0.05
 """Seconds between two looks at the trial."""
 
 
-class Asked(Protocol):
-    """Who asked for the reload, when it was resqctl."""
+class Busy(Protocol):
+    """Something that an exec would cut off."""
 
-    def reply(self, reply: Mapping[str, Any]) -> None:
-        """Answer."""
+    @property
+    def busy(self) -> bool:
+        """Whether it is under way."""
 
 
 class Reload:
     """At the most one reload at a time. `trial` is the command that imports the application and exits 0.
 
-    `hand_over` makes everything that must live on inheritable, and gives the descriptor that names it.
-    `refusal` says why there can be no reload now; `busy` whether something is under way that the exec
-    would cut off, such as the kill of a job or a client that waits for its answer.
+    The exec waits while any of `unfinished` is busy, such as the kill of a job or a client that waits for its answer.
     """
 
     def __init__(
@@ -93,32 +91,30 @@ class Reload:
         folder: StartFolder,
         timeout: float,
         notifier: Notifier,
-        hand_over: Callable[[], int],
-        refusal: Callable[[], str | None],
-        busy: Callable[[], bool],
+        estate: Estate,
+        unfinished: Sequence[Busy],
         clock: Clock,
     ) -> None:
         self._trial = trial
         self._folder = folder
         self._timeout = timeout
         self._notifier = notifier
-        self._hand_over = hand_over
-        self._refusal = refusal
-        self._busy = busy
+        self._estate = estate
+        self._unfinished = unfinished
         self._clock = clock
         self._process: subprocess.Popen[bytes] | None = None
         self._output: IO[bytes] | None = None
-        self._asked: Asked | None = None
+        self._asked: Request | None = None
         self._until = 0.0
 
-    def begin(self, asked: Asked | None) -> None:
-        """Start the trial. A second wish while one is under way is refused."""
+    def begin(self, asked: Request | None) -> None:
+        """Start the trial; `asked` waits for the outcome. A second wish while one is under way is refused."""
         under_way = "a reload is under way already" if self._process else None
         if (why := under_way or self._refusal() or self._folder.missing()) is not None:
-            _log.warning("not reloaded: %s", why)
+            events.Master.not_reloaded(why=why)
             _answer(asked, why)
             return
-        _log.info("reloading: trying to import the new code in %s first", self._folder.name)
+        events.Master.reload_tried(folder=self._folder.name)
         self._notifier.reloading()
         self._asked = asked
         self._until = self._clock() + self._timeout
@@ -134,6 +130,14 @@ class Reload:
             )
         except OSError as error:
             self._refuse(f"cannot start a process: {error.strerror}")
+
+    def _refusal(self) -> str | None:
+        """Why there can be no reload now."""
+        fleet = self._estate.fleet
+        return f"the daemon is {fleet.intent.value}" if fleet.leaving else None
+
+    def _busy(self) -> bool:
+        return any(each.busy for each in self._unfinished)
 
     def _environ(self, variable: str, value: int) -> dict[str, str]:
         return os.environ | {"PWD": self._folder.name, variable: str(value)}
@@ -168,7 +172,7 @@ class Reload:
         return lines[-1] if lines else ""
 
     def _refuse(self, why: str) -> None:
-        _log.error("not reloaded, nothing changes: %s", why)
+        events.Master.reload_failed(why=why)
         self._process = None
         if self._output is not None:
             self._output.close()
@@ -189,8 +193,8 @@ class Reload:
                 self._refuse(f"cannot exec in {self._folder.name}: {error.strerror}")
 
     def _exec(self) -> None:
-        _log.info("the new code imports; reloading in place")
-        handover = self._hand_over()
+        events.Master.reloading()
+        handover = self._estate.hand_over()
         # Until the next program's handlers stand, a signal must wait: by default it would end the process.
         signal.pthread_sigmask(signal.SIG_BLOCK, HANDLED)
         if self._busy():  # a signal came just before: it is carried out first
@@ -213,6 +217,6 @@ class Reload:
             os.close(here)
 
 
-def _answer(asked: Asked | None, why: str) -> None:
+def _answer(asked: Request | None, why: str) -> None:
     if asked is not None:
         asked.reply({"ok": False, "error": why})

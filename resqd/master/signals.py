@@ -29,8 +29,13 @@ class Signals:
     """
 
     def __init__(self) -> None:
-        self.queue: deque[signal.Signals] = deque()
+        self._queue: deque[signal.Signals] = deque()
         self._read, self._write = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
+
+    @property
+    def busy(self) -> bool:
+        """Whether signals wait to be taken."""
+        return bool(self._queue)
 
     def fileno(self) -> int:
         """The descriptor for the selector."""
@@ -60,12 +65,12 @@ class Signals:
         except BlockingIOError:
             pass  # the pipe is empty now
         taken = []
-        while self.queue:
-            taken.append(self.queue.popleft())
+        while self._queue:
+            taken.append(self._queue.popleft())
         return taken
 
     def _enqueue(self, number: int, _frame: FrameType | None) -> None:
-        self.queue.append(signal.Signals(number))
+        self._queue.append(signal.Signals(number))
 
 
 def reset() -> None:

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import logging
 import socket
 from collections import deque
 from collections.abc import Mapping
 
+from resqd import events
 from resqd.clock import Clock, monotonic
-
-_log = logging.getLogger(__name__)
 
 STATUS_PAUSE = 1.0
 """Least seconds between two STATUS lines."""
@@ -83,7 +81,7 @@ class Notifier:
             self._told_status = self._status
             self._next_status = now + STATUS_PAUSE
 
-    def next_deadline(self) -> float | None:
+    def next_at(self) -> float | None:
         """When `tick` has something to do, in the clock's seconds; None when nothing is due."""
         due = [self._retry_at] if self._unsent else []
         due += [self._next_beat] if self._beat_interval else []
@@ -122,11 +120,10 @@ class Notifier:
         except BlockingIOError:
             self._retry_at = self._clock() + _RETRY_PAUSE
             return False
-        except (
-            OSError
-        ) as error:  # never given up: systemd may be restarting itself, and its watchdog waits for us
+        except OSError as error:
+            # never given up: systemd may be restarting itself, and its watchdog waits for us
             if error.errno != self._last_error:
-                _log.warning("cannot notify systemd, trying again: %s", error.strerror)
+                events.Master.systemd_silent(why=error.strerror)
             self._last_error = error.errno
             self._retry_at = self._clock() + _ERROR_PAUSE
             return False

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import dataclass, field
 
-from resqd.master.child import Child
+from resqd.master.child import LEAVING, Child, Silence
+from resqd.settings import Settings
+from resqd.wire.intent import Intent
 
 PING_AFTER = 5.0
 """Seconds of silence after which a child is pinged and its CPU time looked at."""
@@ -42,6 +43,18 @@ class Limits:
     drain: float
     kill_grace: float
 
+    @classmethod
+    def of(cls, settings: Settings) -> Limits:
+        """The limits that the settings give."""
+        return cls(
+            boot=settings.boot_timeout,
+            hang=settings.hang_timeout,
+            heart=max(HEART_LEAST, settings.prune_interval / 2),
+            hang_busy=settings.hang_busy_timeout,
+            drain=settings.drain_timeout,
+            kill_grace=settings.kill_grace,
+        )
+
 
 @dataclass(frozen=True, slots=True)
 class Look:
@@ -52,14 +65,14 @@ class Look:
 
 
 @dataclass(frozen=True, slots=True)
-class Ping:
+class Probe:
     """Ask the child for a sign of life."""
 
     child: Child
 
 
 @dataclass(frozen=True, slots=True)
-class Stop:
+class CutDrain:
     """A drain took too long: go on as after TERM."""
 
     child: Child
@@ -67,7 +80,7 @@ class Stop:
 
 
 @dataclass(frozen=True, slots=True)
-class Kill:
+class Destroy:
     """Kill the process. `for_jobs`: the jobs on its threads are what was to be killed."""
 
     child: Child
@@ -76,77 +89,72 @@ class Kill:
     blamed: bool = False
 
 
-Verdict = Ping | Stop | Kill
+Remedy = Probe | CutDrain | Destroy
 
 
-def leave_by(child: Child, state: str, limits: Limits, now: float) -> float | None:
-    """When a child that is, or is told to be, in this state now must be gone; None: whenever it likes.
+def leave_by(child: Child, intent: Intent, limits: Limits, now: float) -> float | None:
+    """When a child that has, or is told, this intent now must be gone; None: whenever it likes.
 
     The roll of a reload kills no jobs, however long they are.
     """
     if not child.working:
-        return now + FAREWELL if state in ("draining", "stopping") else None
-    if state == "stopping":
+        return now + FAREWELL if intent in LEAVING else None
+    if intent is Intent.STOPPING:
         return now + limits.kill_grace + STOP_MARGIN
-    return now + limits.drain if state == "draining" and not child.retiring else None
+    return now + limits.drain if intent is Intent.DRAINING and not child.retiring else None
 
 
-def overdue(child: Child, limits: Limits, now: float) -> Verdict | None:
+def overdue(child: Child, limits: Limits, now: float) -> Remedy | None:
     """What to do with a child that is late: at boot, at draining, at stopping, or at its end."""
-    if not child.booted and now - child.born >= limits.boot:
-        return Kill(child, f"was not ready within {limits.boot:g} s")
-    if child.deaf_at is not None and now - child.deaf_at >= DEAF_FOR:
-        return Kill(child, "closed its channel and lives on", blamed=True)
-    if child.leave_by is None or now < child.leave_by:
+    if not child.life.booted and now - child.identity.born >= limits.boot:
+        return Destroy(child, f"was not ready within {limits.boot:g} s")
+    if child.account.deaf_at is not None and now - child.account.deaf_at >= DEAF_FOR:
+        return Destroy(child, "closed its channel and lives on", blamed=True)
+    if child.demands.leave_by is None or now < child.demands.leave_by:
         return None
-    if child.working and "stopping" not in (child.told, child.state):
-        return Stop(child, f"did not drain within {limits.drain:g} s")
-    return Kill(child, "did not leave in time", for_jobs=True)
+    if child.working and Intent.STOPPING not in (child.demands.told, child.life.state):
+        return CutDrain(child, f"did not drain within {limits.drain:g} s")
+    return Destroy(child, "did not leave in time", for_jobs=True)
 
 
-def forgive(children: Iterable[Child], now: float) -> None:
-    """After a stall of the master: count everybody's silence from now on."""
-    for child in children:
-        child.heard, child.pinged_at = now, None
+def silent(child: Child, now: float) -> bool:
+    """Whether a child is to be looked at more closely. A boot has a limit of its own."""
+    return child.life.booted and now - child.account.heard >= PING_AFTER
 
 
-def silent(children: Iterable[Child], now: float) -> list[Child]:
-    """The children to look at more closely; the others' silence is forgotten. A boot has a limit of its own."""
-    quiet = []
-    for child in children:
-        if child.booted and now - child.heard >= PING_AFTER:
-            quiet.append(child)
-        else:
-            child.silent_cpu, child.hung, child.pinged_at = -1.0, "", None
-    return quiet
-
-
-def judge(child: Child, look: Look, limits: Limits, now: float) -> Verdict:
-    """What to do with a silent child.
+def judge(child: Child, look: Look, limits: Limits, now: float) -> tuple[Silence, Remedy]:
+    """What is to be noted of a silent child, and what to do with it.
 
     Silence while the CPU time grows is a long call that holds the GIL, not a hang: it is shown, and
     ends only on command or after the limit for it. Silence with the CPU time standing still is a hang,
     once a ping has found no answer.
     """
-    if look.cpu_seconds - child.silent_cpu > CPU_NOISE:
-        child.silent_cpu, child.silent_cpu_since = (
-            look.cpu_seconds,
-            child.heard if child.silent_cpu < 0 else now,
-        )
-    still_for = now - child.silent_cpu_since
-    silent_for = now - child.heard
-    child.hung = f"{'stopped' if look.stopped else 'silent'} for {silent_for:.0f} s"
-    if child.pinged_at is None or child.pinged_at < child.heard:
-        child.pinged_at = now
-    if now - child.pinged_at < ANSWER_WITHIN:
-        return Ping(child)  # a housekeeper, or a worker in a long call, may only have had nothing to say
+    before, heard = child.silence, child.account.heard
+    cpu, cpu_since = before.cpu, before.cpu_since
+    if look.cpu_seconds - before.cpu > CPU_NOISE:
+        cpu, cpu_since = look.cpu_seconds, heard if before.cpu < 0 else now
+    unanswered = before.pinged_at is not None and before.pinged_at >= heard
+    silence = Silence(
+        cpu=cpu,
+        cpu_since=cpu_since,
+        pinged_at=before.pinged_at if unanswered else now,
+        hung=f"{'stopped' if look.stopped else 'silent'} for {now - heard:.0f} s",
+    )
+    return silence, _remedy(child, silence, look=look, limits=limits, now=now)
+
+
+def _remedy(child: Child, silence: Silence, *, look: Look, limits: Limits, now: float) -> Remedy:
+    if silence.pinged_at is None or now - silence.pinged_at < ANSWER_WITHIN:
+        return Probe(child)  # a housekeeper, or a worker in a long call, may only have had nothing to say
+    still_for = now - silence.cpu_since
+    silent_for = now - child.account.heard
     if still_for >= (limits.hang if child.working else min(limits.hang, limits.heart)):
         why = f"was {'stopped' if look.stopped else 'silent and idle'} for {still_for:.0f} s"
-        return Kill(child, why, blamed=True)  # who stopped it is not known: a job can, as it can kill
+        return Destroy(child, why, blamed=True)  # who stopped it is not known: a job can, as it can kill
     busy_limit = limits.hang_busy if child.working else limits.heart
     if 0 < busy_limit <= silent_for:
-        return Kill(child, f"was silent and busy for {silent_for:.0f} s", blamed=True)
-    return Ping(child)
+        return Destroy(child, f"was silent and busy for {silent_for:.0f} s", blamed=True)
+    return Probe(child)
 
 
 MARGIN = 0.25
@@ -156,7 +164,7 @@ SIBLINGS_GRACE = 1.0
 
 
 @dataclass(slots=True)
-class Order:
+class KillOrder:
     """One process with the tokens that must be gone from its page at a moment."""
 
     fork: int
@@ -166,7 +174,7 @@ class Order:
 
 
 @dataclass(frozen=True, slots=True)
-class Retire:
+class Cordon:
     """Let the process take no more jobs: it will be killed soon."""
 
     fork: int
@@ -185,17 +193,17 @@ class Kills:
     """The orders that stand. The master owns their deadlines: a job that holds the GIL stops its worker's clock."""
 
     grace: float
-    _orders: list[Order] = field(default_factory=list)
+    _orders: list[KillOrder] = field(default_factory=list)
 
     def order(self, fork: int, tokens: frozenset[int], now: float) -> None:
         """These tokens are being interrupted now. A token that is ordered already keeps its first deadline."""
         known = {token for order in self._orders if order.fork == fork for token in order.tokens}
         if fresh := tokens - known:
-            self._orders.append(Order(fork, fresh, now + self.grace + MARGIN))
+            self._orders.append(KillOrder(fork, fresh, now + self.grace + MARGIN))
 
-    def due(self, pages: dict[int, tuple[int, ...]], now: float) -> list[Retire | Execute]:
+    def due(self, pages: dict[int, tuple[int, ...]], now: float) -> list[Cordon | Execute]:
         """What to do now, given the tokens that each living fork's page shows."""
-        actions: list[Retire | Execute] = []
+        actions: list[Cordon | Execute] = []
         standing = []
         for order in self._orders:
             stuck = order.tokens.intersection(pages.get(order.fork, ()))
@@ -207,8 +215,8 @@ class Kills:
             elif order.warned or not siblings:
                 actions.append(Execute(order.fork, stuck))
             else:
-                actions.append(Retire(order.fork))
-                standing.append(Order(order.fork, stuck, now + SIBLINGS_GRACE, warned=True))
+                actions.append(Cordon(order.fork))
+                standing.append(KillOrder(order.fork, stuck, now + SIBLINGS_GRACE, warned=True))
         self._orders = standing
         return actions
 
@@ -216,6 +224,7 @@ class Kills:
         """When `due` may have something to do."""
         return min((order.at for order in self._orders), default=None)
 
-    def pending(self) -> bool:
+    @property
+    def busy(self) -> bool:
         """Whether any order stands."""
         return bool(self._orders)

@@ -1,8 +1,14 @@
-"""What a daemon or a worker is meant to do, and how each command changes it; the same rule for both."""
+"""What a daemon or a worker is meant to do, how each command changes it, and how commands come: one table for each way.
+
+The master and its workers go by the same rules and the same tables.
+"""
 
 from __future__ import annotations
 
+import signal
 from enum import Enum
+
+from resqd.wire.messages import Drain, Message, Pause, Resume, Stop
 
 
 class Intent(Enum):
@@ -24,6 +30,31 @@ class Command(Enum):
     STOP = "stop"
     KILL_JOBS = "kill-jobs"
 
+
+SIGNALS = {
+    signal.SIGTERM: Command.STOP,
+    signal.SIGQUIT: Command.DRAIN,
+    signal.SIGUSR1: Command.KILL_JOBS,
+    signal.SIGUSR2: Command.PAUSE,
+    signal.SIGCONT: Command.CONTINUE,
+}
+"""What each signal asks of the master, and of one worker alone."""
+CALLS = {command.value: command for command in Command if command is not Command.CONTINUE}
+"""Commands by their names on the control socket."""
+MESSAGES: dict[Intent, Message] = {
+    Intent.RUNNING: Resume(),
+    Intent.PAUSED: Pause(),
+    Intent.DRAINING: Drain(),
+    Intent.STOPPING: Stop(),
+}
+"""How the master tells a worker what it is meant to do."""
+COMMANDS: dict[type[Message], Command] = {
+    Resume: Command.RESUME,
+    Pause: Command.PAUSE,
+    Drain: Command.DRAIN,
+    Stop: Command.STOP,
+}
+"""What such a message asks of the worker."""
 
 _AFTER = {
     (Intent.RUNNING, Command.PAUSE): Intent.PAUSED,

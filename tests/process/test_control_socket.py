@@ -25,11 +25,6 @@ from tests.support.waiting import wait_for
 Master = subprocess.Popen[str]
 
 
-def ignore(request: Request) -> None:
-    """A handler that is never called."""
-    raise AssertionError(request)
-
-
 @pytest.mark.usefixtures("master")
 def test_large_reply_arrives_whole(socket_path: Path) -> None:
     """A reply of many times a socket's buffer arrives in pieces and complete."""
@@ -84,14 +79,14 @@ def selecting() -> Iterator[selectors.BaseSelector]:
 def test_path_that_cannot_be_bound_is_one_line(tmp_path: Path) -> None:
     """A path too long for a socket, or in a folder that others may write to, gives one clear line."""
     with selecting() as selector:
-        long = ControlServer(path=tmp_path / ("x" * 120), handler=ignore, selector=selector)
+        long = ControlServer(path=tmp_path / ("x" * 120), selector=selector)
         with pytest.raises(ControlError, match="longer than 107 bytes"):
             long.start()
         long.close()
         shared = tmp_path / "shared"
         shared.mkdir()
         shared.chmod(0o777)
-        server = ControlServer(path=shared / "x.sock", handler=ignore, selector=selector)
+        server = ControlServer(path=shared / "x.sock", selector=selector)
         with pytest.raises(FolderError, match="can be written to by others"):
             server.start()
         server.close()
@@ -104,10 +99,8 @@ def test_listening_socket_survives_an_exec(tmp_path: Path) -> None:
         "import os, selectors, sys, time\n"
         "from pathlib import Path\n"
         "from resqd.master.commands.server import ControlServer\n"
-        "def handle(request):\n"
-        "    request.reply({'ok': True, 'life': len(sys.argv)})\n"
         "selector = selectors.DefaultSelector()\n"
-        "server = ControlServer(path=Path(sys.argv[1]), handler=handle, selector=selector)\n"
+        "server = ControlServer(path=Path(sys.argv[1]), selector=selector)\n"
         "if len(sys.argv) == 2:\n"
         "    server.start()\n"
         "    print('ready', flush=True)\n"
@@ -118,6 +111,8 @@ def test_listening_socket_survives_an_exec(tmp_path: Path) -> None:
         "while True:\n"
         "    for key, events in selector.select():\n"
         "        key.data.ready(key, events)\n"
+        "    while (request := server.take()) is not None:\n"
+        "        request.reply({'ok': True, 'life': len(sys.argv)})\n"
     )
     command = [sys.executable, str(program), str(path)]
     with subprocess.Popen(
@@ -138,8 +133,8 @@ def test_socket_of_a_later_daemon_stays(tmp_path: Path) -> None:
     """At its end a daemon removes its own socket only."""
     path = tmp_path / "run" / "mail.sock"
     with selecting() as selector:
-        first = ControlServer(path=path, handler=ignore, selector=selector)
-        second = ControlServer(path=path, handler=ignore, selector=selector)
+        first = ControlServer(path=path, selector=selector)
+        second = ControlServer(path=path, selector=selector)
         first.start()
         second.start()
         first.close()
@@ -151,7 +146,7 @@ def test_socket_of_a_later_daemon_stays(tmp_path: Path) -> None:
 def test_descriptors_are_all_that_a_child_must_close(tmp_path: Path) -> None:
     """`descriptors` names the listening socket and every client's."""
     with selecting() as selector:
-        server = ControlServer(path=tmp_path / "run" / "x.sock", handler=ignore, selector=selector)
+        server = ControlServer(path=tmp_path / "run" / "x.sock", selector=selector)
         before = set(os.listdir("/proc/self/fd"))
         server.start()
         with connected(tmp_path / "run" / "x.sock"):
@@ -168,12 +163,14 @@ def test_client_that_left_is_seen(tmp_path: Path) -> None:
     requests: list[Request] = []
     path = tmp_path / "run" / "x.sock"
     with selecting() as selector:
-        server = ControlServer(path=path, handler=requests.append, selector=selector)
+        server = ControlServer(path=path, selector=selector)
         server.start()
 
         def turn() -> bool:
             for key, events in selector.select(0.01):
                 key.data.ready(key, events)
+            while (request := server.take()) is not None:
+                requests.append(request)
             return bool(requests) and requests[0].closed
 
         with connected(path) as sock:

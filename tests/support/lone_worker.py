@@ -16,12 +16,14 @@ from resqd.app import App
 from resqd.clock import monotonic
 from resqd.errors import ChannelClosed
 from resqd.master.child import Child
-from resqd.master.spawner import Spawner
+from resqd.master.children import Spawner
+from resqd.master.plan import Fork
 from resqd.settings import Settings
 from resqd.store.redis.link import Link
 from resqd.store.redis.url import ConnectionConfig
 from resqd.wire.birth import Kind
 from resqd.wire.doorbell import Bell
+from resqd.wire.intent import Intent
 from resqd.wire.messages import Message
 from resqd.worker import process
 from resqd.worker.process import Blueprint
@@ -62,7 +64,7 @@ class LoneWorker:
             epoch="e",
             bell=Bell(),
             threads=settings.thread_count,
-            descriptors=list,
+            descriptors=(),
             clock=monotonic,
         )
         self._child: Child | None = None
@@ -74,9 +76,8 @@ class LoneWorker:
         return self._child
 
     def __enter__(self) -> Self:
-        self._child = self._spawner.spawn(
-            kind=Kind.WORKER, index=0, state=self._state, slots=self._slots, pace=self._pace, quotas={}
-        )
+        order = Fork(Kind.WORKER, 0, self._slots)
+        self._child = self._spawner.spawn(order, fork=1, state=Intent(self._state), pace=self._pace)
         return self
 
     def __exit__(

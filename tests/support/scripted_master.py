@@ -24,7 +24,7 @@ class ScriptedMaster:
 
     def __init__(self, path: Path) -> None:
         self.selector = selectors.DefaultSelector()
-        self.server = ControlServer(path=path, handler=self.handle, selector=self.selector)
+        self.server = ControlServer(path=path, selector=self.selector)
         self.state = "running"
         self.ends_at: float | None = None
         self.later: list[tuple[float, Request, dict[str, Any]]] = []
@@ -33,13 +33,15 @@ class ScriptedMaster:
         while self.ends_at is None or time.monotonic() < self.ends_at:
             for key, events in self.selector.select(self.pause()):
                 key.data.ready(key, events)
+            while (request := self.server.take()) is not None:
+                self.handle(request)
             now = time.monotonic()
             self.server.tick(now)
             self.answer_later(now)
         self.server.close()
 
     def pause(self) -> float | None:
-        dues = [self.server.next_deadline(), self.ends_at, *(at for at, _, _ in self.later)]
+        dues = [self.server.next_at(), self.ends_at, *(at for at, _, _ in self.later)]
         known = [due for due in dues if due is not None]
         return max(0.0, min(known) - time.monotonic()) if known else None
 

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, Protocol
 
 from resqd.clock import Clock
-from resqd.master.child import Child
-from resqd.master.plan import Fleet
+from resqd.master.child import LEAVING, Child
+from resqd.master.commands.server import Request
+from resqd.master.fleet import Fleet
 from resqd.wire.birth import Kind
 from resqd.wire.intent import Intent
 from resqd.wire.messages import Confirm, Confirmed
@@ -16,25 +15,17 @@ from resqd.wire.messages import Confirm, Confirmed
 CONFIRM_TIMEOUT = 1.0
 """Seconds that the workers have to confirm; what was ordered stands, whether they have or not."""
 
-_LEAVING = frozenset({Intent.DRAINING.value, Intent.STOPPING.value})
 _FULFILLED = {
-    Intent.RUNNING: _LEAVING | {Intent.RUNNING.value},  # one that leaves is not called back for it
-    Intent.PAUSED: _LEAVING | {Intent.PAUSED.value},
-    Intent.DRAINING: _LEAVING,
+    Intent.RUNNING: LEAVING | {Intent.RUNNING},  # one that leaves is not called back for it
+    Intent.PAUSED: LEAVING | {Intent.PAUSED},
+    Intent.DRAINING: LEAVING,
 }
 """By what was ordered, the states in which a worker has done it."""
 
 
-class Asked(Protocol):
-    """A client's call."""
-
-    def reply(self, reply: Mapping[str, Any]) -> None:
-        """Answer."""
-
-
 @dataclass(slots=True)
 class _Wait:
-    asked: Asked
+    request: Request
     intent: Intent
     number: int
     until: float
@@ -57,22 +48,23 @@ class Confirmations:
         """Whether a client waits."""
         return bool(self._waits)
 
-    def begin(self, asked: Asked, intent: Intent) -> None:
+    def begin(self, request: Request, intent: Intent) -> None:
         """Answer when the workers of this moment follow `intent`; those to come are born with it."""
         self._numbers += 1
-        missing = {child.fork: child for child in self._fleet.children if child.working}
-        self._waits.append(_Wait(asked, intent, self._numbers, self._clock() + CONFIRM_TIMEOUT, missing))
+        missing = {child.fork: child for child in self._fleet.working()}
+        self._waits.append(_Wait(request, intent, self._numbers, self._clock() + CONFIRM_TIMEOUT, missing))
 
     def confirmed(self, child: Child, answer: Confirmed) -> None:
         """A worker's answer. One that a signal of its own took elsewhere meanwhile is told, and asked, again."""
-        child.ended = child.ended or answer.request == 0
+        child.life.ended = child.life.ended or answer.request == 0
+        state = Intent(answer.state)
         for wait in self._waits:
             if wait.number != answer.request:
                 continue
-            if answer.state in _FULFILLED[wait.intent]:
+            if state in _FULFILLED[wait.intent]:
                 wait.missing.pop(child.fork, None)
             else:
-                child.state = child.told = answer.state
+                child.life.state = child.demands.told = state
                 wait.sent.discard(child.fork)
 
     def tick(self, now: float) -> None:
@@ -97,27 +89,27 @@ class Confirmations:
         return [
             child
             for child in wait.missing.values()
-            if child.fork not in wait.sent and child.told in fulfilled and not child.channel.pending
+            if child.fork not in wait.sent and child.demands.told in fulfilled and not child.channel.pending
         ]
 
     def _excused(self, child: Child, wait: _Wait) -> bool:
         """Whether there is nothing to confirm: the worker is gone, at its end, or will run no job any more."""
-        if child not in self._fleet.children or child.exiting is not None or child.ended:
+        if child not in self._fleet.children or child.life.exiting is not None or child.life.ended:
             return True
         if wait.intent is Intent.RUNNING:
             beyond = child.kind is Kind.WORKER and child.index >= self._fleet.worker_count
             return child.retiring or beyond
-        return child.granted > 0 and child.active == 0
+        return child.grants.slots > 0 and child.grants.active == 0
 
     def _answered(self, wait: _Wait, now: float) -> bool:
         state = self._fleet.intent.value
         if self._fleet.intent is not wait.intent:
             why = f"{wait.intent.value}, and by another command {state} before every worker had confirmed"
-            wait.asked.reply({"ok": False, "error": why, "state": state})
+            wait.request.reply({"ok": False, "error": why, "state": state})
         elif not wait.missing:
-            wait.asked.reply({"ok": True, "state": state})
+            wait.request.reply({"ok": True, "state": state})
         elif now >= wait.until:
-            wait.asked.reply({"ok": False, "error": _unconfirmed(wait), "state": state})
+            wait.request.reply({"ok": False, "error": _unconfirmed(wait), "state": state})
         else:
             return False
         return True
@@ -125,7 +117,8 @@ class Confirmations:
 
 def _unconfirmed(wait: _Wait) -> str:
     names = ", ".join(
-        child.label + ("" if child.booted else ", which is still booting") for child in wait.missing.values()
+        child.label + ("" if child.life.booted else ", which is still booting")
+        for child in wait.missing.values()
     )
     one = len(wait.missing) == 1
     may = "" if wait.intent is Intent.RUNNING else f": {'it' if one else 'they'} may still begin jobs"

@@ -3,53 +3,36 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Any
 
-from resqd import __version__
 from resqd.clock import Clock
 from resqd.errors import ResqdError
 from resqd.master.child import Child
+from resqd.master.commands import steering
 from resqd.master.commands.confirmations import Confirmations
-from resqd.master.commands.steering import Helm
-from resqd.master.inbox import Inbox
-from resqd.master.ledger import Ledger
-from resqd.master.plan import Fleet
-from resqd.master.reload import Reload
-from resqd.master.status import empty_place, housekeeper_status, worker_status
+from resqd.master.commands.server import Request
+from resqd.master.fleet import Fleet
+from resqd.master.status import daemon_status
 from resqd.master.timeouts import MARGIN, SIBLINGS_GRACE
 from resqd.settings import Settings
 from resqd.text import shown
-from resqd.wire.birth import Kind
-from resqd.wire.intent import Command, Intent
+from resqd.wire.intent import CALLS, Command, Intent
 from resqd.wire.messages import Confirmed, DumpStacks, Kill, Killing, Stacks
 
 STACKS_TIMEOUT = 2.0
 """Seconds that `stacks` waits for a worker; one in a long C call cannot answer."""
 FIND_TIMEOUT = 1.0
 """Seconds that `kill` waits for a worker to say that it runs the job."""
+MUTE = "no answer: its control thread does not get to run (a long call in C holds the GIL, or it is stopped)"
+"""Stands for the stacks of a worker that cannot answer."""
 
 _CONFIRMED = {
     Command.PAUSE: Intent.PAUSED,
     Command.RESUME: Intent.RUNNING,
     Command.DRAIN: Intent.DRAINING,
 }
-
-
-class Request(Protocol):
-    """A client's call, to be answered now or later."""
-
-    @property
-    def command(self) -> str:
-        """What is asked."""
-
-    @property
-    def arguments(self) -> dict[str, Any]:
-        """With what."""
-
-    def reply(self, reply: Mapping[str, Any]) -> None:
-        """Answer; a client that has gone is no error."""
 
 
 @dataclass(slots=True)
@@ -70,28 +53,12 @@ class _KillWait:
     found: tuple[Child, int] | None = None
 
 
-class Desk:
-    """Carries out resqctl's commands. `inbox` and `reload` are wired after it, since they answer through it."""
+class Handlers:
+    """Carries out resqctl's commands, but for `reload`, which the loop begins."""
 
-    def __init__(
-        self,
-        *,
-        settings: Settings,
-        fleet: Fleet,
-        ledger: Ledger,
-        helm: Helm,
-        last_exits: dict[int, str],
-        started: float,
-        clock: Clock,
-    ) -> None:
-        self.inbox: Inbox | None = None
-        self.reload: Reload | None = None
-        self.started = started
+    def __init__(self, *, settings: Settings, fleet: Fleet, clock: Clock) -> None:
         self._settings = settings
         self._fleet = fleet
-        self._ledger = ledger
-        self._helm = helm
-        self._last_exits = last_exits
         self._clock = clock
         self._stacks: dict[int, _StacksWait] = {}
         self._kills: list[_KillWait] = []
@@ -99,33 +66,27 @@ class Desk:
         self._confirmations = Confirmations(fleet=fleet, clock=clock)
 
     def handle(self, request: Request) -> None:
-        """Answer a request; every error becomes a refusal in one line."""
-        simple = {
-            "pause": Command.PAUSE,
-            "resume": Command.RESUME,
-            "drain": Command.DRAIN,
-            "stop": Command.STOP,
-            "kill-jobs": Command.KILL_JOBS,
-        }
-        if command := simple.get(request.command):
+        """Answer a request, now or later; what cannot be done is refused in one line."""
+        if command := CALLS.get(request.command):
             self._steer(request, command)
             return
-        handlers: dict[str, Callable[[Request], None]] = {
-            "ping": lambda asked: asked.reply({"ok": True, "pid": os.getpid()}),
-            "status": lambda asked: asked.reply({"ok": True, "status": self.status()}),
+        handlers = {
+            "ping": self._ping,
+            "status": self._status,
             "scale": self._scale,
             "kill": self._kill,
             "stacks": self._dump,
-            "reload": self._reload,
         }
         handlers[request.command](request)
 
     def tick(self, now: float) -> None:
-        """Answer whoever has waited long enough, and kills that are done."""
+        """Take what workers have answered; then answer whoever has it all, or has waited long enough."""
+        while self._fleet.answers:
+            self._take(*self._fleet.answers.popleft())
         for number, wait in list(self._stacks.items()):
-            if now >= wait.until:
+            if not wait.missing or now >= wait.until:
                 self._finish_stacks(number)
-        self._kills = [wait for wait in self._kills if not self._answered(wait, now)]
+        self._kills = [wait for wait in self._kills if not self._settled(wait, now)]
         self._confirmations.tick(now)
 
     def next_at(self) -> float | None:
@@ -139,85 +100,47 @@ class Desk:
         """Whether a client waits for the workers."""
         return bool(self._stacks or self._kills or self._confirmations.pending)
 
-    def killing(self, child: Child, answer: Killing) -> None:
-        """A worker's answer to a Kill with a job id."""
+    # --- what workers answer
+
+    def _take(self, child: Child, answer: Killing | Stacks | Confirmed) -> None:
+        if isinstance(answer, Confirmed):
+            self._confirmations.confirmed(child, answer)
+        elif isinstance(answer, Killing):
+            self._take_killing(child, answer)
+        elif (wait := self._stacks.get(answer.request)) and wait.missing.pop(child.fork, None):
+            wait.answers.append({"worker": child.index, "pid": child.pid, "text": answer.text})
+
+    def _take_killing(self, child: Child, answer: Killing) -> None:
         for wait in self._kills:
             if wait.job_id == answer.job_id:
                 wait.missing.discard(child.fork)
                 if answer.token:
                     wait.found = child, answer.token
 
-    def confirmed(self, child: Child, answer: Confirmed) -> None:
-        """A worker's word that what it was told has taken effect."""
-        self._confirmations.confirmed(child, answer)
+    # --- commands that are answered at once
 
-    def stacks(self, child: Child, answer: Stacks) -> None:
-        """A worker's stacks."""
-        wait = self._stacks.get(answer.request)
-        if wait is None or wait.missing.pop(child.fork, None) is None:
-            return
-        wait.answers.append({"worker": child.index, "pid": child.pid, "text": answer.text})
-        if not wait.missing:
-            self._finish_stacks(answer.request)
+    def _ping(self, request: Request) -> None:
+        request.reply({"ok": True, "pid": os.getpid()})
 
-    def status(self) -> dict[str, Any]:
-        """The whole state, as `status --json` prints it."""
-        now = self._clock()
-        housekeeper = next((child for child in self._fleet.children if child.kind is Kind.HOUSEKEEPER), None)
-        inbox = self.inbox
-        return {
-            "name": self._settings.name,
-            "version": __version__,
-            "state": self._fleet.intent.value,
-            "pause_reasons": self._helm.pause_reasons(),
-            "pid": os.getpid(),
-            "uptime_s": round(now - self.started, 3),
-            "settings": self._settings.public() | {"worker_count": self._fleet.worker_count},
-            "totals": {
-                "processed": self._ledger.processed,
-                "failed": self._ledger.failed,
-                "per_second": round(self._ledger.per_second(now), 1),
-            },
-            "workers": sorted(
-                [*(self._worker(child, now) for child in self._working()), *self._empty_places(now)],
-                key=lambda worker: (worker["kind"] != Kind.WORKER.value, worker["index"]),
-            ),
-            "housekeeper": housekeeper_status(
-                housekeeper,
-                redis=inbox.redis if inbox else "",
-                since=inbox.redis_since if inbox else now,
-                now=now,
-            ),
-            "suspects": self._fleet.suspects,
-        }
+    def _status(self, request: Request) -> None:
+        request.reply({"ok": True, "status": daemon_status(self._fleet, self._settings, self._clock())})
 
-    def _working(self) -> list[Child]:
-        return sorted(
-            (child for child in self._fleet.children if child.working), key=lambda child: child.fork
-        )
-
-    def _empty_places(self, now: float) -> Iterator[dict[str, Any]]:
-        """Places whose worker could not be forked, or died at boot and is not tried again yet."""
-        for (kind, index), at in self._fleet.ready_at.items():
-            wanted = kind is Kind.WORKER and index < self._fleet.worker_count and not self._fleet.leaving
-            if wanted and not self._fleet.workers(index):
-                yield empty_place(
-                    index,
-                    jobs_per_fork=self._settings.jobs_per_fork,
-                    last_exit=self._last_exits.get(index),
-                    retry_in=max(0.0, at - now),
-                )
-
-    def _worker(self, child: Child, now: float) -> dict[str, Any]:
-        last_exit = self._last_exits.get(child.index) if child.kind is Kind.WORKER else None
-        return worker_status(child, jobs_per_fork=self._settings.jobs_per_fork, last_exit=last_exit, now=now)
+    def _scale(self, request: Request) -> None:
+        delta = request.arguments.get("delta")
+        target = self._fleet.worker_count + int(delta) if delta is not None else int(request.arguments["to"])
+        try:
+            steering.scale(self._fleet, target)
+        except ResqdError as error:
+            request.reply({"ok": False, "error": str(error)})
+        else:
+            request.reply({"ok": True, "workers": target})
 
     def _steer(self, request: Request, command: Command) -> None:
         """Carry out a command. One that is about jobs to come is answered when each worker has confirmed it."""
-        self._helm.command(command)
-        intent = self._fleet.intent
+        steering.command(self._fleet, command, self._clock())
+        intent, reasons = self._fleet.intent, self._fleet.orders.pause_reasons()
         if command is Command.RESUME and intent is not Intent.RUNNING:
-            why = f": {', '.join(self._helm.pause_reasons())}" if self._helm.pause_reasons() else ""
+            why = f": {', '.join(reasons)}" if reasons else ""
             request.reply(
                 {"ok": False, "error": f"the daemon is still {intent.value}{why}", "state": intent.value}
             )
@@ -226,58 +149,44 @@ class Desk:
         else:
             request.reply({"ok": True, "state": intent.value})
 
-    def _scale(self, request: Request) -> None:
-        delta = request.arguments.get("delta")
-        target = self._fleet.worker_count + delta if delta is not None else request.arguments["to"]
-        try:
-            self._helm.scale(target)
-        except ResqdError as error:
-            request.reply({"ok": False, "error": str(error)})
-        else:
-            request.reply({"ok": True, "workers": target})
-
-    def _reload(self, request: Request) -> None:
-        if self.reload is not None:
-            self.reload.begin(request)
+    # --- commands that wait for workers
 
     def _dump(self, request: Request) -> None:
         self._numbers += 1
-        children = [child for child in self._fleet.children if child.working and child.booted]
+        children = [child for child in self._fleet.working() if child.life.booted]
         wait = _StacksWait(request, self._clock() + STACKS_TIMEOUT, {child.fork: child for child in children})
         self._stacks[self._numbers] = wait
         for child in children:
             child.channel.send(DumpStacks(self._numbers))
-        if not children:
-            self._finish_stacks(self._numbers)
 
     def _finish_stacks(self, number: int) -> None:
         wait = self._stacks.pop(number)
-        silent = "no answer: its control thread does not get to run (a long call in C holds the GIL, or it is stopped)"
-        missing = [{"worker": c.index, "pid": c.pid, "text": silent} for c in wait.missing.values()]
+        missing = [{"worker": c.index, "pid": c.pid, "text": MUTE} for c in wait.missing.values()]
         wait.request.reply(
             {"ok": True, "stacks": sorted(wait.answers + missing, key=lambda each: each["worker"])}
         )
 
     def _kill(self, request: Request) -> None:
         now = self._clock()
-        job_id = shown(request.arguments["job_id"])
-        children = [child for child in self._fleet.children if child.working]
+        job_id = shown(str(request.arguments["job_id"]))
+        children = self._fleet.working()
         latest = now + self._settings.kill_grace + MARGIN + SIBLINGS_GRACE + FIND_TIMEOUT
         wait = _KillWait(request, job_id, now + FIND_TIMEOUT, latest, {child.fork for child in children})
         for child in children:
             child.channel.send(Kill(job_id))
         self._kills.append(wait)
-        self._find(wait, children)
+        self._find(wait, children, now)
 
-    def _find(self, wait: _KillWait, children: Iterable[Child]) -> None:
+    def _find(self, wait: _KillWait, children: Iterable[Child], now: float) -> None:
         """Look for the job on the workers' pages: its own may be unable to answer."""
         for child in children:
             for job in child.page.jobs():
                 if wait.found is None and job.since and job.job_id == wait.job_id:
                     wait.found = child, job.token
-                    self._helm.order(child, job.token)
+                    self._fleet.kills.order(child.fork, frozenset((job.token,)), now)
 
-    def _answered(self, wait: _KillWait, now: float) -> bool:
+    def _settled(self, wait: _KillWait, now: float) -> bool:
+        """Whether the client has its answer: the job is gone, was not found, or does not go."""
         if wait.found is None:
             if wait.missing and now < wait.find_by:
                 return False

@@ -1,23 +1,22 @@
-"""The control server: takes resqctl's calls inside the master's own loop, and no client can hold that loop up."""
+"""The control socket: takes resqctl's calls inside the master's own loop, and no client can hold that loop up."""
 
 from __future__ import annotations
 
 import errno
-import logging
 import os
 import selectors
 import socket
-from collections.abc import Callable, Mapping
+from collections import deque
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
+from resqd import events
 from resqd.clock import Clock, Deadline, monotonic
 from resqd.errors import ChannelClosed, ProtocolError, ResqdError
 from resqd.folders import Trace, private_folder
 from resqd.master.commands.connection import Caller, may_call, peer_uid
 from resqd.wire.requests import Call, fault, refusal
-
-_log = logging.getLogger(__name__)
 
 PATIENCE = 5.0
 """Seconds that a client has to finish its call, and again to take the reply."""
@@ -57,26 +56,25 @@ class Request:
 
 
 class ControlServer:
-    """Listens on a Unix socket and hands each call to `handler` as a Request.
+    """Listens on a Unix socket and keeps each call as a Request until `take`.
 
-    The master's loop calls `ready` for the keys whose data is this server, `tick` at every turn, and
-    sleeps no longer than `next_deadline`. The caller holds the daemon's lock before `start`.
+    The master's loop calls `ready` for the keys whose data is this server, `take` and `tick` at every turn,
+    and sleeps no longer than `next_at`. The caller holds the daemon's lock before `start`.
     """
 
     def __init__(
         self,
         *,
         path: Path,
-        handler: Callable[[Request], None],
         selector: selectors.BaseSelector,
         clock: Clock = monotonic,
     ) -> None:
         self._path = path
-        self.handler = handler
         self._selector = selector
         self._clock = clock
         self._listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
         self._callers: dict[int, Caller] = {}
+        self._requests: deque[Request] = deque()
         self._resume: Deadline | None = None
         self._bound: Trace | None = None
 
@@ -116,6 +114,11 @@ class ControlServer:
         return self._listener.fileno()
 
     @property
+    def listening(self) -> bool:
+        """Whether it has been started, or adopted."""
+        return self._bound is not None
+
+    @property
     def bound(self) -> tuple[int, int, int]:
         """The trace of the socket's file, for `adopt`."""
         trace = self._bound
@@ -125,12 +128,20 @@ class ControlServer:
         """What a forked child must close."""
         return [self._listener.fileno(), *self._callers]
 
-    def ready(self, key: selectors.SelectorKey, events: int) -> None:
+    def ready(self, key: selectors.SelectorKey, mask: int) -> None:
         """Serve the listening socket or a client that the selector found ready."""
         if key.fd == self._listener.fileno():
             self._accept()
         elif (caller := self._callers.get(key.fd)) is not None:
-            self._serve(caller, events)
+            self._serve(caller, mask)
+
+    def take(self) -> Request | None:
+        """The next call that has come; None when all are taken."""
+        return self._requests.popleft() if self._requests else None
+
+    def put_back(self, requests: Iterable[Request]) -> None:
+        """Keep calls for whoever takes them next."""
+        self._requests.extendleft(reversed(list(requests)))
 
     def tick(self, now: float) -> None:
         """Drop the clients that are too slow, and accept again after a shortage."""
@@ -141,7 +152,7 @@ class ControlServer:
             self._resume = None
             self._selector.register(self._listener, selectors.EVENT_READ, self)
 
-    def next_deadline(self) -> float | None:
+    def next_at(self) -> float | None:
         """When `tick` has something to do, in the clock's seconds; None when nothing is due."""
         deadlines = [caller.deadline for caller in self._callers.values()]
         return min((each.at for each in (*deadlines, self._resume) if each is not None), default=None)
@@ -161,9 +172,8 @@ class ControlServer:
         self._selector.register(self._listener, selectors.EVENT_READ, self)
 
     def _accept(self) -> None:
-        for _ in range(
-            _ACCEPTED_PER_TURN
-        ):  # bounded: whoever connects in a loop gets no more of the master's turn
+        # Bounded: whoever connects in a loop gets no more of the master's turn.
+        for _ in range(_ACCEPTED_PER_TURN):
             try:
                 sock, _ = self._listener.accept()
             except BlockingIOError:
@@ -179,9 +189,7 @@ class ControlServer:
 
     def _pause(self, error: OSError) -> None:
         """The connection stays in the backlog and keeps the socket readable: without a pause the loop would spin."""
-        _log.warning(
-            "cannot accept control connections, trying again in %.1f s: %s", SHORTAGE_PAUSE, error.strerror
-        )
+        events.Master.control_shortage(seconds=SHORTAGE_PAUSE, why=error.strerror)
         self._selector.unregister(self._listener)
         self._resume = Deadline.after(SHORTAGE_PAUSE, self._clock)
 
@@ -189,7 +197,7 @@ class ControlServer:
         caller = Caller(sock, deadline=Deadline.after(PATIENCE, self._clock))
         uid = peer_uid(sock)
         if not may_call(uid):
-            _log.warning("refused a control connection of user %d", uid)
+            events.Master.caller_refused(uid=uid)
             self._turn_away(caller, "only the daemon's own user and root may steer it")
         elif len(self._callers) >= CALLERS and not self._make_way():
             self._turn_away(caller, "too many requests at once")
@@ -208,12 +216,12 @@ class ControlServer:
         try:
             caller.reply(refusal(why), deadline=Deadline.after(0, self._clock))
         except ChannelClosed:
-            _log.debug("a refused control client was gone already")
+            events.Master.refused_caller_gone()
         caller.close()
 
-    def _serve(self, caller: Caller, events: int) -> None:
+    def _serve(self, caller: Caller, mask: int) -> None:
         try:
-            if events & selectors.EVENT_WRITE:
+            if mask & selectors.EVENT_WRITE:
                 caller.flush()
                 self._settle(caller)
             elif (call := caller.receive()) is not None:
@@ -226,7 +234,7 @@ class ControlServer:
         if (why := fault(call)) is not None:
             request.reply(refusal(why))
         else:
-            self.handler(request)
+            self._requests.append(request)
 
     def _reply(self, caller: Caller, reply: Mapping[str, Any]) -> None:
         if caller.closed or caller.taking:
@@ -248,7 +256,7 @@ class ControlServer:
     def _drop(self, caller: Caller, why: str) -> None:
         if caller.closed:
             return
-        _log.debug("a control connection ends: %s", why)
+        events.Master.caller_left(why=why)
         del self._callers[caller.fileno()]
         self._selector.unregister(caller)
         caller.close()

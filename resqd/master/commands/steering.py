@@ -1,133 +1,77 @@
-"""Commands, from signals or from resqctl, turned into intents and orders to kill."""
+"""Carrying out commands, whoever gives them: by signal, by resqctl, by the plan, or because time is up."""
 
 from __future__ import annotations
 
-import logging
 import os
 import signal
 from collections.abc import Iterable
 
-from resqd.clock import Clock
+from resqd import events
 from resqd.errors import ResqdError
-from resqd.master.child import Child
-from resqd.master.plan import Fleet
-from resqd.master.timeouts import Kills
-from resqd.wire.birth import Kind
-from resqd.wire.intent import Command, Intent, after
-from resqd.wire.messages import Drain, KillJobs, Message, Pause, Resume, Stop
-
-_log = logging.getLogger(__name__)
+from resqd.master.child import LEAVING, Child
+from resqd.master.fleet import Fleet
+from resqd.master.timeouts import leave_by
+from resqd.wire.intent import MESSAGES, Command, Intent
+from resqd.wire.messages import KillJobs
 
 SCALE_MOST = 1024
 """The most workers that `scale` allows, the bound of WORKER_COUNT."""
-MESSAGES: dict[Intent, Message] = {
-    Intent.RUNNING: Resume(),
-    Intent.PAUSED: Pause(),
-    Intent.DRAINING: Drain(),
-    Intent.STOPPING: Stop(),
-}
 
 
-class Helm:
-    """Steers the fleet. Pausing by pause files is independent of pausing by command; either pauses."""
-
-    def __init__(self, *, fleet: Fleet, kills: Kills, drain_timeout: float, clock: Clock) -> None:
-        self._fleet = fleet
-        self._kills = kills
-        self._drain_timeout = drain_timeout
-        self._clock = clock
-        self._commanded = fleet.intent
-        self.pause_file = ""
-        self.drain_by: float | None = None
-
-    def command(self, command: Command) -> None:
-        """Carry out a command. A second STOP kills every worker at once."""
-        again = command is Command.STOP and self._commanded is Intent.STOPPING
-        self._commanded = after(self._commanded, command)
-        self._steer()
-        self._reach_all()
-        if again:
-            self._execute_all()
-        elif command in (Command.STOP, Command.KILL_JOBS):
-            self.kill_jobs(tell=command is Command.KILL_JOBS)
-
-    def paused_by_file(self, path: str) -> None:
-        """A pause file appeared, or, with an empty path, all are gone."""
-        if path != self.pause_file:
-            _log.info("paused: %s exists", path) if path else _log.info("the pause files are gone")
-        self.pause_file = path
-        self._steer()
-
-    @property
-    def commanded(self) -> Intent:
-        """The intent by command alone, without pause files."""
-        return self._commanded
-
-    def pause_reasons(self) -> list[str]:
-        """Why the daemon takes no jobs now."""
-        commanded = ["command"] if self._commanded is Intent.PAUSED else []
-        return commanded + ([self.pause_file] if self.pause_file else [])
-
-    def kill_jobs(self, *, tell: bool) -> None:
-        """Kill what runs now. The deadline is ours; the workers interrupt, told by a KillJobs or by a Stop."""
-        now = self._clock()
-        for child in self._workers():
-            self._kills.order(child.fork, frozenset(child.page.running()), now)
-            if tell:
-                child.channel.send(KillJobs())
-
-    def order(self, child: Child, token: int) -> None:
-        """See to it that this token is off its thread within KILL_GRACE, its worker's own clock or not."""
-        self._kills.order(child.fork, frozenset((token,)), self._clock())
-
-    def scale(self, count: int) -> None:
-        """Set the number of workers. Errors: ResqdError when it is out of bounds or the daemon is leaving."""
-        if not 1 <= count <= SCALE_MOST:
-            raise ResqdError(f"cannot scale to {count} workers: the number must be from 1 to {SCALE_MOST}")
-        if self._fleet.leaving:
-            raise ResqdError(f"cannot scale while {self._fleet.intent.value}")
-        if count != self._fleet.worker_count:
-            _log.info("scaling from %d to %d workers", self._fleet.worker_count, count)
-            self._fleet.worker_count = count
-
-    def nudge(self, delta: int) -> None:
-        """One worker more or less, by a signal: what cannot be is said in the log."""
-        try:
-            self.scale(self._fleet.worker_count + delta)
-        except ResqdError as error:
-            _log.warning("%s", error)
-
-    def tick(self, now: float) -> None:
-        """Turn a drain that took too long into a stop."""
-        if self.drain_by is not None and now >= self.drain_by:
-            _log.warning("the drain took longer than %g s; stopping", self._drain_timeout)
-            self.command(Command.STOP)
-
-    def _steer(self) -> None:
-        intent = self._commanded
-        if intent is Intent.RUNNING and self.pause_file:
-            intent = Intent.PAUSED
-        if intent is not self._fleet.intent:
-            _log.info("%s: was %s", intent.value, self._fleet.intent.value)
-            self._fleet.intent = intent
-        if intent is not Intent.DRAINING:
-            self.drain_by = None
-        elif self.drain_by is None:
-            self.drain_by = self._clock() + self._drain_timeout
-
-    def _reach_all(self) -> None:
-        """Let a worker that was paused or resumed by a signal of its own hear the daemon's intent again."""
-        either = (Intent.RUNNING.value, Intent.PAUSED.value)
-        for child in self._workers():
-            if child.state in either and child.told in either:
-                child.told = child.state
-
-    def _workers(self) -> Iterable[Child]:
-        return [child for child in self._fleet.children if child.kind is not Kind.HOUSEKEEPER]
-
-    def _execute_all(self) -> None:
-        for child in self._workers():
+def command(fleet: Fleet, asked: Command, now: float) -> None:
+    """Carry out a command. A second STOP kills every worker at once."""
+    again = asked is Command.STOP and fleet.orders.commanded is Intent.STOPPING
+    fleet.orders.command(asked, now)
+    _reach_all(fleet)
+    if again:
+        for child in fleet.working():
             execute(child, for_jobs=child.page.running(), why="stopped twice")
+    elif asked in (Command.STOP, Command.KILL_JOBS):
+        _kill_jobs(fleet, now, tell=asked is Command.KILL_JOBS)
+
+
+def scale(fleet: Fleet, count: int) -> None:
+    """Set the number of workers. Errors: ResqdError when it is out of bounds or the daemon is leaving."""
+    if not 1 <= count <= SCALE_MOST:
+        raise ResqdError(f"cannot scale to {count} workers: the number must be from 1 to {SCALE_MOST}")
+    if fleet.leaving:
+        raise ResqdError(f"cannot scale while {fleet.intent.value}")
+    if count != fleet.worker_count:
+        events.Master.scaled(before=fleet.worker_count, after=count)
+        fleet.worker_count = count
+
+
+def nudge(fleet: Fleet, delta: int) -> None:
+    """One worker more or less, by a signal: what cannot be is said in the log."""
+    try:
+        scale(fleet, fleet.worker_count + delta)
+    except ResqdError as error:
+        events.Master.not_scaled(why=str(error))
+
+
+def end_long_drain(fleet: Fleet, now: float) -> None:
+    """Turn a drain that took too long into a stop."""
+    if fleet.orders.drain_by is not None and now >= fleet.orders.drain_by:
+        events.Master.drain_too_long(seconds=fleet.orders.drain_timeout)
+        command(fleet, Command.STOP, now)
+
+
+def tell(fleet: Fleet, child: Child, intent: Intent, now: float) -> None:
+    """Send an intent down. The master's own clock bounds what follows: the child may be unable to answer."""
+    by = leave_by(child, intent, fleet.settings.limits, now)
+    if not child.channel.send(MESSAGES[intent]):  # said again by the next plan
+        child.demands.leave_by = child.demands.leave_by or by
+        return
+    child.demands.told, child.demands.leave_by = intent, by
+    if intent not in LEAVING:
+        child.life.state = intent  # as it will say itself: its place must not look empty until then
+
+
+def retire(fleet: Fleet, child: Child, now: float) -> None:
+    """Let a child finish its jobs and leave, whatever the daemon's intent is."""
+    child.demands.retiring_since = now
+    events.Master.retired(child=child.label)
+    tell(fleet, child, Intent.DRAINING, now)
 
 
 def execute(child: Child, *, for_jobs: Iterable[int], why: str) -> None:
@@ -135,6 +79,21 @@ def execute(child: Child, *, for_jobs: Iterable[int], why: str) -> None:
 
     It is our own child and not yet reaped, so its pid cannot be another's.
     """
-    _log.warning("killing %s: %s", child.label, why)
-    child.killed_for = frozenset(for_jobs) | (child.killed_for or frozenset())
+    events.Master.killing(child=child.label, why=why)
+    child.demands.killed_for = frozenset(for_jobs) | (child.demands.killed_for or frozenset())
     os.kill(child.pid, signal.SIGKILL)
+
+
+def _kill_jobs(fleet: Fleet, now: float, *, tell: bool) -> None:
+    """Kill what runs now. The deadline is ours; the workers interrupt, told by a KillJobs or by a Stop."""
+    for child in fleet.working():
+        fleet.kills.order(child.fork, frozenset(child.page.running()), now)
+        if tell:
+            child.channel.send(KillJobs())
+
+
+def _reach_all(fleet: Fleet) -> None:
+    """Let a worker that was paused or resumed by a signal of its own hear the daemon's intent again."""
+    for child in fleet.working():
+        if child.life.state not in LEAVING and child.demands.told not in LEAVING:
+            child.demands.told = child.life.state

@@ -7,9 +7,12 @@ import pytest
 from click.testing import CliRunner
 
 from resqd.cli.resqd import main
-from resqd.master.handover import FORMAT, FORMAT_VARIABLE, Handover, adopt, describe, load, refuse_other, save
+from resqd.master.child import Child
+from resqd.master.fleet import Snapshot
+from resqd.master.handover import FORMAT, FORMAT_VARIABLE, Handover, load, refuse_other, save
 from resqd.wire.birth import Page
 from resqd.wire.channel import Channel
+from resqd.wire.intent import Intent
 from resqd.wire.messages import Death, Exiting, Message, Pong
 from tests.support.family import child
 
@@ -18,21 +21,23 @@ def test_the_handover_is_read_as_it_was_written() -> None:
     """Through the memfd that survives the exec."""
     written = Handover(
         epoch="e",
-        forks=7,
-        started=1.5,
-        commanded="paused",
-        last_exits={0: "worker 0 (pid 5) ended: recycled"},
-        redis=("ok", 2.5),
-        suspects=3,
-        worker_count=4,
-        past=(10, 2),
         lock=3,
         socket_file=(5, 2**40, 2**60),
         listener=4,
         bell=(5, 6, 7),
         held=(8,),
-        deaths=(Death(1, 2, (3,), (), True, False, "was killed by SIGKILL"),),
-        children=(),
+        fleet=Snapshot(
+            forks=7,
+            started=1.5,
+            commanded="paused",
+            last_exits={0: "worker 0 (pid 5) ended: recycled"},
+            redis=("ok", 2.5),
+            suspects=3,
+            worker_count=4,
+            past=(10, 2),
+            deaths=(Death(1, 2, (3,), (), True, False, "was killed by SIGKILL"),),
+            children=(),
+        ),
     )
     assert load(save(written)) == written
 
@@ -48,19 +53,22 @@ def test_messages_under_way_outlive_the_exec() -> None:
     parrot.close()
     ear.close()
     theirs.send(frames[:4])
-    before = child(1, channel=Channel(ours), page=Page(2), told="draining", retiring=True, leave_by=9.0)
+    before = child(
+        1, channel=Channel(ours), page=Page(2), told=Intent.DRAINING, retiring_since=2.0, leave_by=9.0
+    )
     before.page.cells[1] = 77
     assert before.receive() == []
     sent = 0
     while not before.channel.pending:
         before.channel.send(Pong())
         sent += 1
-    facts = describe(before)
+    facts = before.snapshot()
     channel, page = os.dup(facts["channel"]), os.dup(facts["page"])
     before.channel.close()
     before.page.close()
-    after = adopt({**facts, "channel": channel, "page": page}, 5.0)
-    assert (after.outdated, after.retiring, after.told, after.leave_by) == (True, True, "draining", 9.0)
+    after = Child.restore({**facts, "channel": channel, "page": page}, 5.0)
+    assert after.identity.outdated
+    assert after.demands == before.demands
     assert after.page.running() == (77,)
     theirs.send(frames[4:])
     assert after.receive() == [Exiting("recycled")]

@@ -6,13 +6,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from resqd.master.child import Child
-from resqd.master.plan import PROBATION_AT_ONCE, Finish, Fleet, Fork, Grant, plan
+from resqd.master.fleet import Fleet
+from resqd.master.plan import PROBATION_AT_ONCE, Finish, Fork, Grant, plan
 from resqd.wire.birth import Kind
 from resqd.wire.intent import Intent
-from tests.support.family import child
+from tests.support.family import child, fleet
 
 WORKERS, THREADS = 3, 4
-STATES = st.sampled_from(["running", "paused", "draining", "stopping"])
+STATES = st.sampled_from(list(Intent))
 
 
 @st.composite
@@ -33,26 +34,28 @@ def children(draw: st.DrawFn) -> list[Child]:
             "near_end": draw(st.booleans()),
             "exiting": draw(st.sampled_from([None, None, "recycled", "burst"])),
         }
-        room = THREADS - sum(one.active for one in family if one.index == index and one.kind is Kind.WORKER)
+        room = THREADS - sum(
+            one.grants.active for one in family if one.index == index and one.kind is Kind.WORKER
+        )
         granted = draw(st.integers(0, max(0, room)))
-        family.append(child(fork, granted=granted, released=draw(st.integers(0, granted)), **facts))
+        family.append(child(fork, slots=granted, released=draw(st.integers(0, granted)), **facts))
     return family
 
 
 @st.composite
 def fleets(draw: st.DrawFn) -> Fleet:
-    return Fleet(
-        name="resqd",
-        children=draw(children()),
+    state = fleet(
+        *draw(children()),
         intent=draw(st.sampled_from(list(Intent))),
-        worker_count=draw(st.integers(1, WORKERS)),
-        thread_count=THREADS,
+        workers=draw(st.integers(1, WORKERS)),
+        threads=THREADS,
         burst=draw(st.booleans()),
-        done=draw(st.sets(st.integers(0, WORKERS - 1))),
         unsettled=draw(st.booleans()),
-        settle_by=draw(st.none() | st.floats(0, 20)),
         suspects=draw(st.integers(0, 5)),
     )
+    state.places.done |= draw(st.sets(st.integers(0, WORKERS - 1)))
+    state.losses.settle_by = draw(st.none() | st.floats(0, 20))
+    return state
 
 
 @given(fleets())
@@ -63,14 +66,16 @@ def test_no_plan_breaks_the_bounds(state: Fleet) -> None:
     grants = {one.child: one.slots for one in actions if isinstance(one, Grant)}
     for index in range(state.worker_count):
         new = [one for one in forks if one.kind is Kind.WORKER and one.index == index]
-        held = sum(max(0, grants.get(one, one.granted) - one.released) for one in state.workers(index))
+        held = sum(
+            max(0, grants.get(one, one.grants.slots) - one.grants.released) for one in state.workers(index)
+        )
         assert len(new) <= 1
         assert held + sum(one.slots for one in new) <= THREADS
     kinds = [one.kind for one in state.children] + [one.kind for one in forks]
     assert kinds.count(Kind.HOUSEKEEPER) <= 1
     fresh = [one.index for one in forks if one.kind is Kind.PROBATION]
     there = [one.index for one in state.children if one.kind is Kind.PROBATION]
-    assert len(fresh) <= state.suspects
+    assert len(fresh) <= state.suspects.count
     assert len(set(fresh)) == len(fresh)
     assert set(fresh) <= set(range(PROBATION_AT_ONCE)) - set(there)
     if state.leaving:
@@ -84,12 +89,14 @@ def test_the_end_comes_when_nobody_is_left_and_nothing_is_to_be_settled(state: F
     if any(isinstance(one, Finish) for one in actions):
         assert state.children == []
         assert len(actions) == 1
-        assert state.leaving or state.burst
-        late = state.settle_by is not None and state.settle_by <= 10.0 and state.leaving
-        assert not state.unsettled or late
+        assert state.leaving or state.settings.burst
+        settle_by = state.losses.settle_by
+        late = settle_by is not None and settle_by <= 10.0 and state.leaving
+        assert not state.losses.deaths or late
 
 
 def test_place_scaled_away_does_not_count_for_one_that_still_works() -> None:
     """A burst is over when each place of the scale is done, not when as many places as it has once were."""
-    left = Fleet("d", Intent.RUNNING, worker_count=1, thread_count=1, burst=True, done={1})
+    left = fleet(burst=True)
+    left.places.done.add(1)
     assert not any(isinstance(one, Finish) for one in plan(left, 10.0))

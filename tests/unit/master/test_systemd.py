@@ -99,16 +99,16 @@ def test_without_a_socket_nothing_happens(address: str, time: Time) -> None:
     notify.ready()
     notify.status("x")
     notify.tick(time())
-    assert notify.next_deadline() is None
+    assert notify.next_at() is None
     assert notify.descriptors() == []
 
 
 def test_watchdog_beats_at_half_its_time(systemd: socket.socket, time: Time) -> None:
-    """With WATCHDOG_USEC the beat comes every half of it, and `next_deadline` asks for that."""
+    """With WATCHDOG_USEC the beat comes every half of it, and `next_at` asks for that."""
     notify = notifier(systemd.getsockname(), time, WATCHDOG_USEC="10000000", WATCHDOG_PID=str(PID))
     notify.tick(time())
     assert received(systemd) == ["WATCHDOG=1"]
-    assert notify.next_deadline() == 1005.0
+    assert notify.next_at() == 1005.0
     time.now = 1004.9
     notify.tick(time())
     assert received(systemd) == []
@@ -128,7 +128,7 @@ def test_watchdog_for_another_process_is_left_alone(
     notify = notifier(systemd.getsockname(), time, **environ)
     notify.tick(time())
     assert received(systemd) == []
-    assert notify.next_deadline() is None
+    assert notify.next_at() is None
     notify.close()
 
 
@@ -142,7 +142,7 @@ def test_status_is_one_line_and_not_too_often(systemd: socket.socket, time: Time
     notify.status("4 workers")
     notify.tick(time())
     assert received(systemd) == []
-    assert notify.next_deadline() == 1001.0
+    assert notify.next_at() == 1001.0
     time.now = 1001.0
     notify.tick(time())
     assert received(systemd) == ["STATUS=4 workers"]
@@ -159,14 +159,14 @@ def test_full_socket_blocks_nobody_and_loses_no_state(systemd: socket.socket, ti
     fill(systemd.getsockname())
     notify.ready()
     notify.stopping()
-    assert notify.next_deadline() == pytest.approx(1000.1)
+    assert notify.next_at() == pytest.approx(1000.1)
     assert set(received(systemd)) == {"x"}
     notify.tick(time())
     assert received(systemd) == []
     time.now = 1000.2
     notify.tick(time())
     assert received(systemd) == ["READY=1", "STOPPING=1"]
-    assert notify.next_deadline() is None
+    assert notify.next_at() is None
     notify.close()
 
 
@@ -175,7 +175,7 @@ def test_systemd_that_is_away_for_a_moment_is_not_given_up(tmp_path: Path, time:
     address = str(tmp_path / "notify")
     notify = notifier(address, time, WATCHDOG_USEC="10000000")
     notify.ready()
-    assert notify.next_deadline() == 1001.0
+    assert notify.next_at() == 1001.0
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as sock:
         sock.bind(address)
         sock.setblocking(False)

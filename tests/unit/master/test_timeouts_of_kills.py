@@ -1,6 +1,6 @@
 """The deadlines of jobs that are being stopped: when their process is killed, and for whose sake."""
 
-from resqd.master.timeouts import MARGIN, SIBLINGS_GRACE, Execute, Kills, Retire
+from resqd.master.timeouts import MARGIN, SIBLINGS_GRACE, Cordon, Execute, Kills
 
 NOBODY: dict[int, tuple[int, ...]] = {}
 
@@ -11,7 +11,7 @@ def test_a_job_that_ends_in_time_costs_nothing() -> None:
     kills.order(1, frozenset({7}), 0.0)
     assert kills.due({1: (7,)}, 4.0) == []
     assert kills.due({1: ()}, 4.5) == []
-    assert not kills.pending()
+    assert not kills.busy
     assert kills.next_at() is None
 
 
@@ -22,14 +22,14 @@ def test_a_stuck_job_alone_is_executed_at_its_deadline() -> None:
     assert kills.next_at() == 5.0 + MARGIN
     assert kills.due({1: (7,)}, 5.0) == []
     assert kills.due({1: (7,)}, 5.0 + MARGIN) == [Execute(1, frozenset({7}))]
-    assert not kills.pending()
+    assert not kills.busy
 
 
 def test_siblings_get_another_grace() -> None:
     """The process takes no more jobs first; then it is killed, for the stuck job's sake only."""
     kills = Kills(5.0)
     kills.order(1, frozenset({7}), 0.0)
-    assert kills.due({1: (7, 8)}, 6.0) == [Retire(1)]
+    assert kills.due({1: (7, 8)}, 6.0) == [Cordon(1)]
     assert kills.due({1: (7, 8)}, 6.0 + SIBLINGS_GRACE / 2) == []
     assert kills.due({1: (7, 8)}, 6.0 + SIBLINGS_GRACE) == [Execute(1, frozenset({7}))]
 
@@ -47,4 +47,4 @@ def test_a_dead_process_is_forgotten() -> None:
     kills = Kills(5.0)
     kills.order(1, frozenset({7}), 0.0)
     assert kills.due(NOBODY, 9.0) == []
-    assert not kills.pending()
+    assert not kills.busy

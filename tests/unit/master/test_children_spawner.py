@@ -1,4 +1,4 @@
-"""The spawner where the system has no room for a child."""
+"""Forking where the system has no room for a child."""
 
 import errno
 import os
@@ -8,23 +8,24 @@ import pytest
 
 from resqd.clock import monotonic
 from resqd.master import signals
-from resqd.master.spawner import Spawner
+from resqd.master.children import Spawner
+from resqd.master.plan import Fork
 from resqd.wire.birth import Kind
 from resqd.wire.doorbell import Bell
+from resqd.wire.intent import Intent
 
 
 @pytest.mark.parametrize("number", [errno.EAGAIN, errno.ENOMEM])
 def test_a_fork_that_fails_leaves_nothing_behind(monkeypatch: pytest.MonkeyPatch, number: int) -> None:
-    """No descriptor, no blocked signal, no number used up: the next try may do better."""
+    """No descriptor, no blocked signal: the next try may do better."""
 
     def fork() -> int:
         raise OSError(number, os.strerror(number))
 
     monkeypatch.setattr(os, "fork", fork)
-    spawner = Spawner(entries={}, epoch="e", bell=Bell(), threads=2, descriptors=list, clock=monotonic)
+    spawner = Spawner(entries={}, epoch="e", bell=Bell(), threads=2, descriptors=(), clock=monotonic)
     before = os.listdir("/proc/self/fd")
     with pytest.raises(OSError, match=os.strerror(number)):
-        spawner.spawn(kind=Kind.WORKER, index=0, state="running", slots=2, pace=0.0, quotas={})
+        spawner.spawn(Fork(Kind.WORKER, 0, 2), fork=1, state=Intent.RUNNING, pace=0.0)
     assert os.listdir("/proc/self/fd") == before
     assert not signal.pthread_sigmask(signal.SIG_BLOCK, ()) & set(signals.HANDLED)
-    assert spawner.forks == 0

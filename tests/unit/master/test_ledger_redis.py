@@ -4,21 +4,19 @@ import logging
 
 import pytest
 
-from resqd.master.outage import Outage
+from resqd.master.ledger import RedisHealth
 
 
 def test_an_outage_is_said_once_for_all_children(caplog: pytest.LogCaptureFixture) -> None:
     """One line when the first child meets it, one when the last is well again, whatever each saw meanwhile."""
-    now = [10.0]
-    outage = Outage(clock=lambda: now[0])
+    redis = RedisHealth("ok", 0.0)
     with caplog.at_level(logging.INFO, logger="resqd"):
         for _ in range(3):
-            outage.note(1, "cannot reach Redis at h: refused")
-            outage.note(2, "Redis at h: LOADING")
-        now[0] = 14.5
-        outage.note(1, "ok")
-        outage.note(2, "ok")
-        outage.note(1, "ok")
+            redis.note(1, "cannot reach Redis at h: refused", 10.0)
+            redis.note(2, "Redis at h: LOADING", 11.0)
+        redis.note(1, "ok", 14.5)
+        redis.note(2, "ok", 14.5)
+        redis.note(1, "ok", 14.5)
     assert [record.getMessage() for record in caplog.records] == [
         "cannot reach Redis at h: refused; trying again until it is back",
         "Redis is back after 4.5 s",
@@ -27,10 +25,10 @@ def test_an_outage_is_said_once_for_all_children(caplog: pytest.LogCaptureFixtur
 
 def test_a_child_that_dies_of_it_does_not_end_it(caplog: pytest.LogCaptureFixture) -> None:
     """Its successor's word does."""
-    outage = Outage(clock=lambda: 0.0)
+    redis = RedisHealth("ok", 0.0)
     with caplog.at_level(logging.INFO, logger="resqd"):
-        outage.note(1, "away")
-        outage.forget(1)
+        redis.note(1, "away", 0.0)
+        redis.forget(1)
         assert len(caplog.records) == 1
-        outage.note(2, "ok")
+        redis.note(2, "ok", 14.5)
     assert len(caplog.records) == 2

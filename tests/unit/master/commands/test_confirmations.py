@@ -1,39 +1,13 @@
 """Who has confirmed what, and what the client is told, with children that only note what they are sent."""
 
-from collections.abc import Mapping
-from typing import Any, cast
+from typing import Any
 
 import pytest
 
-from resqd.master.child import Child
 from resqd.master.commands.confirmations import CONFIRM_TIMEOUT, Confirmations
-from resqd.master.plan import Fleet
-from resqd.wire.birth import Kind, Page
-from resqd.wire.channel import Channel
-from resqd.wire.intent import Intent
+from resqd.wire.intent import Command, Intent
 from resqd.wire.messages import Confirm, Confirmed, Message
-
-
-class Wire:
-    """A channel that keeps what is sent."""
-
-    def __init__(self) -> None:
-        self.sent: list[Message] = []
-        self.pending = False
-
-    def send(self, message: Message) -> bool:
-        self.sent.append(message)
-        return True
-
-
-class Client:
-    """A client that keeps what it is answered."""
-
-    def __init__(self) -> None:
-        self.told: list[Mapping[str, Any]] = []
-
-    def reply(self, reply: Mapping[str, Any]) -> None:
-        self.told.append(reply)
+from tests.support.family import Client, child, fleet, tape
 
 
 class Scene:
@@ -41,37 +15,18 @@ class Scene:
 
     def __init__(self) -> None:
         self.now = 100.0
-        self.children = [self.child(1), self.child(2)]
-        self.fleet = Fleet(name="resqd", intent=Intent.PAUSED, worker_count=2, thread_count=1, burst=False)
-        self.fleet.children = self.children
+        self.children = [child(1, slots=1), child(2, index=1, slots=1)]
+        self.fleet = fleet(*self.children, intent=Intent.PAUSED, workers=2, threads=1)
         self.waits = Confirmations(fleet=self.fleet, clock=lambda: self.now)
-        self.client = Client()
-        self.waits.begin(self.client, Intent.PAUSED)
-
-    def child(self, fork: int) -> Child:
-        return Child(
-            pid=fork,
-            kind=Kind.WORKER,
-            index=fork - 1,
-            fork=fork,
-            channel=cast(Channel, Wire()),
-            page=cast(Page, None),
-            born=0.0,
-            heard=0.0,
-            state="running",
-            granted=1,
-            quotas={},
-            owned={},
-            booted=True,
-            told="running",
-        )
+        self.client = Client("pause")
+        self.waits.begin(self.client.request, Intent.PAUSED)
 
     def sent(self, index: int) -> list[Message]:
-        return cast(Wire, self.children[index].channel).sent
+        return tape(self.children[index])
 
     def tell(self, *indexes: int) -> None:
         for index in indexes:
-            self.children[index].told = "paused"
+            self.children[index].demands.told = Intent.PAUSED
 
     def answer(self, index: int, state: str = "paused", request: int = 1) -> None:
         self.waits.confirmed(self.children[index], Confirmed(request, state))
@@ -105,7 +60,7 @@ def test_a_worker_that_went_elsewhere_is_told_and_asked_again(scene: Scene) -> N
     scene.waits.tick(scene.now)
     scene.answer(0)
     scene.answer(1, "running")
-    assert scene.children[1].told == "running"
+    assert scene.children[1].demands.told is Intent.RUNNING
     scene.tell(1)
     scene.waits.tick(scene.now)
     assert scene.sent(1) == [Confirm(1), Confirm(1)]
@@ -115,11 +70,11 @@ def test_a_worker_that_went_elsewhere_is_told_and_asked_again(scene: Scene) -> N
 
 @pytest.mark.parametrize("change", [{"exiting": "drained"}, {"ended": True}, {"released": 1}])
 def test_a_worker_at_its_end_need_not_confirm(scene: Scene, change: dict[str, Any]) -> None:
-    """It has said good-bye, or that it begins nothing more, or has given back all its slots."""
+    """It is leaving, or has said that it begins nothing more, or has given back all its slots."""
     scene.tell(0, 1)
     scene.waits.tick(scene.now)
     for name, value in change.items():
-        setattr(scene.children[1], name, value)
+        setattr(scene.children[1].grants if name == "released" else scene.children[1].life, name, value)
     scene.answer(0)
     assert [told["ok"] for told in scene.client.told] == [True]
 
@@ -129,12 +84,12 @@ def test_silence_is_named_and_another_command_said(scene: Scene) -> None:
     scene.tell(0, 1)
     scene.waits.tick(scene.now)
     scene.answer(0)
-    later = Client()
+    later = Client("pause")
     scene.now += CONFIRM_TIMEOUT / 2
-    scene.waits.begin(later, Intent.PAUSED)
+    scene.waits.begin(later.request, Intent.PAUSED)
     scene.now += CONFIRM_TIMEOUT / 2
     scene.waits.tick(scene.now)
-    assert "by worker 1 (pid 2): it may still begin jobs" in scene.client.told[0]["error"]
-    scene.fleet.intent = Intent.RUNNING
+    assert "by worker 1 (pid 1002): it may still begin jobs" in scene.client.told[0]["error"]
+    scene.fleet.orders.command(Command.RESUME, scene.now)
     scene.waits.tick(scene.now)
     assert later.told[0]["error"].startswith("paused, and by another command running")
