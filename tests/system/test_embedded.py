@@ -39,7 +39,7 @@ def starter(environ: dict[str, str]) -> subprocess.Popen[str]:
     """Another process that takes a share, says so, and holds it until it is killed."""
     program = """
         import os, sys
-        from resqd.store.embedded import Embedded
+        from resqd.store.redis.embedded import Embedded
         share = Embedded.start(environ=os.environ)
         print(share.url, flush=True)
         sys.stdin.read()
