@@ -25,7 +25,7 @@ def note(kind, record):
 
 class Own:
     def place(self, queue, keys):
-        from resqd.store.backends import Place
+        from resqd.store.resque.backends import Place
         return Place(())
 
     def save(self, record):
