@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import contextlib
-import mmap
 import os
 import time
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
-from itertools import repeat, starmap
+from functools import partial
 from queue import Empty
 from typing import NoReturn, Protocol
 
@@ -25,12 +24,11 @@ from resqd.store.resque.payload import Payload, decode
 from resqd.text import shown
 from resqd.threads import Title, Wake
 from resqd.wire.birth import Page, id_line, text_line, write_line
-from resqd.worker.holdings import LAST, Buffer, Failed, Mark, Outcome
-from resqd.worker.interrupt import Slot, clear_pending
+from resqd.worker.holdings import LAST, Buffer, Failed, Hand, Mark, Outcome
+from resqd.worker.interrupt import Slot, Strikes, clear_pending
 
-PATIENCE = 8
-"""Exceptions that may strike one job's bookkeeping before it is tried again but once in RETRY seconds."""
 RETRY = 1.0
+"""Seconds between two tries at the bookkeeping of a job that is struck again and again."""
 _LOGGED = 500
 """The most characters of an error's text in the log; the record holds more."""
 
@@ -130,23 +128,11 @@ class Executor:
         """Whether this process is a copy that a job forked: it must take no other job, and settle none."""
         self.finished = False
         """Whether it has taken LAST."""
-        self.strays = 0
-        """How many exceptions have struck outside of a job, the last one of the type `stray`."""
-        self.stray = ""
+        self.strikes = Strikes()
         self._cells: memoryview
-        self._memory: mmap.mmap
-        self._at: int
-        self._write = write_line
-        self._queue, self._queue_line = "", b""
+        self._show: Callable[..., None]
         self._wake: Wake
-        self._hand: list[Reservation | Mark] = []
-        self._outcome: Outcome | None = None
-        self._error: BaseException | None = None
-        self._strikes = (0, 0)
-        put = self._hand.append
-        self._take = map(put, starmap(buffer.get_nowait, repeat(())))
-        self._wait = map(put, starmap(buffer.get, repeat(())))
-        self._buffer = buffer
+        self._hand = Hand(buffer)
         self._outcomes = outcomes
         self._jobs = jobs
         self._timed = timed
@@ -161,7 +147,7 @@ class Executor:
         """
         self.slot.thread_id = thread_id
         self._cells, self._wake = page.cells, wake
-        self._memory, self._at = page.line(self.index)
+        self._show = partial(write_line, *page.line(self.index))
         while not self.finished:
             try:
                 try:
@@ -173,17 +159,18 @@ class Executor:
 
     def unload(self) -> None:
         """In place of a thread that has ended and cannot be replaced: settle what it had begun, put back the rest."""
-        while self._hand:
-            item = self._hand[0]
+        hand = self._hand.items
+        while hand:
+            item = hand[0]
             if not isinstance(item, Mark) and item[0] == self.slot.token:
                 self._step(item)
             else:
-                self._buffer.put(item)
-            del self._hand[0]
+                self._hand.buffer.put(item)
+            del hand[0]
 
     def _work(self) -> None:
         bind_thread(self.slot)
-        hand, take, step = self._hand, self._take, self._step
+        hand, take, wait, step = self._hand.items, self._hand.take, self._hand.wait, self._step
         while True:
             if not hand:
                 try:
@@ -191,7 +178,7 @@ class Executor:
                 except Empty:
                     if not hand:  # else it was raised from outside
                         self._wake.ring()  # this thread is about to idle
-                        next(self._wait)
+                        next(wait)
             item = hand[0]
             if not isinstance(item, Mark):
                 step(item)
@@ -208,16 +195,11 @@ class Executor:
         slot = self.slot
         slot.close()  # first: no more interrupts of ours after this
         clear_pending(slot.thread_id)
-        if not slot.interrupts:
-            self.strays += 1
-            self.stray = type(error).__name__
-        self._error = error
         if self.copied:
             _leave(error)
-        token, times = self._strikes
-        self._strikes = slot.token, times + 1 if token == slot.token else 1
+        self.strikes.note(error, slot)
         self._wake.ring_anew()
-        if self._hand and self._strikes[1] > PATIENCE:
+        if self._hand.items and self.strikes.too_many:
             time.sleep(RETRY)
 
     def _step(self, reservation: Reservation) -> None:
@@ -225,17 +207,17 @@ class Executor:
         token, queue, raw = reservation
         slot = self.slot
         if slot.token == token:
-            outcome = self._outcome
+            outcome = slot.outcome
         else:
-            if queue is not self._queue:
-                self._queue, self._queue_line = queue, text_line(queue)
-            self._outcome = None
+            if queue is not slot.queue:
+                slot.line = text_line(queue)
+            slot.outcome = None
             self._cells[self.index] = token
             slot.begin(token, queue)
-            outcome = self._outcome = self._perform(token, queue, raw)
+            outcome = slot.outcome = self._perform(token, queue, raw)
         slot.close()
         if outcome is None:
-            outcome = self._outcome = self._broken(token, queue, raw)
+            outcome = slot.outcome = self._broken(token, queue, raw)
         slot.payload = None
         self._outcomes.append(outcome)
         self._cells[self.index] = 0
@@ -244,7 +226,7 @@ class Executor:
 
     def _broken(self, token: int, queue: str, raw: bytes) -> Outcome:
         """The failure of a job that has begun and of whose end nothing is known: it was interrupted, or struck."""
-        slot, error, self._error = self.slot, self._error, None
+        slot, error = self.slot, self.strikes.take()
         if slot.payload is None:  # struck before it was read; its record should name it all the same
             with contextlib.suppress(PayloadError):
                 slot.payload = decode(raw)
@@ -260,7 +242,7 @@ class Executor:
             if job is None:
                 raise UnknownJob(f"no job is registered as {payload.job_class!r}")  # noqa: TRY301 - one way out
             label = id_line(payload.id)  # by this the master names a job that lets nobody else here speak
-            self._write(self._memory, self._at, slot.since, label, job.label, self._queue_line, token)
+            self._show(slot.since, label, job.label, slot.line, token)
             if self._title.idle:
                 self._title.began(job.name, thread=f"job-{self.index}")
             if job.plain:

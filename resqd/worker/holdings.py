@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter, deque
 from collections.abc import Collection
+from itertools import repeat, starmap
 from queue import Empty, SimpleQueue
 from typing import NamedTuple
 
@@ -37,6 +38,23 @@ class Mark:
 HALF = Mark()
 LAST = Mark()
 Buffer = SimpleQueue[Reservation | Mark]
+
+
+class Hand:
+    """What one thread has taken out of the buffer and not done with: `items` has one at the most.
+
+    `next` of `take` takes at once or raises Empty, `next` of `wait` waits for something: one call of C code each, so
+    that no exception from outside can come between the taking and the holding.
+    """
+
+    __slots__ = ("buffer", "items", "take", "wait")
+
+    def __init__(self, buffer: Buffer) -> None:
+        self.buffer = buffer
+        self.items: list[Reservation | Mark] = []
+        put = self.items.append
+        self.take = map(put, starmap(buffer.get_nowait, repeat(())))
+        self.wait = map(put, starmap(buffer.get, repeat(())))
 
 
 class Holdings:

@@ -13,6 +13,7 @@ from resqd.text import id_fault, shown
 
 if TYPE_CHECKING:
     from resqd.store.resque.payload import Payload
+    from resqd.worker.holdings import Outcome
 
 
 _raise_in_thread = ctypes.pythonapi.PyThreadState_SetAsyncExc
@@ -42,7 +43,9 @@ class Slot:
     __slots__ = (
         "cancelled",
         "interrupts",
+        "line",
         "open",
+        "outcome",
         "payload",
         "queue",
         "since",
@@ -55,6 +58,9 @@ class Slot:
         self.thread_id = 0
         self.token = 0
         self.queue = ""
+        self.line = b""
+        """The queue as the shared page has it."""
+        self.outcome: Outcome | None = None
         self.payload: Payload | None = None
         self.since = 0.0
         self.cancelled = False
@@ -100,6 +106,40 @@ class Slot:
 def clear_pending(thread_id: int) -> None:
     """Take back what was raised in a thread and has not struck it yet, whoever raised it."""
     _clear_pending(thread_id, None)
+
+
+class Strikes:
+    """The exceptions that were raised in one job thread from outside and struck its bookkeeping."""
+
+    PATIENCE = 8
+    """How many may strike one job's bookkeeping before it is tried again but once in a while."""
+
+    def __init__(self) -> None:
+        self.strays = 0
+        """How many were no interrupts of ours, the last one of the type `stray`."""
+        self.stray = ""
+        self._error: BaseException | None = None
+        self._token = 0
+        self._times = 0
+
+    def note(self, error: BaseException, slot: Slot) -> None:
+        """Note what struck while the thread was at the job of this slot, or behind it."""
+        if not slot.interrupts:
+            self.strays += 1
+            self.stray = type(error).__name__
+        self._error = error
+        self._times = self._times + 1 if self._token == slot.token else 1
+        self._token = slot.token
+
+    def take(self) -> BaseException | None:
+        """The last one, once."""
+        error, self._error = self._error, None
+        return error
+
+    @property
+    def too_many(self) -> bool:
+        """Whether one job was struck so often that there is no use in trying again at once."""
+        return self._times > self.PATIENCE
 
 
 @dataclass(frozen=True, slots=True)

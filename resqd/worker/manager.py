@@ -53,10 +53,10 @@ class Manager:
     def look(self) -> None:
         """See whether job threads have ended without a word, and what has struck them."""
         self.pool.look()
-        struck = [executor for executor in self.pool.executors if executor.strays]
-        strays = sum(executor.strays for executor in struck)
+        struck = [executor for executor in self.pool.executors if executor.strikes.strays]
+        strays = sum(executor.strikes.strays for executor in struck)
         if strays > self._strays:
-            events.Worker.strays_ignored(count=strays, kind=struck[-1].stray)
+            events.Worker.strays_ignored(count=strays, kind=struck[-1].strikes.stray)
             self._strays = strays
 
     def descriptors(self) -> list[int]:

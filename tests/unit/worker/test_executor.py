@@ -177,7 +177,7 @@ def test_what_a_fallen_thread_held_is_settled_or_put_back() -> None:
         raise SystemExit
 
     scene = Scene(7, app=app)
-    hand = scene.executor._hand
+    hand = scene.executor._hand.items
     scene.run()
     assert scene.executor.finished
     assert len(hand) == 1
