@@ -12,27 +12,23 @@ from resqd import events
 from resqd.clock import Clock, Deadline
 from resqd.errors import ChannelClosed, ProtocolError
 from resqd.wire.birth import Birth
-from resqd.wire.intent import Command, Intent, after
+from resqd.wire.intent import COMMANDS, SIGNALS, Command, Intent, after
 from resqd.wire.messages import (
     Booted,
     Confirm,
     Confirmed,
-    Drain,
     DumpStacks,
     Kill,
     Killing,
     KillJobs,
     Message,
     NearEnd,
-    Pause,
     Ping,
     Pong,
     Released,
-    Resume,
     Slots,
     Stacks,
     State,
-    Stop,
 )
 from resqd.worker import reports
 from resqd.worker.guard import Guard
@@ -48,21 +44,8 @@ GIVE_UP_AFTER = 2.0
 CONFIRM_PAUSE = 0.001
 """Seconds between two looks at whether what was told has taken effect, while the master waits for that."""
 
-SIGNALS = {
-    signal.SIGTERM: Command.STOP,
-    signal.SIGQUIT: Command.DRAIN,
-    signal.SIGUSR1: Command.KILL_JOBS,
-    signal.SIGUSR2: Command.PAUSE,
-    signal.SIGCONT: Command.CONTINUE,
-}
 IGNORED = (signal.SIGINT, signal.SIGHUP, signal.SIGTTIN, signal.SIGTTOU, signal.SIGPIPE)
 """What a terminal or a supervisor sends to the whole group reaches children through the master only."""
-_MESSAGES: dict[type[Message], Command] = {
-    Pause: Command.PAUSE,
-    Resume: Command.RESUME,
-    Drain: Command.DRAIN,
-    Stop: Command.STOP,
-}
 
 
 class Signals:
@@ -222,7 +205,7 @@ class Control:
             self._orphan()
 
     def _handle(self, message: Message) -> None:
-        if command := _MESSAGES.get(type(message)):
+        if command := COMMANDS.get(type(message)):
             self._command(command)
         elif isinstance(message, Kill):
             self._kill(message)

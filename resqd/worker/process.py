@@ -18,9 +18,9 @@ from resqd.store.redis.health import Backoff, Health
 from resqd.store.redis.link import Link
 from resqd.threads import Title
 from resqd.wire.birth import Birth, Kind
-from resqd.wire.intent import Intent
+from resqd.wire.intent import SIGNALS, Intent
 from resqd.wire.messages import Exiting
-from resqd.worker.control import IGNORED, SIGNALS, Control, Signals
+from resqd.worker.control import IGNORED, Control, Signals
 from resqd.worker.exchange import Exchange
 from resqd.worker.executor import Executor, Recorder
 from resqd.worker.fetcher import RECYCLED, Fetcher
