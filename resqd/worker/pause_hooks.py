@@ -47,8 +47,7 @@ class PauseHooks:
         thread = NamedThread(name="pause hooks", target=self._work)
         try:
             thread.start()
-        # The system has no thread left; the pause itself must not wait for one.
-        except (RuntimeError, MemoryError):
+        except (RuntimeError, MemoryError):  # no thread is left; the pause itself must not wait for one
             events.Worker.pause_hooks_left_out()
             return False
         self._thread = thread
