@@ -38,7 +38,7 @@ def interrupt(command: list[str], *, folder: Path) -> tuple[int, str]:
 def test_while_the_program_itself_is_imported(tmp_path: Path, program: str) -> None:
     """It ends by the signal, as a program that does nothing special, without a word."""
     (tmp_path / "click.py").write_text(SLOW)
-    run = f"from resqd.cli.entry import {program}; {program}()"
+    run = f"from resqd.__main__ import {program}; {program}()"
     assert interrupt([sys.executable, "-c", run, "version"], folder=tmp_path) == (-signal.SIGINT, "")
 
 

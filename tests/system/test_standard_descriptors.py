@@ -6,7 +6,7 @@ import sys
 
 _REPORT = """
 import os, sys
-from resqd.cli.entry import resqd
+from resqd.__main__ import resqd
 
 class Opening:
     def find_spec(self, name, path=None, target=None):
