@@ -168,7 +168,7 @@ def death(child: Child, end: Exit) -> Death | None:
 
 
 def _own_error(child: Child) -> str | None:
-    """The error of its own that a child ended with, by its last words."""
+    """The error of its own that a child ended with, as it said itself."""
     return None if child.life.exiting in GOOD_BYES else child.life.exiting
 
 

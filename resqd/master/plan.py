@@ -251,9 +251,8 @@ def _finish(fleet: Fleet, now: float) -> Iterable[Action]:
         return
     housekeepers = [child for child in fleet.children if child.kind is Kind.HOUSEKEEPER]
     for child in housekeepers:
-        if (
-            child.demands.told is not Intent.STOPPING
-        ):  # told to drain it says no good-bye: another takes its place
+        # Told to drain, it would leave its name in the registry for another housekeeper to take its place.
+        if child.demands.told is not Intent.STOPPING:
             yield Tell(child, Intent.STOPPING)
     if not housekeepers:
         yield Finish()
