@@ -18,8 +18,7 @@ from resqd.housekeeper import process as housekeeper
 from resqd.housekeeper.pause_files import first_existing
 from resqd.master import handover
 from resqd.master.build import Ingredients, build
-from resqd.master.caretaker import Caretaker
-from resqd.master.handover import Handover
+from resqd.master.handover import Caretaker, Handover
 from resqd.master.lock import DaemonLock, write_pidfile
 from resqd.master.reload import StartFolder
 from resqd.master.systemd import Notifier

@@ -7,12 +7,11 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from resqd.clock import Clock
-from resqd.master.caretaker import Caretaker
 from resqd.master.children import Entry, Processes, Spawner
 from resqd.master.commands.handlers import Handlers
 from resqd.master.commands.server import ControlServer
 from resqd.master.fleet import Fleet, FleetSettings
-from resqd.master.handover import Estate, Handover
+from resqd.master.handover import Caretaker, Estate, Handover
 from resqd.master.inbox import Inbox
 from resqd.master.lock import DaemonLock
 from resqd.master.loop import Master, Outside

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from resqd.cli.client import RefusedError
-from resqd.master.commands.confirmations import CONFIRM_TIMEOUT
+from resqd.master.commands.steering import CONFIRM_TIMEOUT
 from tests.support.station import Station
 from tests.support.waiting import wait_for
 

@@ -11,7 +11,6 @@ from resqd.clock import Clock
 from resqd.errors import ResqdError
 from resqd.master.child import Child
 from resqd.master.commands import steering
-from resqd.master.commands.confirmations import Confirmations
 from resqd.master.commands.server import Request
 from resqd.master.fleet import Fleet
 from resqd.master.status import daemon_status
@@ -63,7 +62,7 @@ class Handlers:
         self._stacks: dict[int, _StacksWait] = {}
         self._kills: list[_KillWait] = []
         self._numbers = 0
-        self._confirmations = Confirmations(fleet=fleet, clock=clock)
+        self._confirmations = steering.Confirmations(fleet=fleet, clock=clock)
 
     def handle(self, request: Request) -> None:
         """Answer a request, now or later; what cannot be done is refused in one line."""

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from resqd.master.commands.confirmations import CONFIRM_TIMEOUT, Confirmations
+from resqd.master.commands.steering import CONFIRM_TIMEOUT, Confirmations
 from resqd.wire.intent import Command, Intent
 from resqd.wire.messages import Confirm, Confirmed, Message
 from tests.support.family import Client, child, fleet, tape
