@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import time
-from typing import TYPE_CHECKING, Any, Literal, ParamSpec, TypeVar, overload
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, ParamSpec, TypeVar, overload
 
 from resqd.definition import MAIN, Definition
 from resqd.errors import JobDefinitionError, PayloadError, UnknownJob
@@ -35,6 +35,9 @@ class App:
     `redis_url` and `namespace` default to REDIS_URL (else the embedded server, else localhost) and
     RESQD_NAMESPACE, read at the first use. No socket is opened before that; a forked child opens its own.
     """
+
+    job_type: ClassVar[type[Job[..., Any]]] = Job
+    """What registering makes; resqd.contrib has its own."""
 
     def __init__(self, redis_url: str | None = None, namespace: str | None = None) -> None:
         self.jobs: dict[str, Job[..., Any]] = {}
@@ -98,7 +101,7 @@ class App:
         known = self.jobs.get(name)
         if known is not None and not known.is_again(definition):
             raise JobDefinitionError(f"there is a job named {name} already: {known.__qualname__}")
-        job: Job[..., Any] = Job(definition, name=name, queue=queue, options=options, sender=self)
+        job = self.job_type(definition, name=name, queue=queue, options=options, sender=self)
         for hook in self.around:
             job.surround(hook)
         if known is None or known.__module__ != MAIN:

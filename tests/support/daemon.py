@@ -22,6 +22,7 @@ class Daemon:
 
     `flags` are those of the command line; `environ` is laid over the test's environment. `stdout` is a
     descriptor that takes the place of the file. `cwd` is where it is started, by default where the tests are.
+    `command` is what starts it, by default `python -m resqd start`.
     """
 
     def __init__(
@@ -31,8 +32,10 @@ class Daemon:
         environ: dict[str, str] | None = None,
         stdout: int | None = None,
         cwd: Path | None = None,
+        command: list[str] | None = None,
     ) -> None:
         self._cwd = cwd
+        self._command = command or [sys.executable, "-m", "resqd", "start"]
         self._flags = flags
         self._environ = environ or {}
         self._stdout = stdout
@@ -57,7 +60,7 @@ class Daemon:
         environ = {**os.environ, "PYTHONPATH": os.pathsep.join(paths), **self._environ}
         with self.log.open("ab") as log:
             self._process = subprocess.Popen(
-                [sys.executable, "-m", "resqd", "start", *self._flags],
+                [*self._command, *self._flags],
                 stdin=subprocess.DEVNULL,
                 stdout=log if self._stdout is None else self._stdout,
                 stderr=subprocess.STDOUT,

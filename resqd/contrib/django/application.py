@@ -1,0 +1,145 @@
+"""The project's App: made of its settings, found by its jobs, and told of Django's transactions."""
+
+from __future__ import annotations
+
+import threading
+from contextlib import contextmanager
+from functools import partial
+from importlib import import_module
+from typing import TYPE_CHECKING, Any, Literal, ParamSpec, Protocol, TypeVar, overload
+
+from django.core.exceptions import ImproperlyConfigured
+from django.core.signals import setting_changed
+
+from resqd import app as plain
+from resqd import job as plain_job
+from resqd.contrib.django.conf import configuration
+from resqd.contrib.django.connections import install
+from resqd.contrib.django.transaction import after_commit
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from resqd.job import HasPerform
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+DAEMON_APP = "resqd.contrib.django.daemon:app"
+"""What `manage.py resqd start` gives as --app."""
+
+
+class _Asked(threading.local):
+    """Whether the call that this thread is in asked for the commit."""
+
+    on_commit = False
+
+
+_asked = _Asked()
+
+
+@contextmanager
+def _on_commit() -> Iterator[None]:
+    before, _asked.on_commit = _asked.on_commit, True
+    try:
+        yield
+    finally:
+        _asked.on_commit = before
+
+
+class Job(plain_job.Job[P, R]):
+    """A job of a Django project."""
+
+    def enqueue_on_commit(self, *args: P.args, **kwargs: P.kwargs) -> str | None:
+        """Put the job on its queue when the transaction is committed, and never if it is rolled back.
+
+        Arguments and hooks are as with `enqueue`, now; so are errors in them, and the id that is returned.
+        """
+        with _on_commit():
+            return self.enqueue(*args, **kwargs)
+
+
+class Registrar(Protocol):
+    """What `app.job(...)` with options returns: a decorator for a function or a class."""
+
+    @overload
+    def __call__(self, target: HasPerform[P, R], /) -> Job[P, R]: ...
+    @overload
+    def __call__(self, target: Callable[P, R], /) -> Job[P, R]: ...
+
+
+class App(plain.App):
+    """An App whose Redis, namespace and ways are those of RESQD, with the hooks for Django's connections.
+
+    `RESQD["ON_COMMIT"] = True` makes every enqueue one on commit, `RESQD["INLINE"] = True` runs jobs at once.
+    """
+
+    job_type = Job
+
+    def __init__(self, redis_url: str | None = None, namespace: str | None = None) -> None:
+        said = configuration()
+        super().__init__(redis_url or said.daemon.get("redis_url"), namespace or said.daemon.get("namespace"))
+        self.inline = said.inline
+        install(self)
+        setting_changed.connect(self._settings_changed)
+
+    if TYPE_CHECKING:
+
+        @overload
+        def job(self, target: HasPerform[P, R], /) -> Job[P, R]: ...
+        @overload
+        def job(self, target: Callable[P, R], /) -> Job[P, R]: ...
+        @overload
+        def job(
+            self,
+            /,
+            *,
+            queue: str | None = None,
+            name: str | None = None,
+            on_crash: Literal["retry", "fail"] | None = None,
+            max_deliveries: int | None = None,
+            skip_failed_queue: bool = False,
+        ) -> Registrar: ...
+        def job(self, target: Any = None, /, **options: Any) -> Any: ...  # noqa: D102 - as above
+
+    def enqueue_on_commit(
+        self, job: plain_job.Job[..., Any] | str, /, *args: Any, **kwargs: Any
+    ) -> str | None:
+        """Put a registered job, given itself or by name, on its queue once the transaction is committed."""
+        with _on_commit():
+            return self.enqueue(job, *args, **kwargs)
+
+    def _push(self, queue: str, raws: list[bytes]) -> None:
+        if _asked.on_commit or configuration().on_commit:
+            after_commit(partial(super()._push, queue, raws))
+        else:
+            super()._push(queue, raws)
+
+    def _settings_changed(self, *, setting: str, **_: Any) -> None:
+        if setting == "RESQD":
+            self.inline = configuration().inline
+
+
+class _Made:
+    app: App | None = None
+    lock = threading.RLock()
+
+
+def the_app() -> App:
+    """The project's App: the one that RESQD["APP"] names, else one of our own. Errors: ImproperlyConfigured."""
+    with _Made.lock:
+        if _Made.app is None:
+            named = configuration().daemon.get("app")
+            _Made.app = App() if named in {None, DAEMON_APP} else _named(str(named))
+        return _Made.app
+
+
+def _named(path: str) -> App:
+    module, _, attribute = path.partition(":")
+    found = getattr(import_module(module), attribute, None)
+    if not isinstance(found, App):
+        raise ImproperlyConfigured(
+            f"RESQD['APP'] is {path!r}, and that is {type(found).__name__}; write there "
+            f"`{attribute} = resqd.contrib.django.App()`"
+        )
+    return found
