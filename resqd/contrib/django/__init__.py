@@ -5,6 +5,7 @@ A project that makes an App of its own, elsewhere and without settings, calls `i
 
 from __future__ import annotations
 
+from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from resqd.contrib.django.connections import (
@@ -34,10 +35,7 @@ __all__ = [
 
 def __getattr__(name: str) -> Any:
     # The project's App needs its settings, which may not be there yet when this package is imported.
-    from resqd.contrib.django import application  # noqa: PLC0415 - it loads all of resqd's client
-
-    if name == "app":
-        return application.the_app()
-    if name in {"App", "Job"}:
-        return getattr(application, name)
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    if name not in {"App", "Job", "app"}:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    application = import_module("resqd.contrib.django.application")
+    return application.the_app() if name == "app" else getattr(application, name)

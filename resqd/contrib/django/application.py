@@ -79,7 +79,8 @@ class App(plain.App):
     def __init__(self, redis_url: str | None = None, namespace: str | None = None) -> None:
         said = configuration()
         super().__init__(redis_url or said.daemon.get("redis_url"), namespace or said.daemon.get("namespace"))
-        self.inline = said.inline
+        self._inline_as_set = False
+        self._settings_changed(setting="RESQD")
         install(self)
         setting_changed.connect(self._settings_changed)
 
@@ -116,8 +117,14 @@ class App(plain.App):
             super()._push(queue, raws)
 
     def _settings_changed(self, *, setting: str, **_: Any) -> None:
-        if setting == "RESQD":
-            self.inline = configuration().inline
+        """Run jobs inline or not as RESQD says, unless a test has put something of its own there."""
+        if setting != "RESQD":
+            return
+        wanted = configuration().inline
+        if wanted and self._outlet is None:
+            self.inline = self._inline_as_set = True
+        elif not wanted and self._inline_as_set:
+            self.inline = self._inline_as_set = False
 
 
 class _Made:

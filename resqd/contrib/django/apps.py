@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 from importlib import import_module
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from django.apps import AppConfig, apps
-from django.utils.module_loading import module_has_submodule
+from django.conf import settings
+from django.utils.module_loading import import_string, module_has_submodule
 
 from resqd.contrib.django.application import the_app
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from types import ModuleType
 
 
 class ResqdConfig(AppConfig):  # type: ignore[misc] # Django ships no type information
@@ -21,21 +26,35 @@ class ResqdConfig(AppConfig):  # type: ignore[misc] # Django ships no type infor
 
     def ready(self) -> None:
         """Make the App and import what may register jobs with it."""
-        the_app()
+        app = the_app()
         autodiscover("jobs")
+        if _names_our_backend(getattr(settings, "TASKS", {})):
+            tasks = import_module(f"{self.name}.tasks")  # only where the project has Django's tasks
+            tasks.adopt(app)
+            for module in autodiscover("tasks"):
+                tasks.register_tasks_of(module)
 
 
-def autodiscover(name: str) -> None:
+def _names_our_backend(backends: Mapping[str, Any]) -> bool:
+    """Whether one of TASKS is the backend here, or made of it."""
+    classes = [import_string(params["BACKEND"]) for params in backends.values()]
+    ours = f"{ResqdConfig.name}.tasks"
+    return any(base.__module__ == ours for one in classes for base in getattr(one, "__mro__", ()))
+
+
+def autodiscover(name: str) -> list[ModuleType]:
     """Import that module of each installed app which has one; what goes wrong in there is raised, with a note."""
-    for config in apps.get_app_configs():
-        if config.module.__name__ != ResqdConfig.name and module_has_submodule(config.module, name):
-            _import(config, name)
+    return [
+        _import(config, name)
+        for config in apps.get_app_configs()
+        if config.module.__name__ != ResqdConfig.name and module_has_submodule(config.module, name)
+    ]
 
 
-def _import(config: Any, name: str) -> None:
+def _import(config: Any, name: str) -> ModuleType:
     path = f"{config.name}.{name}"
     try:
-        import_module(path)
+        return import_module(path)
     except Exception as error:
         error.add_note(f"resqd was importing {path}, since INSTALLED_APPS holds {config.name!r}")
         raise

@@ -16,8 +16,8 @@ from resqd.settings import OPTIONS, Option
 _DAEMON: Final = {option.flag.removeprefix("--").replace("-", "_").upper(): option for option in OPTIONS}
 """Each flag of `resqd start` is a key: --jobs-per-fork is RESQD["JOBS_PER_FORK"]."""
 _SWITCHES: Final = ("ON_COMMIT", "INLINE")
-_TEXTS: Final = ("WEB_URL",)
-KEYS: Final = (*_DAEMON, *_SWITCHES, *_TEXTS)
+_LINKS: Final = ("http://", "https://", "/")
+KEYS: Final = (*_DAEMON, *_SWITCHES, "WEB_URL")
 _BY_VARIABLE: Final = {
     variable: key for key, option in _DAEMON.items() for variable in (option.variable, *option.aliases)
 }
@@ -73,10 +73,10 @@ def _own(key: object, value: object) -> dict[str, Any]:
         if not isinstance(value, bool):
             raise ValueError(f"{value!r}: give True or False")
         return {str(key).lower(): value}
-    if key in _TEXTS:
-        if not isinstance(value, str | None):
-            raise ValueError(f"{value!r}: give text")
-        return {str(key).lower(): value or ""}
+    if key == "WEB_URL":
+        if value and not (isinstance(value, str) and value.startswith(_LINKS)):
+            raise ValueError(f"{value!r}: give an address, such as https://example.com/resqd/")
+        return {"web_url": value or ""}
     raise ValueError(f"there is no such key; {_meant(str(key))}")
 
 

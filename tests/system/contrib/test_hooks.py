@@ -6,10 +6,8 @@ import os
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-import django
 import pytest
 import sqlalchemy
-from django.conf import settings as django_settings
 from django.db import connection, connections, transaction
 from sqlalchemy.orm import scoped_session, sessionmaker
 
@@ -47,17 +45,9 @@ def app() -> App:
 
 
 @pytest.fixture
-def django_app(app: App, tmp_path: Path) -> Iterator[App]:
-    database = {"ENGINE": "django.db.backends.sqlite3", "NAME": str(tmp_path / "django.sqlite")}
-    if not django_settings.configured:
-        django_settings.configure(DATABASES={"default": database}, USE_TZ=True)
-        django.setup()
-    connections["default"].settings_dict["NAME"] = database["NAME"]
-    with connection.cursor() as cursor:
-        cursor.execute("CREATE TABLE done (value INTEGER)")
+def django_app(app: App, databases: None) -> App:  # noqa: ARG001 - Django must be set up
     resqd_django.install(app)
-    yield app
-    connections.close_all()
+    return app
 
 
 def test_django_has_no_connection_at_the_fork(django_app: App) -> None:
