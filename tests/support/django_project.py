@@ -1,15 +1,23 @@
 """A Django project as `startproject` makes it, with what the manual adds, run by its own manage.py."""
 
+from __future__ import annotations
+
+import json
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
 from typing import Any
 
+import django
+
 from tests.support.daemon import Daemon
 from tests.support.manual import examples
 
 ROOT = Path(__file__).parents[2]
+TASKS = "django.tasks" if django.VERSION >= (6,) else "django_tasks"
+"""Where tasks come from; before Django 6 from a package of their own."""
 MANUAL = ROOT / "resqd" / "contrib" / "README.md"
 
 _MODELS = """
@@ -23,29 +31,42 @@ _URLS = """
 from django.contrib import admin
 from django.urls import path
 
-from orders.views import buy
+from orders.views import buy, thanks
 
-urlpatterns = [path("admin/", admin.site.urls), path("buy", buy)]
+urlpatterns = [path("admin/", admin.site.urls), path("buy", buy), path("thanks", thanks)]
 """
 
 
 class Project:
     """The project "shop" with the app "orders", its database made, in a folder of its own."""
 
-    def __init__(self, folder: Path, redis_url: str, **environ: str) -> None:
+    def __init__(self, folder: Path, redis_url: str) -> None:
         self.folder = folder
         path = os.pathsep.join([str(ROOT), *filter(None, [os.environ.get("PYTHONPATH")])])
-        self.environ = {**os.environ, "PYTHONPATH": path, "REDIS_URL": redis_url, **environ}
+        self.environ = {**os.environ, "PYTHONPATH": path, "REDIS_URL": redis_url}
         self.environ.pop("DJANGO_SETTINGS_MODULE", None)
-        folder.mkdir(parents=True, exist_ok=True)
-        self._run("-m", "django", "startproject", "shop", str(folder))
-        self.write("orders/__init__.py", "")
-        self.write("orders/models.py", _MODELS)
-        self.write("shop/urls.py", _URLS)
+
+    @classmethod
+    def create(cls, folder: Path) -> Project:
+        """Make a new one, which others may be copied from."""
+        project = cls(folder, "redis://127.0.0.1:1")
+        folder.mkdir(parents=True)
+        project._run("-m", "django", "startproject", "shop", str(folder))
+        project.write("orders/__init__.py", "")
+        project.write("orders/models.py", _MODELS)
+        project.write("shop/urls.py", _URLS)
         for name, code in examples(MANUAL).items():
             if name.startswith(("shop/", "orders/")):
-                self.add(name, code)
-        self.manage("migrate", "--run-syncdb", "-v0")
+                project.add(name, code.replace("django.tasks", TASKS) if name == "orders/tasks.py" else code)
+        if TASKS == "django_tasks":
+            project.add("shop/settings.py", 'INSTALLED_APPS += ["django_tasks"]\n')
+        project.manage("migrate", "--run-syncdb", "-v0")
+        return project
+
+    def copy(self, folder: Path, redis_url: str) -> Project:
+        """Another one like this, with a Redis."""
+        shutil.copytree(self.folder, folder)
+        return Project(folder, redis_url)
 
     def write(self, path: str, code: str) -> None:
         """Make a file anew."""
@@ -75,12 +96,19 @@ class Project:
         """Run code in the project, as a web process would; what it printed."""
         return self.manage("shell", "-c", code)
 
-    def get(self, url: str) -> str:
-        """What the project answers to a GET request."""
-        return self.shell(
+    def get(self, *urls: str, user: str | None = None) -> list[str]:
+        """What the project answers to GET requests, of somebody who is logged in if a name is given: "200 text"."""
+        login = f"client.force_login(User.objects.get(username={user!r}))" if user else ""
+        said = self.shell(
+            "import json\n"
+            "from django.contrib.auth.models import User\n"
             "from django.test import Client\n"
-            f"print('answered', Client(SERVER_NAME='localhost').get({url!r}).content.decode())"
+            f"client = Client(SERVER_NAME='localhost')\n{login}\n"
+            f"answers = [client.get(url) for url in {urls!r}]\n"
+            "print('answered', json.dumps([f'{one.status_code} {one.content.decode()}' for one in answers]))"
         )
+        answers: list[str] = json.loads(said.partition("answered ")[2].partition("\n")[0])
+        return answers
 
     def daemon(self, *flags: str, cwd: Path | None = None) -> Daemon:
         """`manage.py resqd start`, to be entered."""

@@ -7,8 +7,11 @@ _BLOCK = re.compile(r"^`(?P<path>[\w./]+)`\n\n```python\n(?P<code>.*?)^```$", re
 
 
 def examples(manual: Path) -> dict[str, str]:
-    """The code of each file that the manual shows."""
-    return {found["path"]: found["code"] for found in _BLOCK.finditer(manual.read_text())}
+    """The code of each file that the manual shows; of one that it shows in pieces, all of them in their order."""
+    files: dict[str, str] = {}
+    for found in _BLOCK.finditer(manual.read_text()):
+        files[found["path"]] = "\n\n".join(filter(None, [files.get(found["path"]), found["code"]]))
+    return files
 
 
 def commands(manual: Path) -> list[str]:
