@@ -144,9 +144,10 @@ def the_app() -> App:
 def _named(path: str) -> App:
     module, _, attribute = path.partition(":")
     found = getattr(import_module(module), attribute, None)
-    if not isinstance(found, App):
-        raise ImproperlyConfigured(
-            f"RESQD['APP'] is {path!r}, and that is {type(found).__name__}; write there "
-            f"`{attribute} = resqd.contrib.django.App()`"
-        )
-    return found
+    if isinstance(found, App):
+        return found
+    what = "nothing, or not yet" if found is None else f"a {type(found).__name__}"
+    raise ImproperlyConfigured(
+        f"RESQD['APP'] is {path!r}, and there is {what}; begin {module} with "
+        f"`{attribute} = resqd.contrib.django.App()`, before it imports jobs"
+    )

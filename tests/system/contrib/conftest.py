@@ -9,6 +9,8 @@ import pytest
 from django.conf import settings
 from django.db import connections
 
+from tests.support.django_project import TASKS
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
@@ -20,7 +22,14 @@ ALIASES = ("default", "other")
 def _django() -> None:
     settings.configure(
         DATABASES={alias: {"ENGINE": "django.db.backends.sqlite3", "NAME": "later"} for alias in ALIASES},
-        INSTALLED_APPS=["resqd.contrib.django"],
+        INSTALLED_APPS=["resqd.contrib.django", *([] if TASKS == "django.tasks" else [TASKS])],
+        TASKS={
+            "default": {
+                "BACKEND": "resqd.contrib.django.tasks.ResqdBackend",
+                "QUEUES": ["default", "mail"],
+            },
+            "immediate": {"BACKEND": f"{TASKS}.backends.immediate.ImmediateBackend"},
+        },
         USE_TZ=True,
         TIME_ZONE="Europe/Berlin",
         LANGUAGE_CODE="de",

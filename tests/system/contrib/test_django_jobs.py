@@ -273,6 +273,8 @@ def test_the_projects_app_may_be_its_own(monkeypatch: pytest.MonkeyPatch) -> Non
     monkeypatch.setattr(project._Made, "app", None)
     with (
         override_settings(RESQD={"APP": "resqd.contrib.django.application:Job"}),
-        pytest.raises(ImproperlyConfigured, match=r"`Job = resqd\.contrib\.django\.App\(\)`"),
+        pytest.raises(
+            ImproperlyConfigured, match=r"there is a type; .* `Job = resqd\.contrib\.django\.App\(\)`"
+        ),
     ):
         project.the_app()
