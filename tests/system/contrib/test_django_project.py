@@ -120,6 +120,16 @@ def test_what_is_wrong_is_said_where_it_stands(project: Project) -> None:
     assert "resqd was importing orders.jobs, since INSTALLED_APPS holds 'orders'" in said
 
 
+NEW_CODE = """
+from resqd.contrib.django import app
+
+
+@app.job(queue="mail")
+def confirm(order_id):
+    print("new code", flush=True)
+"""
+
+
 def test_a_reload_finds_what_manage_py_found(project: Project, tmp_path: Path) -> None:
     """Started from another folder and with settings by flag; code that cannot be imported changes nothing."""
     project.write("elsewhere/__init__.py", "")
@@ -133,14 +143,14 @@ def test_a_reload_finds_what_manage_py_found(project: Project, tmp_path: Path) -
         project.add("orders/jobs.py", "def broken(:\n")
         daemon.send(signal.SIGHUP)
         daemon.wait_for_line(r"not reloaded, nothing changes: .*jobs\.py", 20)
-        project.write(
-            "orders/jobs.py",
-            "from resqd.contrib.django import app\n@app.job\ndef one(): print('new code', flush=True)\n",
-        )
-        project.write("orders/views.py", "buy = thanks = None\n")
+        project.write("orders/jobs.py", NEW_CODE)
         assert "reload" in project.manage(*resqctl, "reload")
-        project.manage(*resqctl, "enqueue", "orders.jobs.one")
-        daemon.wait_for_line("^new code$", 20)
+
+        def runs_new_code() -> bool:  # the old workers take jobs until the new ones are ready
+            project.manage(*resqctl, "enqueue", "orders.jobs.confirm", "1")
+            return "new code\n" in daemon.output()
+
+        wait_for(runs_new_code, 20)
         settings = json.loads(project.manage(*resqctl, "status", "--json"))["settings"]
         assert (settings["name"], settings["worker_count"], settings["thread_count"]) == ("prod", 1, 3)
         daemon.stop()
@@ -194,3 +204,28 @@ def test_a_producer_follows_the_settings(project: Project, redis_client: redis.R
     project.manage("resqd", "enqueue", "orders.jobs.confirm", "2")
     assert redis_client.llen("shop:queue:mail") == 2
     assert "mail" in project.manage("resqd", "queues")
+
+
+CHAIN = """
+
+@app.job(queue="mail")
+def first():
+    second.enqueue()
+
+
+@app.job(queue="mail")
+def second():
+    print("second ran", flush=True)
+"""
+
+
+def test_a_daemons_flags_win_for_its_jobs_too(project: Project) -> None:
+    """A job enqueues where its daemon looks, not where the settings say."""
+    project.configure(NAMESPACE="shop")
+    project.add("orders/jobs.py", CHAIN)
+    other = ("--namespace", "other")
+    project.manage("resqd", "enqueue", "orders.jobs.first", *other)
+    with project.daemon(*other, "--burst") as daemon:
+        daemon.wait_for_line("^second ran$", 20)
+        assert daemon.wait() == 0
+        daemon.expect_gone()
