@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.support.daemon import Daemon
-from tests.support.django_project import MANUAL, Project
+from tests.support.django_project import MANUAL, TASKS, Project
 from tests.support.manual import commands
 from tests.support.waiting import wait_for
 
@@ -53,7 +53,16 @@ def test_the_manuals_project(project: Project, redis_client: redis.Redis) -> Non
 
 
 def test_the_manuals_task(project: Project, redis_client: redis.Redis) -> None:
-    """A task of the view goes to the queue of its priority, waits there under its path, and is run by a daemon."""
+    """A task of the view goes to the queue of its priority, waits there under its path, and is run by a daemon.
+
+    So is one that belongs to another backend, and was sent to this one.
+    """
+    project.add(
+        "shop/settings.py", f"TASKS['other'] = {{'BACKEND': '{TASKS}.backends.immediate.ImmediateBackend'}}\n"
+    )
+    project.add(
+        "orders/tasks.py", "@task(backend='other')\ndef other():\n    print('the other', flush=True)\n"
+    )
     job_id = project.get("/thanks?customer=Ada")[0].removeprefix("200 ")
     raw = redis_client.lindex("resque:queue:default_high", 0)
     assert isinstance(raw, bytes)
@@ -65,8 +74,10 @@ def test_the_manuals_task(project: Project, redis_client: redis.Redis) -> None:
         {"often": 2},
         {"backend": "default", "queue_name": "default", "priority": 10},
     ]
+    project.shell("from orders.tasks import other; other.using(backend='default').enqueue()")
     with project.daemon("--burst") as daemon:
         daemon.wait_for_line("^thank you, Ada, Ada$", 20)
+        daemon.wait_for_line("^the other$")
         assert daemon.wait() == 0
         daemon.expect_gone()
     assert redis_client.llen("resque:failed") == 0
