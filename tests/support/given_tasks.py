@@ -3,12 +3,18 @@
 from __future__ import annotations
 
 from importlib import import_module
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from tests.support.django_project import TASKS
 
-_tasks: Any = import_module(TASKS)
-task: Any = _tasks.task
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    def task(*args: Any, **options: Any) -> Callable[..., Any]: ...
+
+else:
+    task = import_module(TASKS).task
+
 seen: list[Any] = []
 
 

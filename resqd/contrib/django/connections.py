@@ -77,13 +77,26 @@ def around_job() -> Iterator[None]:
     """
     inside = _thread.depth > 0 or not _Process.child
     _thread.depth += 1
-    language = translation.get_language()
     try:
-        translation.deactivate()
-        with timezone.override(None):
-            yield from _within() if inside else clean_connections()
+        yield from _inside() if inside else _outermost()
     finally:
         _thread.depth -= 1
+
+
+def _outermost() -> Iterator[None]:
+    # Not set back at the end, since the next job begins with this as well: each costs 10 microseconds.
+    translation.deactivate()
+    timezone.deactivate()
+    yield from clean_connections()
+
+
+def _inside() -> Iterator[None]:
+    language = translation.get_language()
+    translation.deactivate()
+    try:
+        with timezone.override(None):
+            yield from _within()
+    finally:
         _set_language(language)
 
 

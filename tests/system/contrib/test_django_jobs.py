@@ -262,6 +262,20 @@ def test_a_workers_job_begins_and_ends_as_a_request_does(app: App) -> None:
     assert in_child(check)
 
 
+def test_a_workers_job_finds_nothing_of_the_one_before(app: App) -> None:
+    """Whatever zone and language that activated in the same thread."""
+
+    def check() -> bool:
+        app.run_hooks("after_fork")
+        timezone.activate("Asia/Tokyo")
+        translation.activate("ja")
+        seen: list[Any] = []
+        run_within([around_job], lambda: seen.append(here()))
+        return seen == [("Europe/Berlin", "de")]
+
+    assert in_child(check)
+
+
 @pytest.mark.usefixtures("databases")
 def test_the_projects_app_may_be_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
     """RESQD["APP"] names it; something else there is refused with what to write."""

@@ -107,7 +107,7 @@ def test_a_payload_may_be_written_by_hand(tasks: Any, sent: Fake) -> None:
     assert tasks.seen == [[[1], {}], [[1], {}]]
 
 
-@override_settings(RESQD={"INLINE": True})
+@override_settings(RESQD={"INLINE": True})  # type: ignore[untyped-decorator] # Django ships no type information
 def test_inline_the_result_has_the_outcome(tasks: Any, signals: list[str]) -> None:
     """A value or an error, and nothing is raised."""
     result = tasks.note.enqueue(1)
@@ -125,7 +125,7 @@ def test_enqueueing_from_async_code(tasks: Any, sent: Fake) -> None:
     assert [one.payload.id for one in sent.enqueued] == [result.id]
 
 
-@override_settings(RESQD={"ON_COMMIT": True})
+@override_settings(RESQD={"ON_COMMIT": True})  # type: ignore[untyped-decorator] # as above
 def test_tasks_wait_for_the_commit(tasks: Any, sent: Fake) -> None:
     """Where the project wants it so."""
     with transaction.atomic():
