@@ -142,7 +142,9 @@ class Inquest:
 
         judge = Judge(rule=self._culprits.rule, convict=convict)
         findings = judge.judge(death, found.held, probation=found.probation)
-        done = self._recovery.recover(incarnation, findings.verdicts, counted=findings.counted)
+        done = self._recovery.recover(
+            incarnation, findings.verdicts, counted=findings.counted, queues=found.queues
+        )
         if done.convicted:
             self._convicted(
                 (found.held[token], verdict.record)

@@ -29,6 +29,7 @@ FIELDS = Script.load("inflight/fields", "inflight/tokens")
 CLOSE = Script.load("inflight/close", *_RECORDS)
 
 Source = Literal["queues", "suspects"]
+Key = str | bytes
 
 _BATCH_LIMIT = 65_535
 
@@ -42,6 +43,8 @@ class Calls:
         self._incarnation = incarnation
         self._processed = (keys.stat("processed"), keys.stat(f"processed:{worker_id}"))
         self._failed = (keys.stat("failed"), keys.stat(f"failed:{worker_id}"))
+        self._lists: tuple[str, ...] = (keys.failed,)  # for the records of the latest failures
+        self._fail_keys = self._keys_to_fail(self._lists)
 
     def register(self, source: Source) -> ScriptCall:
         """Make the incarnation known, whose jobs come from that source."""
@@ -55,23 +58,31 @@ class Calls:
 
     def fail(self, failures: Sequence[Failure]) -> ScriptCall:
         """Count and record the jobs that have failed."""
-        return ScriptCall(FAIL, self._fail_keys, _fail_arguments(failures))
+        lists = tuple(dict.fromkeys(key for failure in failures for key in failure.lists))
+        if lists != self._lists:
+            self._lists = lists
+            self._fail_keys = self._keys_to_fail(lists)
+        return ScriptCall(FAIL, self._fail_keys, _fail_arguments(failures, lists))
 
-    def put_back(self, returned: Iterable[Return]) -> ScriptCall:
-        """Put jobs back to the front of where they came from."""
-        facts = (token_ranges(item.token for item in returned), self._keys.queue_prefix)
-        return ScriptCall(RETURN, self._return_keys, facts)
+    def put_back(self, returned: Iterable[Return], named: Iterable[Key]) -> ScriptCall:
+        """Put jobs back to the front of where they came from; `named` are lists that this may concern."""
+        keys, daemon = self._keys, self._incarnation.daemon
+        packed = PackedKeys.of(self.inflight, keys.queues, keys.suspects(daemon), *named)
+        return ScriptCall(RETURN, packed, (token_ranges(item.token for item in returned), keys.queue_prefix))
 
-    def record(self) -> ScriptCall:
-        """Try again to record failed jobs whose records were refused."""
-        return ScriptCall(RECORD, PackedKeys.of(self.inflight, self._keys.failed_queues))
+    def record(self, named: Iterable[Key]) -> ScriptCall:
+        """Try again to record failed jobs whose records were refused; `named` are lists that this may concern."""
+        return ScriptCall(RECORD, PackedKeys.of(self.inflight, self._keys.failed_queues, *named))
 
     def fields(self) -> ScriptCall:
         """What Redis has in flight for the incarnation."""
         return ScriptCall(FIELDS, PackedKeys.of(self.inflight))
 
-    def close(self, done: Iterable[int]) -> ScriptCall:
-        """Count the jobs that have succeeded, put back the others, and remove the incarnation."""
+    def close(self, done: Iterable[int], named: Iterable[Key]) -> ScriptCall:
+        """Count the jobs that have succeeded, put back the others, and remove the incarnation.
+
+        `named` are lists that this may concern.
+        """
         own, keys = self._incarnation, self._keys
         packed = PackedKeys.of(
             self.inflight,
@@ -80,6 +91,7 @@ class Calls:
             keys.suspects(own.daemon),
             keys.failed_queues,
             *self._processed,
+            *named,
         )
         return ScriptCall(CLOSE, packed, (own.id, keys.queue_prefix, token_ranges(done)))
 
@@ -87,25 +99,25 @@ class Calls:
     def _acknowledge_keys(self) -> PackedKeys:
         return PackedKeys.of(self.inflight, *self._processed)
 
-    @cached_property
-    def _fail_keys(self) -> PackedKeys:
-        return PackedKeys.of(self.inflight, self._keys.failed_queues, *self._processed, *self._failed)
-
-    @cached_property
-    def _return_keys(self) -> PackedKeys:
-        return PackedKeys.of(self.inflight, self._keys.queues, self._keys.suspects(self._incarnation.daemon))
+    def _keys_to_fail(self, lists: Iterable[str]) -> PackedKeys:
+        return PackedKeys.of(self.inflight, self._keys.failed_queues, *self._processed, *self._failed, *lists)
 
 
-def _fail_arguments(failures: Sequence[Failure]) -> list[Argument]:
+_FIRST_LIST = 7
+"""Where the first list stands among the keys of a call that fails jobs."""
+
+
+def _fail_arguments(failures: Sequence[Failure], lists: Sequence[str]) -> list[Argument]:
+    places = {key: place for place, key in enumerate(lists, _FIRST_LIST)}
     arguments: list[Argument] = []
     for failure in failures:
-        lists = failure.lists if failure.record is not None else ()
+        takers = failure.lists if failure.record is not None else ()
         arguments += (
             token_text(failure.token),
-            (failure.record if lists else None) or b"",
+            (failure.record if takers else None) or b"",
             failure.failed_queue,
-            len(lists),
-            *lists,
+            len(takers),
+            *(places[key] for key in takers),
         )
     return arguments
 

@@ -1,20 +1,36 @@
--- KEYS: in-flight hash, index, queues, suspects, failed_queues, then counters of processed jobs.
+-- KEYS: in-flight hash, index, queues, suspects, failed_queues, two counters of processed jobs, then queues' lists and
+-- lists for records.
 -- ARGV: incarnation id, prefix of queues' keys, tokens of jobs that have succeeded.
 -- The end of an incarnation by its owner: counts what has succeeded, puts all else back uncharged to where it
 -- came from, and removes every trace. What no list takes keeps the hash, fenced, and its index entry for recovery:
 -- failed jobs, too, whose records are refused, since they would run again out of a queue.
--- Returns how many succeeded, and how many went back.
+-- Returns how many succeeded, and how many went back; or the lists that are missing among KEYS.
 local key = KEYS[1]
 if fenced(key) then
   if ARGV[3] ~= '' then return redis.error_reply(FENCED) end
   return { 0, 0 }
 end
-local done = delete(key, expand(ARGV[3]))
+local succeeded, ended = expand(ARGV[3]), {}
+for _, field in ipairs(succeeded) do ended[field] = true end
 local home = redis.call('HGET', key, '!home')
-redis.call('HDEL', key, '!seq')
-for i = 6, #KEYS do count(KEYS[i], done) end
+local everything, unreadable = read_items(key)
+local items, wanted = {}, {}
+for _, item in ipairs(everything) do
+  if not ended[item.field] then
+    items[#items + 1] = item
+    if item.record then
+      want_lists(wanted, item.record)
+    elseif home ~= 'suspects' then
+      wanted[#wanted + 1] = ARGV[2] .. item.queue
+    end
+  end
+end
+local unnamed = missing(wanted)
+if unnamed then return unnamed end
 
-local items, unreadable = read_items(key)
+local done = delete(key, succeeded)
+redis.call('HDEL', key, '!seq')
+for i = 6, 7 do count(KEYS[i], done) end
 local back, stays, moved, kept, left = {}, {}, nil, nil, unreadable
 for _, item in ipairs(items) do
   if not item.record then

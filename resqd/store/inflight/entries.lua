@@ -62,6 +62,21 @@ local function push_front(key, values)
   return 0
 end
 
+-- Every key that a script touches is among its KEYS, which some engines insist on. Which queues and lists that are may
+-- only be known from what the hash holds: then the script answers with those that it misses, before it has changed
+-- anything, and is asked again with them (Link.run_naming). Nil where none is missing.
+local function missing(wanted)
+  local named, answer = {}, { 'UNNAMED' }
+  for _, key in ipairs(KEYS) do named[key] = true end
+  for _, key in ipairs(wanted) do
+    if not named[key] then
+      named[key] = true
+      answer[#answer + 1] = key
+    end
+  end
+  return #answer > 1 and answer or nil
+end
+
 -- Puts items {queue =, payload =} back to the fronts of their queues, in order, and the names into `queues`.
 -- Returns how many moved, and those that their queue refused.
 local function requeue(items, prefix, queues)

@@ -1,9 +1,11 @@
 -- KEYS: in-flight hash. ARGV: tokens that are asked for, how many bytes of each payload to return at the most, and ''
 -- or how many losses decide a job's fate: then also all whose next loss may, and all of an incarnation on probation.
--- Returns where its jobs came from, then for each job its field, the length of its entry, and the entry's beginning.
+-- Returns where its jobs came from, the queues of all its jobs if these were looked at, then for each job that is told
+-- its field, the length of its entry, and the entry's beginning.
 local key, most = KEYS[1], tonumber(ARGV[2])
 local home, asked = redis.call('HGET', key, '!home'), expand(ARGV[1])
-local found = { home or '' }
+local queues, named_queues = {}, {}
+local found = { home or '', queues }
 
 local function add(field, entry)
   local length, from = string.match(entry, '^(%d+):()')
@@ -24,6 +26,9 @@ end
 local limit, named = tonumber(ARGV[3]), {}
 for _, field in ipairs(asked) do named[field] = true end
 for _, item in ipairs((read_items(key))) do
+  if not named_queues[item.queue] then
+    queues[#queues + 1], named_queues[item.queue] = item.queue, true
+  end
   local first, _, deliveries, recoveries = read_counts(item.payload)
   local near = not first or recoveries + 1 >= limit or deliveries + recoveries + 1 >= 2 * limit
   local asked_for = near or named[item.field] or home == 'suspects'

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from functools import partial
+from typing import TYPE_CHECKING, Any, Final
 
 from resqd.errors import Fenced, StoreError
-from resqd.store.inflight.calls import Calls, FromQueues, FromSuspects, Source, read_batch
+from resqd.store.inflight.calls import Calls, FromQueues, FromSuspects, Key, Source, read_batch
 from resqd.store.inflight.outbox import Ended, Exchanged, Failure, Outbox, Recorded, Reservation, Return, Want
 from resqd.store.inflight.tokens import ranges_of, token_from_text
 from resqd.store.keys import Keys, Names, to_text
-from resqd.store.redis.protocol import ScriptCall, ServerError, judge
+from resqd.store.redis.protocol import ScriptCall, ServerError, judge, missing_keys
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -31,6 +32,10 @@ __all__ = [
 ]
 
 
+_MOST_MET: Final = 64
+"""Queues that are named on suspicion."""
+
+
 class Inflight:
     """The jobs in flight of one incarnation. One thread owns it, and only one request is ever under way."""
 
@@ -38,6 +43,7 @@ class Inflight:
         self, *, link: Link, keys: Keys, incarnation: Incarnation, worker_id: str, source: Source = "queues"
     ) -> None:
         self._link = link
+        self._keys = keys
         self._calls = calls = Calls(keys=keys, incarnation=incarnation, worker_id=worker_id)
         self._source = source
         self._from = (
@@ -70,6 +76,8 @@ class Inflight:
         if not calls:
             return Exchanged([])
         replies = self._run(calls)
+        if outbox.returned:
+            self._name_queues(outbox.returned, replies, len(outgoing) - 1)
         counts, error = _settle(outbox, outgoing, replies)
         if self._ranges and not outbox.done:
             self.ended.add(self._ranges)
@@ -92,7 +100,7 @@ class Inflight:
 
     def record(self) -> Recorded:
         """Tries again to record failed jobs whose records were refused. Errors: StoreError."""
-        recorded, left, refusal = self._link.run_script(self._calls.record())
+        recorded, left, refusal = self._link.run_naming(self._calls.record)
         return Recorded(recorded, left, to_text(refusal))
 
     def look(self) -> set[int] | None:
@@ -123,7 +131,7 @@ class Inflight:
             return Exchanged([])
         again, self._closing = self._closing, True
         try:
-            processed, returned = self._link.run_script(self._calls.close(done))
+            processed, returned = self._link.run_naming(partial(self._calls.close, done), self._met())
         except Fenced:
             if not again:
                 raise
@@ -153,8 +161,21 @@ class Inflight:
         if outbox.failed:
             outgoing.append((outbox.failed, self._calls.fail(outbox.failed)))
         if outbox.returned:
-            outgoing.append((outbox.returned, self._calls.put_back(outbox.returned)))
+            outgoing.append((outbox.returned, self._calls.put_back(outbox.returned, self._met())))
         return outgoing
+
+    def _name_queues(self, returned: list[Return], replies: list[Reply], at: int) -> None:
+        """Where the script that puts jobs back misses their queues among its keys, call it again with these."""
+        named = self._met()
+        while missing := missing_keys(replies[at]):
+            named += missing
+            [replies[at]] = self._link.run_scripts([self._calls.put_back(returned, named)])
+
+    def _met(self) -> list[Key]:
+        """The lists of the queues whose jobs came lately: those that are left here are mostly of these."""
+        return (
+            [self._keys.queue(name) for name in self._names.values()] if len(self._names) <= _MOST_MET else []
+        )
 
     def _accept(self, groups: list[Any]) -> list[Reservation]:
         batch = read_batch(self._seq, groups, self._names)

@@ -22,17 +22,29 @@ local function join_record(record, member, lists)
   return table.concat(parts)
 end
 
--- The same as keep_record, for a record that stands beside its job.
-local function keep_joined(joined, members)
+-- The record, the member and the lists of what join_record made; nil where that cannot be read.
+local function split_record(joined)
   local count, rest, member = string.match(joined, '^!(%d+);(.*)$')
-  if not count then return 'a record that cannot be read' end
+  if not count then return nil end
   local lists = {}
   member, rest = split(rest)
   for i = 1, tonumber(count) do
     if rest then lists[i], rest = split(rest) end
   end
-  if not rest then return 'a record that cannot be read' end
-  return keep_record(rest, member, lists, members)
+  return rest, member, lists
+end
+
+-- The same as keep_record, for a record that stands beside its job.
+local function keep_joined(joined, members)
+  local record, member, lists = split_record(joined)
+  if not record then return 'a record that cannot be read' end
+  return keep_record(record, member, lists, members)
+end
+
+-- Appends the lists that a record beside its job is for to the keys that are wanted.
+local function want_lists(wanted, joined)
+  local record, _, lists = split_record(joined)
+  for _, list in ipairs(record and lists or {}) do wanted[#wanted + 1] = list end
 end
 
 -- The token whose record a field holds.

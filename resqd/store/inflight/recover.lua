@@ -1,12 +1,13 @@
--- KEYS: in-flight hash, index, queues, suspects, failed_queues, then counters of failed jobs.
+-- KEYS: in-flight hash, index, queues, suspects, failed_queues, a counter of failed jobs, then queues' lists and lists
+-- for records.
 -- ARGV: incarnation id, prefix of queues' keys, what the other jobs get ('forgive' or ''), then for each verdict:
 -- token, kind, record, member of failed_queues or '', number of lists, lists.
 -- Kinds: 'charge' and 'forgive' (to its queue), 'suspect' (charged) and 'isolate' (forgiven), 'convict'.
 -- Every other job goes back uncharged to where it came from, but for those that have failed (records.lua). Absence of
 -- the hash is the fence and the proof that the jobs have moved; a job that no list takes keeps both the hash and its
 -- index entry for the next try, and there its verdict, which nobody will give again.
--- Returns how many were requeued, suspected, convicted, kept, how many of those that had failed before were
--- recorded, and what refused the last record.
+-- Returns the lists that are missing among KEYS, or how many were requeued, suspected, convicted, kept, how many of
+-- those that had failed before were recorded, and what refused the last record.
 local key = KEYS[1]
 
 local function read_verdicts()
@@ -22,6 +23,24 @@ end
 
 local verdicts, home = read_verdicts(), redis.call('HGET', key, '!home')
 local items, unreadable = read_items(key)
+
+local function goes_to_queue(kind)
+  return kind == 'charge' or kind == 'forgive' or not kind and home ~= 'suspects'
+end
+
+local wanted = {}
+for _, item in ipairs(items) do
+  local verdict = verdicts[item.field]
+  if item.record then
+    want_lists(wanted, item.record)
+  elseif verdict and verdict.kind == 'convict' then
+    for _, list in ipairs(verdict.lists) do wanted[#wanted + 1] = list end
+  elseif goes_to_queue(verdict and verdict.kind) then
+    wanted[#wanted + 1] = ARGV[2] .. item.queue
+  end
+end
+local unnamed = missing(wanted)
+if unnamed then return unnamed end
 local first_time = redis.call('HDEL', key, '!seq') == 1 -- or the same charge, whose answer was lost, came twice
 
 local back, returned, kept, suspected, convicted, recorded, trouble = {}, {}, {}, 0, 0, 0, ''
@@ -56,10 +75,10 @@ for _, item in ipairs(items) do
     else
       suspected = suspected + 1
     end
-  elseif home == 'suspects' and not kind then
-    returned[#returned + 1] = item
-  else
+  elseif goes_to_queue(kind) then
     back[#back + 1] = item
+  else
+    returned[#returned + 1] = item
   end
   if refusal then
     keep(item)
@@ -70,7 +89,7 @@ local to_queues, queues_kept = requeue(back, ARGV[2], KEYS[3])
 local to_suspects, suspects_kept = requeue_suspects(returned, KEYS[4])
 for _, item in ipairs(queues_kept) do keep(item) end
 for _, item in ipairs(suspects_kept) do keep(item) end
-for i = 6, #KEYS do count(KEYS[i], convicted) end
+count(KEYS[6], convicted)
 
 local left = unreadable
 for _ in pairs(kept) do left = left + 1 end

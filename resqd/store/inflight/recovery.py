@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import NamedTuple
 
 from resqd.store.inflight.incarnation import Incarnation, of_life
@@ -69,10 +70,14 @@ class Held(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Inspection:
-    """What an incarnation holds, as far as it was asked for; on `probation` it can be one job only."""
+    """What an incarnation holds, as far as it was asked for; on `probation` it can be one job only.
+
+    `queues` are those of all its jobs, if all were looked at.
+    """
 
     probation: bool
     held: dict[int, Held]
+    queues: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,9 +104,14 @@ class Waiting(NamedTuple):
 
 
 def recover_call(
-    keys: Keys, incarnation: Incarnation, verdicts: Mapping[int, Verdict], *, counted: bool = False
+    keys: Keys,
+    incarnation: Incarnation,
+    verdicts: Mapping[int, Verdict],
+    named: Iterable[str | bytes] = (),
+    *,
+    counted: bool = False,
 ) -> ScriptCall:
-    """The one script that empties and fences an incarnation."""
+    """The one script that empties and fences an incarnation; `named` are lists that this may concern."""
     daemon = incarnation.daemon
     packed = PackedKeys.of(
         keys.inflight(daemon, incarnation.id),
@@ -110,6 +120,7 @@ def recover_call(
         keys.suspects(daemon),
         keys.failed_queues,
         keys.stat("failed"),
+        *named,
     )
     arguments: list[Argument] = [incarnation.id, keys.queue_prefix, "forgive" if counted else ""]
     for token, verdict in verdicts.items():
@@ -160,23 +171,32 @@ class Recovery:
         """
         key = self._keys.inflight(incarnation.daemon, incarnation.id)
         arguments = (token_ranges(tokens), most, "" if patience is None else patience)
-        home, *facts = self._link.run_script(ScriptCall(_INSPECT, PackedKeys.of(key), arguments))
+        home, queues, *facts = self._link.run_script(ScriptCall(_INSPECT, PackedKeys.of(key), arguments))
         found = {}
         for field, length, beginning in zip(facts[::3], facts[1::3], facts[2::3], strict=True):
             if (held := _held(beginning, length - len(beginning))) is not None:
                 found[token_from_text(to_text(field))] = held
-        return Inspection(home == b"suspects", found)
+        return Inspection(home == b"suspects", found, tuple(map(to_text, queues)))
 
     def recover(
-        self, incarnation: Incarnation, verdicts: Mapping[int, Verdict], *, counted: bool = False
+        self,
+        incarnation: Incarnation,
+        verdicts: Mapping[int, Verdict],
+        *,
+        counted: bool = False,
+        queues: Iterable[str] = (),
     ) -> Recovered:
         """Fences an incarnation and moves its jobs, each one exactly once however many recoverers try.
 
         Jobs without a verdict go back uncharged, in order, to the front of where they came from; where it is to be
-        `counted`, one recovery dearer. The verdict on a job that is kept stays with it.
+        `counted`, one recovery dearer. The verdict on a job that is kept stays with it. `queues` are those that an
+        inspection has found, which saves a round trip.
         """
-        call = recover_call(self._keys, incarnation, verdicts, counted=counted)
-        requeued, suspected, convicted, kept, recorded, refusal = self._link.run_script(call)
+        lists = [list_ for each in verdicts.values() if isinstance(each, Convict) for list_ in each.lists]
+        call = partial(recover_call, self._keys, incarnation, verdicts, counted=counted)
+        requeued, suspected, convicted, kept, recorded, refusal = self._link.run_naming(
+            call, list(dict.fromkeys([*map(self._keys.queue, queues), *lists]))
+        )
         return Recovered(requeued, suspected, convicted, kept, recorded, to_text(refusal))
 
     def suspects_waiting(self, daemon: str, capped: Sequence[str] = ()) -> Waiting:
@@ -187,8 +207,13 @@ class Recovery:
 
     def release_suspects(self, daemon: str) -> int:
         """Puts a daemon's suspects back to the fronts of their queues, in order, uncharged. Returns how many."""
-        keys = PackedKeys.of(self._keys.suspects(daemon), self._keys.queues)
-        return int(self._link.run_script(ScriptCall(_RELEASE, keys, (self._keys.queue_prefix,))))
+        keys = self._keys
+
+        def release(named: Iterable[str | bytes]) -> ScriptCall:
+            packed = PackedKeys.of(keys.suspects(daemon), keys.queues, *named)
+            return ScriptCall(_RELEASE, packed, (keys.queue_prefix,))
+
+        return int(self._link.run_naming(release))
 
     def counters(self) -> dict[str, int]:
         """The heartbeat counters of all daemons' lives."""

@@ -9,7 +9,7 @@ if early then return early end
 local limits = {}
 for index, limit in string.gmatch(ARGV[5], '(%d+):(%d+)') do limits[tonumber(index)] = tonumber(limit) end
 
-local groups, skipped, fields, args = {}, {}, {}, {}
+local groups, origins, skipped, fields, args = {}, {}, {}, {}, {}
 local taken, bytes, trouble = 0, 0, nil
 number_fields(fields, seq, 0, math.min(want, 9) - 1)
 
@@ -33,6 +33,7 @@ local function take(index)
       at = at + 2
     end
     local g = #groups
+    origins[#origins + 1] = queue
     groups[g + 1], groups[g + 2], groups[g + 3] = name, taken, popped
     taken, room = taken + n, room - n
     if n < ask then return nil end
@@ -67,7 +68,7 @@ end
 if taken == 0 then return trouble or { {}, skipped } end
 local refusal = keep(key, seq, args)
 if refusal then
-  for g = #groups - 2, 1, -3 do push_front(string.sub(KEYS[2], 1, prefix) .. groups[g], groups[g + 2]) end
+  for i = #origins, 1, -1 do push_front(origins[i], groups[3 * i]) end
   return refusal
 end
 return { groups, skipped }

@@ -3,11 +3,19 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from resqd.errors import StoreError, StoreRefused, StoreUnavailable
 from resqd.store.redis.connection import Connection, Reply
-from resqd.store.redis.protocol import Argument, Script, ScriptCall, ServerError, judge, pack_command
+from resqd.store.redis.protocol import (
+    Argument,
+    Script,
+    ScriptCall,
+    ServerError,
+    judge,
+    missing_keys,
+    pack_command,
+)
 from resqd.store.redis.url import ConnectionConfig
 
 _OLDEST = (6, 2)
@@ -53,6 +61,18 @@ class Link:
     def run_script(self, call: ScriptCall) -> Reply:
         """The reply to one script; an error reply is raised as the StoreError that it means."""
         return _good(self.run_scripts([call])[0])
+
+    def run_naming(
+        self, call: Callable[[Sequence[str | bytes]], ScriptCall], keys: Sequence[str | bytes] = ()
+    ) -> Reply:
+        """As `run_script`, for a script that says which keys it misses: it is called again with these, too.
+
+        `keys` are a guess, which saves a round trip where it is right.
+        """
+        named = list(keys)
+        while missing := missing_keys(reply := self.run_script(call(named))):
+            named += missing
+        return reply
 
     def transact(self, packed: bytes, count: int) -> list[Reply]:
         """What the last of `count` packed commands, an EXEC, answers; any error reply is raised as a StoreError."""

@@ -56,7 +56,7 @@ class PackedKeys:
     data: bytes
 
     @classmethod
-    def of(cls, *keys: str) -> PackedKeys:
+    def of(cls, *keys: str | bytes) -> PackedKeys:
         """Packs the keys."""
         return cls(len(keys), pack((len(keys), *keys)))
 
@@ -71,6 +71,11 @@ class ScriptCall:
         count = 3 + keys.count + len(arguments)
         head = b"$7\r\nEVALSHA\r\n$40\r\n%b" % script.sha1.encode()
         self.packed = b"*%d\r\n%b\r\n%b%b" % (count, head, keys.data, pack(arguments))
+
+
+def missing_keys(reply: object) -> list[bytes]:
+    """The keys that a script missed among its KEYS, as it says before it has changed anything; mostly none."""
+    return reply[1:] if isinstance(reply, list) and reply and reply[0] == b"UNNAMED" else []
 
 
 def _read(name: str) -> str:
