@@ -50,8 +50,6 @@ class App:
         self.around: list[Callable[[], Iterator[None]]] = []
         """The hooks around all jobs; `around_each_job` adds to them."""
 
-    # The jobs.
-
     @overload
     def job(self, target: HasPerform[P, R], /) -> Job[P, R]: ...
     @overload
@@ -296,7 +294,6 @@ class App:
         """The store, made at the first use. Two threads may both make one at first; either serves."""
         if self._store is None:
             url = self._redis_url or default_url(os.environ)[0]
-            self._store = Store.of(
-                url=url, namespace=self._namespace or os.environ.get("RESQD_NAMESPACE") or "resque"
-            )
+            namespace = self._namespace or os.environ.get("RESQD_NAMESPACE") or "resque"
+            self._store = Store.of(url=url, namespace=namespace)
         return self._store
