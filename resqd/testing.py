@@ -16,10 +16,10 @@ from resqd.errors import UnknownJob
 from resqd.failures import backtrace_of
 from resqd.hooks import run_within
 from resqd.job import Job
+from resqd.store.keys import WorkerId
 from resqd.store.resque import payload as payloads
 from resqd.store.resque.backends import backend_of
 from resqd.store.resque.failure_record import build_record
-from resqd.store.resque.worker_id import WorkerId
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

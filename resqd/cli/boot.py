@@ -23,10 +23,10 @@ from resqd.master.lock import DaemonLock, write_pidfile
 from resqd.master.reload import StartFolder
 from resqd.master.systemd import Notifier
 from resqd.settings import Settings
+from resqd.store.keys import WorkerId
 from resqd.store.redis.embedded import Embedded, default_url, server_binary
 from resqd.store.redis.link import Link
 from resqd.store.redis.url import configured
-from resqd.store.resque.worker_id import WorkerId
 from resqd.wire.birth import Birth, Kind
 from resqd.worker import process as worker
 from resqd.worker.process import Blueprint

@@ -22,13 +22,12 @@ from resqd.housekeeper.orphans import MARGIN, Orphans, Siblings
 from resqd.housekeeper.pause_files import PauseFiles
 from resqd.housekeeper.recovery import FOLLOW_EVERY, Hosts, Recoverer, Stillness
 from resqd.housekeeper.registry import PUBLISH_EVERY, Pruner, Publisher, register_every
-from resqd.housekeeper.rewatch import Rewatch
 from resqd.housekeeper.statsd import GAUGES_EVERY, Metrics
 from resqd.settings import Settings
 from resqd.store.inflight.incarnation import life
 from resqd.store.inflight.recovery import Recovery
 from resqd.store.keys import Keys
-from resqd.store.redis.embedded import Embedded
+from resqd.store.redis.embedded import Embedded, Rewatch
 from resqd.store.redis.health import Backoff, Health
 from resqd.store.redis.link import Link
 from resqd.store.redis.tracking import Doorbell

@@ -11,14 +11,13 @@ import redis
 
 from resqd.app import App
 from resqd.housekeeper.registry import Pruner
-from resqd.store.keys import Keys
+from resqd.store.keys import Keys, WorkerId
 from resqd.store.redis.client import redis_client
 from resqd.store.redis.embedded import server_binary
 from resqd.store.redis.link import Link
 from resqd.store.redis.protocol import Script
 from resqd.store.redis.url import ConnectionConfig
 from resqd.store.resque.registry import Registry, RunningJob
-from resqd.store.resque.worker_id import WorkerId
 from tests.support.server import Server
 
 ID = WorkerId.build(

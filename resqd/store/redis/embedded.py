@@ -16,8 +16,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import quote
 
+from resqd import events
 from resqd.clock import Deadline
-from resqd.errors import StoreError
+from resqd.errors import ResqdError, StoreError
 from resqd.folders import FolderError, private_folder, state_folder
 from resqd.store.redis import watcher
 
@@ -230,3 +231,35 @@ def _last_words(folder: Path) -> str:
         return ""
     last = next((line for line in reversed(lines) if line.strip()), "")
     return f" ({last})" if last else ""
+
+
+REWATCH_EVERY = 1.0
+"""Seconds between two looks."""
+REWATCH_WITHIN = 10.0
+"""Seconds that a new watcher and its server may take; a server that still reads its files counts as started."""
+
+
+class Rewatch:
+    """On a thread of its own: the keeper's is busy with a server that does not answer just when this is needed."""
+
+    def __init__(self, server: Embedded) -> None:
+        self._server = server
+        self._trouble = ""
+
+    def run(self) -> None:
+        """Look every second, as long as the process lives."""
+        while True:
+            time.sleep(REWATCH_EVERY)
+            self.look()
+
+    def look(self) -> None:
+        """Start a watcher where there is none. What goes wrong is said once, and tried again."""
+        try:
+            if self._server.rewatch(REWATCH_WITHIN):
+                events.Housekeeper.server_rewatched()
+        except (OSError, ResqdError) as error:
+            if str(error) != self._trouble:
+                self._trouble = str(error)
+                events.Housekeeper.server_unwatched(error=self._trouble)
+        else:
+            self._trouble = ""

@@ -10,13 +10,12 @@ import pytest
 
 from resqd.app import App
 from resqd.errors import PayloadError
-from resqd.store.keys import Keys
+from resqd.store.keys import Keys, WorkerId
 from resqd.store.redis.link import Link
 from resqd.store.redis.url import ConnectionConfig
 from resqd.store.resque import payload as payloads
 from resqd.store.resque.failure_record import build_record
 from resqd.store.resque.registry import Registry, RunningJob
-from resqd.store.resque.worker_id import WorkerId
 from resqd.worker.reports import PREVIEW, preview
 from tests.system.compat import ruby
 

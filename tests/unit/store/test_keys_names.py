@@ -3,8 +3,7 @@
 import pytest
 
 from resqd.store.inflight.incarnation import Incarnation
-from resqd.store.keys import LONGEST, MOST, Names, number
-from resqd.store.resque.worker_id import WorkerId
+from resqd.store.keys import LONGEST, MOST, Names, WorkerId, number
 
 
 def test_a_name_is_the_same_object_for_each_job() -> None:

@@ -7,9 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from resqd.housekeeper.rewatch import Rewatch
 from resqd.store.redis import watcher
-from resqd.store.redis.embedded import Embedded
+from resqd.store.redis.embedded import Embedded, Rewatch
 
 
 def embedded(folder: Path) -> Embedded:
