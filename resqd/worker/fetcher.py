@@ -57,8 +57,8 @@ class Fetcher:
             if reason is RECYCLED:
                 self._pool.dismiss()
                 self._shared.announce()
-            if reason is ABANDONED:
-                return reason
+            if self._holdings.behind:
+                return reason  # to strike the incarnation out would put back what runs on
             closed = self._exchange.close(leaving=lambda: self._shared.leaving)
             if closed is None:
                 return UNSURE

@@ -73,8 +73,8 @@ class Holdings:
         """How many jobs of each capped queue are held."""
         self.ended = 0
         """How many jobs have had an outcome."""
-        self.behind = False
-        """Whether jobs run on that were given up."""
+        self.behind: frozenset[int] = frozenset()
+        """The jobs that were given up and run on."""
         self._closed = False  # LAST marks are in the buffer
         self._arrivals: deque[tuple[int, float]] = deque()  # jobs taken in so far, and when
         self._taken_in = 0
@@ -90,8 +90,8 @@ class Holdings:
 
     @property
     def tokens(self) -> frozenset[int]:
-        """The jobs that have no outcome yet."""
-        return frozenset(self._unfinished)
+        """The jobs that have no outcome yet, or were given up: nobody else may have these before the process ends."""
+        return self.behind.union(self._unfinished)
 
     def at_large(self) -> set[int]:
         """The tokens that threads have, or can take: neither taken back out of the buffer nor with an outcome.
@@ -189,7 +189,7 @@ class Holdings:
         """Give up every job without an outcome, running ones too: the tokens, in order."""
         tokens = sorted(self._unfinished)
         self._forget(tokens)
-        self.behind = self.behind or bool(tokens)
+        self.behind = self.behind.union(tokens)
         return tokens
 
     def settle(self) -> tuple[list[int], list[Done], list[Failed]]:

@@ -35,6 +35,8 @@ class Owner:
         self.error: Exception | None = None
         self.meanwhile: Callable[[], None] = lambda: None
         self.ended: set[int] = set()
+        self.held: set[int] | None = None
+        self.looks = 0
 
     def queue(self, *tokens: int, name: str = "q") -> None:
         self.queued += [(token, name, b"") for token in tokens]
@@ -60,7 +62,8 @@ class Owner:
 
     def look(self) -> set[int] | None:
         self._fail()
-        return None
+        self.looks += 1
+        return self.held
 
     def _fail(self) -> None:
         if self.error is not None:

@@ -244,6 +244,24 @@ def test_it_abandons_what_runs_and_tells_what_it_can(make: Make) -> None:
     assert scene.owner.closed is None
 
 
+def test_what_was_given_up_is_no_stranger(make: Make) -> None:
+    """Redis was away, so what it holds is compared once more; what runs on must not go back before the process ends."""
+    scene = make()
+    scene.owner.queue(1, 2)
+    scene.round()
+    assert scene.begin(1) == [1]
+    scene.shared.order(Mandate.ABANDON)
+    scene.owner.error = StoreUnavailable("away")
+    scene.round()
+    scene.owner.error = None
+    scene.now += 10
+    scene.owner.held = {1, 2}
+    assert scene.fetcher.run() in (ABANDONED, UNSURE)
+    assert scene.owner.looks
+    assert set(scene.owner.returned) == {2}
+    assert scene.owner.closed is None
+
+
 def test_one_whose_jobs_were_recovered_gives_way(make: Make, caplog: pytest.LogCaptureFixture) -> None:
     """Redis says so; nothing that it still holds counts any more."""
     scene = make()

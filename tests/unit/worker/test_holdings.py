@@ -91,3 +91,14 @@ def test_lost_jobs_are_dropped_once() -> None:
     assert holdings.drop({1}) == ([], 0)
     assert holdings.holds(1)
     assert holdings.holds(5)
+
+
+def test_what_was_given_up_is_still_nobody_elses() -> None:
+    """It runs on until the process has ended, so a comparison with Redis must take it for known."""
+    holdings = Holdings(capped=())
+    holdings.take_in(BATCH, 0.0)
+    begin(holdings, 2)
+    assert holdings.take_back() == [3, 4, 5]
+    assert holdings.abandon() == [1, 2]
+    assert len(holdings) == 0
+    assert holdings.tokens == holdings.behind == {1, 2}
