@@ -90,7 +90,7 @@ class Manager:
 UNSEEN_LOOKS = 20
 """Looks in a row, a millisecond apart, after which a job that shows no Python code counts as begun: it is C's."""
 _PERFORM = Executor._perform.__code__  # noqa: SLF001 - where a thread leaves our code for the job's
-_FAILED = Executor._failed.__code__  # noqa: SLF001
+_FAILED = Executor._failed.__code__  # noqa: SLF001 - code objects tell frames apart
 
 
 class Stillness:

@@ -183,7 +183,7 @@ class Suspects:
         self.capped = capped
         self._quotas = quotas
 
-    def want(self, count: int, held: Mapping[str, int], *, fresh: bool = False) -> Want | None:  # noqa: ARG002
+    def want(self, count: int, held: Mapping[str, int], *, fresh: bool = False) -> Want | None:  # noqa: ARG002 - as Sources
         """So many suspects, of queues that are not capped or of which this worker owns a unit."""
         owned = self._quotas.current
         return Want(count, closed=tuple(q for q in self.capped if owned.get(q, 0) <= held.get(q, 0)))
@@ -195,11 +195,11 @@ class Suspects:
     def looked(self, held: Mapping[str, int]) -> None:
         """There is no second look."""
 
-    def freed(self, held: Mapping[str, int]) -> bool:  # noqa: ARG002
+    def freed(self, held: Mapping[str, int]) -> bool:  # noqa: ARG002 - as Sources
         """There is no second look."""
         return False
 
-    def left_out(self, held: Mapping[str, int]) -> bool:  # noqa: ARG002
+    def left_out(self, held: Mapping[str, int]) -> bool:  # noqa: ARG002 - as Sources
         """What it may not take now is for another: the master forks it when there is room."""
         return False
 
