@@ -97,7 +97,7 @@ def _prepare_streams() -> None:
     """
     open_standard_descriptors()
     if sys.stdin is None:
-        sys.stdin = open(0, closefd=False)  # noqa: SIM115 - it is the process's - for the process's whole life, as the other two
+        sys.stdin = open(0, closefd=False)  # noqa: SIM115 - for the process's whole life, as the other two
     if sys.stderr is None:
         sys.stderr = open(_STDERR, "w", errors="backslashreplace", closefd=False)  # noqa: SIM115 - it is the process's
     if sys.stdout is None or (sys.stdout is sys.__stdout__ and type(sys.stdout) is io.TextIOWrapper):
@@ -106,7 +106,7 @@ def _prepare_streams() -> None:
 
 def _output_like(stream: io.TextIOWrapper | None) -> _Output:
     through = stream is not None and stream.write_through
-    raw = open(_STDOUT, "wb", buffering=0 if through else -1, closefd=False)  # noqa: SIM115 - it is the process's - as above
+    raw = open(_STDOUT, "wb", buffering=0 if through else -1, closefd=False)  # noqa: SIM115 - as above
     if stream is None:
         return _Output(raw, encoding="utf-8", errors="backslashreplace")
     errors = stream.errors
