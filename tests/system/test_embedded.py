@@ -102,7 +102,7 @@ def test_it_listens_on_its_socket_only_and_evicts_nothing(environ: dict[str, str
             for name in ("port", "maxmemory-policy", "appendonly", "appendfsync")
         }
     assert settings == {"port": "0", "maxmemory-policy": "noeviction", "appendonly": "yes"} | {
-        "appendfsync": "no"  # it never keeps back what it has acknowledged; the watcher syncs
+        "appendfsync": "everysec"
     }
     assert path_in(environ).stat().st_mode & 0o777 == 0o700
     share.close()

@@ -4,10 +4,6 @@ Run as a program of its own, with the standard library only: `watcher.py FOLDER 
 holds a shared lock on FOLDER/users.lock; the kernel takes it back however the user dies, so the exclusive lock
 that waits here is granted exactly when nobody is left. The server holds FOLDER/server.lock for its whole life,
 so no second one can ever write to the same files.
-
-It is also who syncs the append-only file. The server's own `everysec` keeps back what it writes for as long as
-a sync is under way, up to two seconds, and answers meanwhile: a SIGKILL of the server loses that. With `no` it
-writes before it answers, always, so only the loss of the machine can lose anything: what came since the last sync.
 """
 
 from __future__ import annotations
@@ -27,16 +23,11 @@ BOOT_SECONDS = 30.0
 STOP_SECONDS = 60.0
 READY = "ready"
 RESTART_PAUSE_SECONDS = 1.0
-SYNC_SECONDS = 1.0
-FILES = "appendonlydir"
 IGNORED = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGQUIT, signal.SIGUSR1, signal.SIGUSR2)
 """Signals that are meant for daemons, when they are sent to a whole service; the users' lock tells when to end."""
 KEPT = {signal.SIGHUP, signal.SIGQUIT, signal.SIGUSR1, signal.SIGUSR2}
 """Those of them that the server ignores too; TERM ends it in good order, and it is started again."""
 SOCKET, LOG, USERS, SERVER, WATCHER = "valkey.sock", "valkey.log", "users.lock", "server.lock", "watcher.lock"
-
-Synced = dict[str, tuple[int, int]]
-"""By the names of files, the inode and the size that were synced."""
 
 
 def main(folder: str, binary: str, status: int) -> int:
@@ -90,46 +81,13 @@ def _say(status: int, text: str) -> None:
 
 
 def _wait(ended: int, server: int | None) -> list[int]:
-    """Sync until one of the two happens, and say which; without a server, whether the users have gone by now."""
+    """Wait until one of the two happens, and say which; without a server, whether the users have gone by now."""
     poll = select.poll()
     poll.register(ended, select.POLLIN)
     if server is None:
         return [descriptor for descriptor, _ in poll.poll(0)]
     poll.register(server, select.POLLIN)
-    synced: Synced = {}
-    while not (ready := poll.poll(SYNC_SECONDS * 1000)):
-        synced = sync(FILES, synced)
-    return [descriptor for descriptor, _ in ready]
-
-
-def sync(folder: str, synced: Synced) -> Synced:
-    """Bring to the disk those of the folder's files that are not as they were in `synced`; how all are now.
-
-    What cannot be synced is tried again the next time.
-    """
-    now: Synced = {}
-    try:
-        entries = list(os.scandir(folder))
-    except FileNotFoundError:
-        return now  # the server makes it with its first file
-    for entry in entries:
-        with contextlib.suppress(
-            OSError
-        ):  # a rewrite has removed it, or the disk fails, which the server meets too
-            about = entry.stat()
-            state = about.st_ino, about.st_size
-            if synced.get(entry.name) != state:
-                _sync_file(entry.path)
-            now[entry.name] = state
-    return now
-
-
-def _sync_file(path: str) -> None:
-    descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
-    try:
-        os.fdatasync(descriptor)
-    finally:
-        os.close(descriptor)
+    return [descriptor for descriptor, _ in poll.poll()]
 
 
 def _when_last_user_is_gone() -> int:
@@ -174,7 +132,7 @@ def _spawn(binary: str, lock: int) -> None:
         "unixsocketperm": "700",
         "dir": os.getcwd(),
     }
-    options |= {"appendonly": "yes", "appendfsync": "no", "save": "", "maxmemory-policy": "noeviction"}
+    options |= {"appendonly": "yes", "appendfsync": "everysec", "save": "", "maxmemory-policy": "noeviction"}
     options |= {"logfile": os.path.abspath(LOG), "loglevel": "warning", "daemonize": "no"}
     command = [binary, *(word for name, value in options.items() for word in (f"--{name}", value))]
     null = [(os.POSIX_SPAWN_OPEN, number, os.devnull, os.O_RDWR, 0) for number in (0, 1, 2)]
