@@ -25,14 +25,23 @@ def members(client: redis.Redis) -> set[str]:
     return {member.decode() for member in cast("set[bytes]", client.smembers("resque:workers"))}
 
 
+def held(client: redis.Redis) -> int:
+    """How many of the jobs that `hold` enqueued the registry shows as running."""
+    threads = [
+        thread for worker in members(client) for thread in client.smembers(f"resque:worker:{worker}:threads")
+    ]
+    entries = [
+        cast("bytes | None", client.get(b"resque:worker:" + cast("bytes", thread))) for thread in threads
+    ]
+    return sum(json.loads(entry)["payload"]["class"] == "Hold" for entry in entries if entry)
+
+
 def hold(redis_url: str, client: redis.Redis, count: int) -> None:
     """Have jobs run until `let_go`, and wait until the registry shows them."""
     app = App(redis_url)
     for number in range(count):
         app.enqueue_to("mail", "Hold", number)
-    wait_for(
-        lambda: len(cast("list[bytes]", client.keys("resque:worker:*:[0-9]*:[0-9]*"))) >= count, what="shown"
-    )
+    wait_for(lambda: held(client) >= count, what="shown")
     app.store.close()
 
 
