@@ -68,5 +68,5 @@ def perform(self: Executor, token: int, queue: str, raw: bytes) -> Outcome:
 
 
 if FAULT in os.environ:  # else a test has imported it for its names
-    Inflight.exchange, Inflight.close = exchange, close  # type: ignore[method-assign]
-    Executor._step, Executor._perform = step, perform  # type: ignore[method-assign]
+    Inflight.exchange, Inflight.close = exchange, close  # type: ignore[method-assign] # plants faults
+    Executor._step, Executor._perform = step, perform  # type: ignore[method-assign] # plants faults

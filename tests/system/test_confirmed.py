@@ -62,7 +62,7 @@ def test_no_job_begins_once_pause_has_answered(tmp_path: Path, redis_url: str) -
             if station.redis.llen("resque:queue:q") < 5000:
                 station.fill(5000)
             before = len(station.began())
-            wait_for(lambda seen=before: len(station.began()) > seen, what="jobs begin", every=0.001)  # type: ignore[misc]
+            wait_for(lambda seen=before: len(station.began()) > seen, what="jobs begin", every=0.001)  # type: ignore[misc] # lambda default
             assert station.call("pause")["state"] == "paused"
             answered = time.monotonic()
             time.sleep(0.01)  # the span that is looked at, not a wait for anything

@@ -159,7 +159,7 @@ _ascii_encoder: Final = json.JSONEncoder(separators=(",", ":"), allow_nan=False,
 def _chunker() -> Callable[[Any, int], Iterable[str]]:
     """What `_encoder.encode` makes anew for each value, and lets write it in C: half of its time goes there."""
     try:
-        chunker: Callable[[Any, int], Iterable[str]] = json.encoder.c_make_encoder(  # type: ignore[attr-defined]
+        chunker: Callable[[Any, int], Iterable[str]] = json.encoder.c_make_encoder(  # type: ignore[attr-defined] # not in the stubs
             None, _encoder.default, _quote, None, ":", ",", False, False, False
         )
     except (AttributeError, TypeError):  # a Python that has none, or another one

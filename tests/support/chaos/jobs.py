@@ -115,11 +115,11 @@ def choke(number: int) -> None:
         raise RuntimeError("can't start new thread")
 
     with _running.holding(number):
-        start, threading.Thread.start = threading.Thread.start, refuse  # type: ignore[method-assign]
+        start, threading.Thread.start = threading.Thread.start, refuse  # type: ignore[method-assign] # the fault itself
         try:
             time.sleep(REFUSED)
         finally:
-            threading.Thread.start = start  # type: ignore[method-assign]
+            threading.Thread.start = start  # type: ignore[method-assign] # the fault itself
         note("end", number)
 
 

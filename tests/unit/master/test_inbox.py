@@ -28,7 +28,7 @@ class Scene:
         self.inbox = Inbox(fleet=self.fleet, clock=lambda: self.now)
 
     def report(self, **facts: object) -> Stats:
-        stats = replace(NO_STATS, **facts)  # type: ignore[arg-type]
+        stats = replace(NO_STATS, **facts)  # type: ignore[arg-type] # any of its fields
         self.inbox.take(self.worker, stats)
         return stats
 

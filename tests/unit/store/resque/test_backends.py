@@ -66,7 +66,7 @@ class _Astray:
     def __init__(self, answer: Any) -> None:
         self._answer = answer
 
-    def place(self, queue: str, keys: Keys) -> Any:  # noqa: ARG002
+    def place(self, queue: str, keys: Keys) -> Any:  # noqa: ARG002 - the answer is given
         if isinstance(self._answer, BaseException):
             raise self._answer
         return self._answer
@@ -77,7 +77,7 @@ class _Astray:
 
 @pytest.mark.parametrize(
     "answer",
-    [ValueError("no"), SystemExit(1), None, "failed", Place((7,)), Place("failed"), Place(("a",), 3)],  # type: ignore[arg-type]
+    [ValueError("no"), SystemExit(1), None, "failed", Place((7,)), Place("failed"), Place(("a",), 3)],  # type: ignore[arg-type] # nonsense on purpose
     ids=repr,
 )
 def test_a_backend_that_cannot_say_where_loses_its_record_to_the_default_list(answer: Any) -> None:
@@ -122,7 +122,7 @@ class Own(RedisMultiQueueBackend):
         return self.answer
 
 
-@pytest.mark.parametrize("answer", [ValueError("no"), SystemExit(1), None, "failed", Place((1,))])  # type: ignore[arg-type]
+@pytest.mark.parametrize("answer", [ValueError("no"), SystemExit(1), None, "failed", Place((1,))])  # type: ignore[arg-type] # nonsense on purpose
 def test_a_backend_that_places_nothing_leaves_its_record_to_the_default_list(answer: object) -> None:
     """Whatever it raises or gives: the failure is recorded. Of several, those that work take it, too."""
     assert rules(Own(answer)).place("mail", None) == Place(("resque:failed",))
