@@ -9,7 +9,7 @@ import pytest
 
 from resqd.settings import OPTIONS, Settings
 
-FILE = Path(__file__).parents[2] / "systemd" / "resqd.env"
+FILE = Path(__file__).parents[3] / "systemd" / "resqd.env"
 OTHERS = {"VERBOSE", "VVERBOSE", "PYTHONPATH"}
 EXAMPLES = {"RESQD_APP", "REDIS_URL", "PYTHONPATH"}
 

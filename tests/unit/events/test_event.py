@@ -1,4 +1,4 @@
-"""The words of the log stand in `resqd/events.py`; whoever emits an event gives exactly the facts of its words."""
+"""The words of the log stand in `resqd/events/`; whoever emits an event gives exactly the facts of its words."""
 
 import ast
 import logging
@@ -9,11 +9,11 @@ from pathlib import Path
 import pytest
 
 from resqd import events
-from resqd.events import Event
+from resqd.events import Event, event
 
-PACKAGE = Path(events.__file__).parent
+PACKAGE = Path(events.__file__).parents[1]
 SOURCES = {str(path.relative_to(PACKAGE)): ast.parse(path.read_text()) for path in PACKAGE.rglob("*.py")}
-LOGGING = {"events.py", "log.py", "contrib/django/daemon.py"}
+LOGGING = {"events/event.py", "log.py", "contrib/django/daemon.py"}
 """The rooms that may know Python's logging; the last only keeps what Django would disable."""
 OPEN: set[str] = set()
 """Folders and rooms where somebody still logs in words of its own; none in the end."""
@@ -21,7 +21,7 @@ OPEN: set[str] = set()
 KNOWN: dict[str, Event] = {
     f"{owner.__name__}.{name}": value
     for owner in vars(events).values()
-    if isinstance(owner, type) and owner.__module__ == events.__name__
+    if isinstance(owner, type) and owner.__module__.startswith(f"{events.__name__}.")
     for name, value in vars(owner).items()
     if isinstance(value, Event)
 }
@@ -96,7 +96,7 @@ def test_a_listener_hears_what_the_log_leaves_out(monkeypatch: pytest.MonkeyPatc
         quiet = Event(logging.DEBUG, "%(count)d")
 
     heard: list[tuple[str, Mapping[str, object]]] = []
-    monkeypatch.setattr(events, "_listeners", [])
+    monkeypatch.setattr(event, "_listeners", [])
     events.listen(lambda name, facts: heard.append((name, facts)))
     Store.quiet(count=3)
     assert heard == [("store.quiet", {"count": 3})]

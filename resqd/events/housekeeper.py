@@ -1,0 +1,54 @@
+"""The words of what the housekeeper does and sees."""
+
+from __future__ import annotations
+
+from logging import DEBUG, ERROR, INFO, WARNING
+
+from resqd.events.event import Event
+
+
+class Housekeeper:
+    """What the housekeeper does and sees."""
+
+    channel_broken = Event(
+        ERROR, "the channel to the master is broken; this housekeeper gives way to a new one"
+    )
+    stuck = Event(ERROR, "the housekeeper has been stuck for %(seconds).0f s: it is to be replaced")
+    duty_failed = Event(
+        ERROR,
+        "the housekeeper failed at %(duty)s; trying that again in %(seconds)g s",
+        traceback=True,
+    )
+    settings_lacking = Event(WARNING, "%(shortcoming)s")
+    unanswered = Event(ERROR, "%(who)s does not answer within %(seconds)g s; going on without it")
+
+    recovered = Event(
+        WARNING,
+        "recovered the jobs of %(incarnation)s (pid %(pid)d): %(requeued)d back to their queues,"
+        " %(suspected)d suspects, %(failed)d failed",
+    )
+    recovery_failed = Event(ERROR, "cannot recover the jobs of %(incarnation)s now", traceback=True)
+    jobs_kept = Event(
+        ERROR,
+        "%(jobs)d jobs of %(incarnation)s (pid %(pid)d) stay in flight, since no list takes them: %(reason)s",
+    )
+    daemon_died = Event(
+        WARNING, "%(daemon)s has no heartbeat any more: %(jobs)d of its jobs are back in their queues"
+    )
+    orphan_killed = Event(
+        WARNING, "killed the worker of pid %(pid)d: its master is gone, and it did not leave"
+    )
+    orphan_not_killed = Event(ERROR, "cannot kill the orphan of pid %(pid)d: %(error)s")
+
+    registered_again = Event(INFO, "others took this daemon off Resque's registry; it is registered again")
+    entries_removed = Event(INFO, "%(worker)s is dead; its entries in Resque's registry are removed")
+
+    doorbell_works = Event(INFO, "the doorbell works")
+    doorbell_lost = Event(DEBUG, "the doorbell: %(error)s")
+    doorbell_refused = Event(WARNING, "no doorbell, so idle workers poll every INTERVAL: %(refusal)s")
+    doorbell_crashed = Event(ERROR, "the doorbell crashed; fetchers poll", traceback=True)
+
+    server_rewatched = Event(WARNING, "the embedded server's watcher was gone; another one watches now")
+    server_unwatched = Event(ERROR, "nobody watches the embedded server: %(error)s")
+    metrics_lost = Event(ERROR, "metrics could not be sent and are left out", traceback=True)
+    statsd_unknown = Event(WARNING, "statsd's host %(host)s has no address: %(reason)s; trying again later")

@@ -1,0 +1,59 @@
+"""The words of what the store, the wire, the application and the command do and see."""
+
+from __future__ import annotations
+
+from logging import DEBUG, ERROR, INFO, WARNING
+
+from resqd.events.event import Event
+
+
+class Store:
+    """How Redis is, and what becomes of failure records."""
+
+    redis_back = Event(DEBUG, "redis at %(where)s is back after %(seconds).1f s")
+    redis_lost = Event(DEBUG, "%(error)s; trying again")
+    backend_failed = Event(ERROR, "the failure backend %(backend)r failed", traceback=True)
+    place_failed = Event(
+        ERROR,
+        "place() of the failure backend %(backend)s failed; the record goes to %(key)s",
+        traceback=True,
+    )
+
+
+class Wire:
+    """What cannot be sent between resqd's own processes."""
+
+    message_left_out = Event(ERROR, "a message is left out: %(error)s")
+    message_too_long = Event(ERROR, "a %(message)s of %(size)d bytes is left out: too long")
+
+
+class App:
+    """What the application's own code does: its hooks, callbacks and backends."""
+
+    hook_failed = Event(ERROR, "the %(what)s %(hook)s failed", traceback=True)
+    hook_called_exit = Event(
+        ERROR, "the %(kind)s hook %(hook)s called sys.exit(%(code)r), which ends nothing", traceback=True
+    )
+    around_hook_failed = Event(ERROR, "a hook around all jobs failed", traceback=True)
+    backend_failed = Event(ERROR, "the failure backend %(backend)r failed", traceback=True)
+    failure_code_failed = Event(ERROR, "the application's code for failures failed", traceback=True)
+    failures_wait = Event(WARNING, "the application is not told of failures yet: %(error)s")
+    failure_left_out = Event(
+        ERROR, "a failure is kept, but the application is not told of it: %(waiting)d others wait"
+    )
+    failures_left_out = Event(
+        ERROR, "%(count)d failures were kept, but the application was not told of them in time"
+    )
+    threads_left_alive = Event(
+        WARNING,
+        "the application's import left threads alive, which workers will not have: %(threads)s",
+    )
+
+
+class Cli:
+    """What the command says when it starts a daemon."""
+
+    started = Event(INFO, "resqd %(name)s: %(jobs)d jobs of %(app)s, redis at %(redis)s")
+    setting_warned = Event(WARNING, "%(warning)s")
+    first_hook_refused = Event(ERROR, "%(error)s; the daemon goes on, since this is a reload")
+    server_may_run_on = Event(WARNING, "the embedded server may run on: %(error)s")

@@ -1,0 +1,110 @@
+"""Every setting: its value, variable, flag and parser, and the line of help that users read."""
+
+from __future__ import annotations
+
+import socket
+from dataclasses import dataclass
+from pathlib import Path
+
+from resqd import parsing
+from resqd.parsing import QueueSpec
+from resqd.settings.option import setting
+
+DAY = 86_400
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Table:
+    """What a daemon can be told; times are in seconds. Help, README and systemd/resqd.env show it in this order."""
+
+    # A table, so laid out by hand: the value, variable, flag and parser; then the help.
+    # fmt: off
+    app: str | None = setting(
+        None, "RESQD_APP", "--app MODULE:ATTR", parsing.application,
+        "where the App with the jobs is")
+    queues: tuple[QueueSpec, ...] = setting(
+        (QueueSpec("*"),), "QUEUES", "--queues LIST", parsing.queues,
+        "queues in strict order, with commas: names, globs (* ? [] {}), caps on threads (name:4, name:50%)",
+        shown="*", aliases=("QUEUE",))
+    worker_count: int = setting(
+        1, "WORKER_COUNT", "--workers N", parsing.whole(1, 1024),
+        "worker processes")
+    thread_count: int = setting(
+        1, "THREAD_COUNT", "--threads N", parsing.whole(1, 1024),
+        "job threads in each worker, started as jobs need them")
+    jobs_per_fork: int = setting(
+        1, "JOBS_PER_FORK", "--jobs-per-fork N", parsing.whole(0, 1_000_000_000),
+        "jobs that a worker runs before it is replaced; 0: never replaced")
+    interval: float = setting(
+        0.1, "INTERVAL", "--interval SECONDS", parsing.seconds(0, 3600),
+        "pause between looks at empty queues; 0: run until the queues are empty, then exit")
+    redis_url: str | None = setting(
+        None, "REDIS_URL", "--redis-url URL", parsing.redis_url,
+        "the Redis or Valkey server; unset: the embedded one, else redis://localhost:6379")
+    namespace: str = setting(
+        "resque", "RESQD_NAMESPACE", "--namespace PREFIX", parsing.namespace,
+        "prefix of all Redis keys")
+    name: str = setting(
+        "resqd", "RESQD_NAME", "--name NAME", parsing.label,
+        "this daemon's name, one of its kind on a host")
+    host: str = setting(
+        socket.gethostname, "RESQD_HOST", "--host NAME", parsing.label,
+        "this host's name as other hosts see it",
+        shown="the host's name")
+    kill_grace: float = setting(
+        5.0, "KILL_GRACE", "--kill-grace SECONDS", parsing.seconds(0, DAY),
+        "how long a job that is being stopped may take to clean up")
+    drain_timeout: float = setting(
+        50.0, "DRAIN_TIMEOUT", "--drain-timeout SECONDS", parsing.seconds(0, 30 * DAY),
+        "how long a drain waits for running jobs before it stops them")
+    boot_timeout: float = setting(
+        30.0, "BOOT_TIMEOUT", "--boot-timeout SECONDS", parsing.seconds(0.1, DAY),
+        "how long a forked worker may take to be ready")
+    hang_timeout: float = setting(
+        60.0, "HANG_TIMEOUT", "--hang-timeout SECONDS", parsing.seconds(0.1, DAY),
+        "how long a worker may be silent with its CPU time standing still before it is replaced")
+    hang_busy_timeout: float = setting(
+        0.0, "HANG_BUSY_TIMEOUT", "--hang-busy-timeout SECONDS", parsing.seconds(0, 30 * DAY),
+        "the same for a silent worker whose CPU time grows; 0: never")
+    on_crash: str = setting(
+        "retry", "ON_CRASH", "--on-crash retry|fail", parsing.choice("retry", "fail"),
+        "what becomes of a job whose process died: run again, or failed at once as in Resque")
+    max_deliveries: int = setting(
+        3, "MAX_DELIVERIES", "--max-deliveries N", parsing.whole(1, 1000),
+        "crashes that a job may cause before it is failed")
+    heartbeat_interval: float = setting(
+        2.0, "HEARTBEAT_INTERVAL", "--heartbeat-interval SECONDS", parsing.seconds(0.05, 60),
+        "time between heartbeats")
+    prune_interval: float = setting(
+        30.0, "PRUNE_INTERVAL", "--prune-interval SECONDS", parsing.seconds(0.2, DAY),
+        "how long another host's heartbeat may stand still before its jobs are recovered")
+    failure_backend: tuple[str, ...] = setting(
+        ("redis",), "FAILURE_BACKEND", "--failure-backend NAME", parsing.failure_backends,
+        "where failures are recorded: redis, redis_multi_queue, or multiple:redis,redis_multi_queue",
+        shown="redis")
+    statsd_host: str | None = setting(
+        None, "STATSD_HOST", "--statsd-host HOST", parsing.line,
+        "where statsd listens; unset: none")
+    statsd_port: int = setting(
+        8125, "STATSD_PORT", "--statsd-port PORT", parsing.whole(1, 65_535),
+        "statsd's UDP port")
+    statsd_key: str | None = setting(
+        None, "STATSD_KEY", "--statsd-key PREFIX", parsing.line,
+        "prefix of all statsd names")
+    pidfile: Path | None = setting(
+        None, "PIDFILE", "--pidfile PATH", parsing.path,
+        "file that gets the master's pid")
+    pause_files: tuple[Path, ...] = setting(
+        (), "RESQD_PAUSE_FILES", "--pause-files PATHS", parsing.paths,
+        "files that pause the daemon while one exists, beside /etc/consul_disabled and /tmp/consul_disabled",
+        shown="")
+    procline_prefix: str = setting(
+        "", "RESQUE_PROCLINE_PREFIX", "--procline-prefix TEXT", parsing.line,
+        "put before process titles")
+    log_level: str = setting(
+        "info", "LOGGING", "--log-level LEVEL", parsing.log_level,
+        "debug, info, warning or error (VERBOSE=1 means info, VVERBOSE=1 debug)")
+    log_format: str = setting(
+        "text", "RESQD_LOG_FORMAT", "--log-format text|json", parsing.choice("text", "json"),
+        "form of log lines")
+    # fmt: on

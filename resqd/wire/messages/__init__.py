@@ -1,0 +1,103 @@
+"""The messages between the master and its children, as frozen dataclasses; their tags are positions in `Message`."""
+
+from __future__ import annotations
+
+from resqd.wire.messages.accounts import (
+    REDIS_OK,
+    Booted,
+    Confirmed,
+    Exiting,
+    Killing,
+    KillThread,
+    NearEnd,
+    PauseFile,
+    Pong,
+    Released,
+    Settled,
+    Stacks,
+    State,
+    Stats,
+    Upkeep,
+    Yielded,
+)
+from resqd.wire.messages.jobs import JobMetrics, Running
+from resqd.wire.messages.orders import (
+    Alive,
+    Busy,
+    Confirm,
+    Death,
+    Drain,
+    DumpStacks,
+    Kill,
+    KillJobs,
+    Pause,
+    Ping,
+    Resume,
+    Slots,
+    Stop,
+)
+
+__all__ = [
+    "REDIS_OK",
+    "Alive",
+    "Booted",
+    "Busy",
+    "Confirm",
+    "Confirmed",
+    "Death",
+    "Drain",
+    "DumpStacks",
+    "Exiting",
+    "JobMetrics",
+    "Kill",
+    "KillJobs",
+    "KillThread",
+    "Killing",
+    "Message",
+    "NearEnd",
+    "Pause",
+    "PauseFile",
+    "Ping",
+    "Pong",
+    "Released",
+    "Resume",
+    "Running",
+    "Settled",
+    "Slots",
+    "Stacks",
+    "State",
+    "Stats",
+    "Stop",
+    "Upkeep",
+    "Yielded",
+]
+
+Message = (
+    Pause
+    | Resume
+    | Drain
+    | Stop
+    | Kill
+    | Slots
+    | Ping
+    | DumpStacks
+    | Alive
+    | Busy
+    | Booted
+    | Pong
+    | Stats
+    | State
+    | Released
+    | Yielded
+    | NearEnd
+    | Killing
+    | Stacks
+    | Upkeep
+    | Settled
+    | PauseFile
+    | KillThread
+    | Exiting
+    | KillJobs
+    | Confirm
+    | Confirmed
+)

@@ -1,0 +1,140 @@
+"""What the children tell the master."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from resqd.wire.messages.jobs import JobMetrics, Running
+
+
+@dataclass(frozen=True, slots=True)
+class Booted:
+    """The child is ready."""
+
+
+@dataclass(frozen=True, slots=True)
+class Pong:
+    """Answers a Ping."""
+
+
+@dataclass(frozen=True, slots=True)
+class Stats:
+    """A worker's own account. The counters run from its birth, so a lost report loses nothing.
+
+    `pace` is in jobs a second, 0 when it is not known. `missing` job threads there should be and are not;
+    `replaced` ones have ended out of turn since its birth, and stand again.
+    """
+
+    processed: int
+    failed: int
+    reserved: int
+    buffered: int
+    pace: float
+    rss_bytes: int
+    cpu_seconds: float
+    redis: str
+    running: tuple[Running, ...]
+    metrics: tuple[JobMetrics, ...]
+    missing: int = 0
+    replaced: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class State:
+    """The child's state changed: running, paused, draining or stopping."""
+
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class Released:
+    """So many of the worker's threads, in all, have run their last job."""
+
+    count: int
+
+
+@dataclass(frozen=True, slots=True)
+class Yielded:
+    """How many jobs of each capped queue the worker may hold at most from now on, by the order of this number.
+
+    It is more than ordered while jobs in hand have to end, and less when the worker reserves no more.
+    """
+
+    serial: int
+    quotas: dict[str, int]
+
+
+@dataclass(frozen=True, slots=True)
+class NearEnd:
+    """The worker is near its last permit: a successor should be made ready."""
+
+
+@dataclass(frozen=True, slots=True)
+class Killing:
+    """Answers a Kill with a job id, and says what else is struck: the token, 0 when the job does not run here."""
+
+    job_id: str
+    token: int
+
+
+@dataclass(frozen=True, slots=True)
+class Stacks:
+    """Answers DumpStacks."""
+
+    request: int
+    text: str
+
+
+REDIS_OK = "ok"
+"""What children say about Redis when it answers."""
+
+
+@dataclass(frozen=True, slots=True)
+class Upkeep:
+    """The housekeeper's account: how Redis is, and how many suspects wait for probation, also of each capped queue."""
+
+    redis: str
+    since: float
+    suspects: int
+    capped_suspects: dict[str, int] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Settled:
+    """The housekeeper has put away the jobs of these dead forks."""
+
+    forks: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class PauseFile:
+    """The housekeeper has seen a pause file appear (its path) or all of them go ('')."""
+
+    path: str
+
+
+@dataclass(frozen=True, slots=True)
+class KillThread:
+    """A web page asked to kill the job that this thread of this worker process showed; not every job has an id."""
+
+    pid: int
+    thread: int
+    token: int
+
+
+@dataclass(frozen=True, slots=True)
+class Exiting:
+    """The child's last message: recycled, drained, stopped, burst, fenced, orphaned, or an error's text."""
+
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Confirmed:
+    """Answers Confirm: this state has taken effect. Unless it is running, no further job begins on any thread.
+
+    `request` 0 answers all to come: the worker is at its end and begins no job any more.
+    """
+
+    request: int
+    state: str

@@ -1,0 +1,30 @@
+"""What is told of jobs, in both directions."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Running:
+    """A job on a thread, its names as they are shown. `since` is in seconds of the system's monotonic clock."""
+
+    thread: int
+    token: int
+    job_id: str
+    job_class: str
+    queue: str
+    since: float
+    payload: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class JobMetrics:
+    """What happened to jobs of one class since the last report; times in milliseconds."""
+
+    job_class: str
+    started: int
+    succeeded: int
+    failed: int
+    run_ms: tuple[float, ...]
+    wait_ms: tuple[float, ...]
