@@ -13,6 +13,7 @@ if TYPE_CHECKING:
         DontPerform,
         JobDefinitionError,
         JobInterrupt,
+        JobTimeout,
         PayloadError,
         ResqdError,
         StoreError,
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
         UnknownJob,
     )
     from resqd.job import Job
+    from resqd.retry import Discard, Retry, RetryLater, Snooze
 
 __version__ = "1.0.0"
 SHORT_VERSION = ".".join(__version__.split(".")[:2])
@@ -30,12 +32,17 @@ __all__ = [
     "App",
     "CurrentJob",
     "DirtyExit",
+    "Discard",
     "DontPerform",
     "Job",
     "JobDefinitionError",
     "JobInterrupt",
+    "JobTimeout",
     "PayloadError",
     "ResqdError",
+    "Retry",
+    "RetryLater",
+    "Snooze",
     "StoreError",
     "StoreRefused",
     "StoreUnavailable",
@@ -49,6 +56,10 @@ _HOMES = {
     "CurrentJob": "resqd.current",
     "current_job": "resqd.current",
     "Job": "resqd.job",
+    "Discard": "resqd.retry",
+    "Retry": "resqd.retry",
+    "RetryLater": "resqd.retry",
+    "Snooze": "resqd.retry",
 }
 
 

@@ -67,5 +67,9 @@ class DirtyExit(ResqdError):  # noqa: N818 - Resque's name, written into failure
     """A job did not end by itself: it was killed, or its process died under it."""
 
 
+class JobTimeout(ResqdError):  # noqa: N818 - the name is shown to users in `failed`
+    """A job ran longer than its timeout and was stopped, or its process was killed for that."""
+
+
 class DontPerform(ResqdError):  # noqa: N818 - Resque's name
     """Raised by a before_perform or around_perform hook: the job ends quietly, as done."""
