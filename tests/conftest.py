@@ -24,10 +24,23 @@ settings.register_profile(
 settings.load_profile("unhurried")
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+_OPTIONAL = ("long", "browser")
+"""Markers of tests that run only with a flag of the same name; continuous integration gives all of them."""
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """A flag for each kind of test that most runs leave out."""
+    for name in _OPTIONAL:
+        parser.addoption(f"--{name}", action="store_true", help=f"run the tests marked {name} as well")
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Mark each test by its folder, so that `-m unit`, `-m process` and `-m system` choose."""
     for item in items:
         item.add_marker(item.path.relative_to(_TESTS).parts[0])
+        for name in _OPTIONAL:
+            if item.get_closest_marker(name) and not config.getoption(name):
+                item.add_marker(pytest.mark.skip(reason=f"runs with --{name}"))
 
 
 @pytest.fixture(scope="session", autouse=True)
