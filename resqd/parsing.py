@@ -6,6 +6,7 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Final
 from urllib.parse import urlsplit
 
 _WHOLE = re.compile(r"[0-9]{1,18}")
@@ -14,6 +15,9 @@ _CAP = re.compile(r"(?P<count>[1-9][0-9]{0,5})|(?P<percent>[1-9][0-9]?|100)%", r
 _LIKE_A_CAP = re.compile(r"[-+.]?[0-9][0-9.,eE+-]*|.*%", re.ASCII)
 _COMMAS_OUTSIDE_BRACES = re.compile(r",(?![^{}]*\})")
 _MODULE_ATTRIBUTE = re.compile(r"[^\W\d]\w*(\.[^\W\d]\w*)*:[^\W\d]\w*(\.[^\W\d]\w*)*")
+_NAMESPACE = re.compile(r"(?=.)[^\s{}*?\[\]]*(\{[^\s{}*?\[\]]+\}[^\s{}*?\[\]]*)?")
+_LONGEST = 200
+"""The most characters of a namespace."""
 _FALSE = frozenset({"0", "false", "no", "off", ""})
 _TRUE = frozenset({"1", "true", "yes", "on"})
 LOG_LEVELS = ("debug", "info", "warning", "error")
@@ -91,9 +95,11 @@ def label(text: str) -> str:
 
 
 def namespace(text: str) -> str:
-    """A prefix of Redis keys; braces would change a cluster's slots, and globs a tracking prefix."""
-    if not re.fullmatch(r"[^\s{}*?\[\]]{1,200}", text) or not text.isprintable() or text.endswith(":"):
-        raise ValueError("give printable characters without spaces, globs or braces, not ending with ':'")
+    """A prefix of Redis keys; one hash tag in braces keeps it in one slot of a Cluster, globs would be no prefix."""
+    if not _NAMESPACE.fullmatch(text) or len(text) > _LONGEST or not text.isprintable() or text.endswith(":"):
+        raise ValueError(
+            "give printable characters without spaces or globs, not ending with ':'; braces only around a hash tag"
+        )
     return text
 
 
@@ -121,22 +127,44 @@ def application(text: str) -> str:
     return text
 
 
+SENTINEL: Final = "sentinel"
+CLUSTER: Final = "cluster"
+"""What stands behind the `+` in a URL's scheme where the server that takes writes is to be found."""
+
+
 def redis_url(text: str) -> str:
     """A URL that the Redis client takes; it may hold a password, so no error repeats it."""
-    remedy = "give redis://HOST:PORT/DB, rediss://HOST:PORT/DB or unix:///PATH"
+    remedy = (
+        "give redis://HOST:PORT/DB, rediss://HOST:PORT/DB, unix:///PATH, "
+        "redis+sentinel://HOST:PORT,HOST:PORT/NAME/DB or redis+cluster://HOST:PORT,HOST:PORT"
+    )
     try:
         parts = urlsplit(line(text))
-        port = parts.port
+        scheme, _, kind = parts.scheme.partition("+")
+        hosts = parts.netloc.rpartition("@")[2].split(",") if kind else [parts.netloc]
+        each = [urlsplit(f"//{host}") for host in hosts]
+        named = all(host.hostname and host.port != 0 for host in each)
     except ValueError:
         raise ValueError(remedy) from None
     if parts.scheme == "unix":
         fits = bool(parts.path)
     else:  # an '@' in the path is a piece of a password that should have been quoted
-        known = parts.scheme in {"redis", "rediss"}
-        fits = known and bool(parts.hostname) and port != 0 and "@" not in parts.path
+        known = scheme in {"redis", "rediss"} and kind in {"", SENTINEL, CLUSTER}
+        fits = known and named and "@" not in parts.path and (kind != SENTINEL or len(parts.path) > 1)
     if not fits:
         raise ValueError(remedy)
     return text
+
+
+def tagged(namespace: str, url: str | None) -> str:
+    """The namespace on the server of this URL: on a Cluster all of its keys must lie in one slot, by one hash tag.
+
+    `resque` becomes `{resque}`; Ruby's programs must be told the same. A namespace that has a tag stays as it is.
+    """
+    scheme = (url or "").partition("://")[0]
+    if scheme.partition("+")[2] != CLUSTER or re.search(r"\{[^}]+\}", namespace):
+        return namespace
+    return f"{{{namespace}}}"
 
 
 def without_password(url: str) -> str:

@@ -14,6 +14,7 @@ import click
 from resqd.cli.output import Talking, report_problems
 from resqd.clock import Deadline
 from resqd.errors import AppLoadError, ResqdError, SettingsError, StoreRefused, StoreUnavailable
+from resqd.parsing import tagged
 from resqd.settings import OPTIONS
 from resqd.store.redis.embedded import Embedded, default_url, server_binary
 from resqd.store.redis.url import configured
@@ -131,7 +132,7 @@ def opened(*, redis_url: str | None, namespace: str | None) -> Iterator[OpenedSt
         try:
             if share is not None:
                 _wait_until_loaded(store, Deadline.after(LOADING_SECONDS))
-            yield OpenedStore(store, url, described, prefix)
+            yield OpenedStore(store, url, described, tagged(prefix, url))
         finally:
             store.close()
     finally:

@@ -43,6 +43,7 @@ class Housekeeper:
     registered_again = Event(INFO, "others took this daemon off Resque's registry; it is registered again")
     entries_removed = Event(INFO, "%(worker)s is dead; its entries in Resque's registry are removed")
 
+    redis_moved = Event(WARNING, "another Redis server takes the writes now; links to it are opened anew")
     doorbell_works = Event(INFO, "the doorbell works")
     doorbell_lost = Event(DEBUG, "the doorbell: %(error)s")
     doorbell_refused = Event(WARNING, "no doorbell, so idle workers poll every INTERVAL: %(refusal)s")

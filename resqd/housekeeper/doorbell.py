@@ -26,8 +26,11 @@ LINGER = 0.010
 """Seconds to go on listening while nobody is idle, since a short job's thread soon is again."""
 PATIENCE = 0.010
 """Seconds after which a ring that nobody took is repeated: whom the kernel woke may wait for its GIL."""
-COUNT_EVERY = 30.0
-"""Seconds between two counts of the registered daemons."""
+COUNT_EVERY = 2.0
+"""Seconds between two counts of the registered daemons; they also prove that the server would still ring.
+
+It rings no more, and does not say so, once it has become a replica or given the slot away.
+"""
 
 
 class Act(Enum):
@@ -173,6 +176,10 @@ class DoorbellThread:
     def start(self) -> None:
         """Start the thread."""
         self._thread.start()
+
+    def abort(self) -> None:
+        """Let it connect anew: another server takes the writes. Called from any thread."""
+        self._doorbell.abort()
 
     def leave(self, seconds: float) -> None:
         """End the thread; wait for it `seconds` at most."""

@@ -16,6 +16,7 @@ from resqd.clock import monotonic
 from resqd.failures import Aftermath, FailureRules
 from resqd.housekeeper.control import FAREWELL, Control, Voice
 from resqd.housekeeper.doorbell import DoorbellThread
+from resqd.housekeeper.failover import FailoverWatch
 from resqd.housekeeper.inquest import Culprits, Inquest
 from resqd.housekeeper.keeper import ONCE, Duty, Keeper, Settling, check_up
 from resqd.housekeeper.orphans import MARGIN, Orphans, Siblings
@@ -28,6 +29,7 @@ from resqd.store.inflight.incarnation import life
 from resqd.store.inflight.recovery import Recovery
 from resqd.store.keys import Keys
 from resqd.store.redis.embedded import Embedded, Rewatch
+from resqd.store.redis.failover import watch
 from resqd.store.redis.health import Backoff, Health
 from resqd.store.redis.link import Link
 from resqd.store.redis.tracking import Doorbell
@@ -68,11 +70,19 @@ def run(
     # Only when it has to run the application's code this process is made fit for it, as a worker is.
     aftermath = Aftermath(rules=rules, prepare=partial(app.hooks.run, "after_fork"))
     culprits = Culprits(settings=settings, app=app, rules=rules, worker_id=worker_id)
-    house = _House(birth=birth, settings=settings, connection=connection, worker_id=worker_id, voice=Voice())
+    house = _House(
+        birth=birth,
+        settings=settings,
+        connection=connection,
+        link=Link(connection),
+        worker_id=worker_id,
+        voice=Voice(),
+    )
     if embedded is not None:
         NamedThread(name="rewatch", target=Rewatch(embedded).run).start()
     doorbell = house.doorbell()
     doorbell.start()
+    house.watch_failovers(doorbell)
     reason = house.control(culprits, aftermath).run()
     doorbell.leave(BELL_FAREWELL)
     aftermath.close(FAREWELL)
@@ -125,6 +135,7 @@ class _House:
     birth: Birth
     settings: Settings
     connection: ConnectionConfig
+    link: Link
     worker_id: str
     voice: Voice
 
@@ -167,8 +178,16 @@ class _House:
             clock=monotonic,
         )
 
+    def watch_failovers(self, doorbell: DoorbellThread) -> None:
+        """Start to listen for failovers, where the URL says that there may be some."""
+        heard = watch(self.connection, key=Keys(self.settings.namespace).daemons)
+        if heard is not None:
+            drops = (self.link.abort, doorbell.abort)
+            failovers = FailoverWatch(watch=heard, say=self.voice.say, drops=drops)
+            NamedThread(name="failovers", target=failovers.run).start()
+
     def _parts(self, culprits: Culprits, aftermath: Aftermath) -> _Parts:
-        settings, link, keys = self.settings, Link(self.connection), Keys(self.settings.namespace)
+        settings, link, keys = self.settings, self.link, Keys(self.settings.namespace)
         own_life = life(settings.daemon, self.birth.epoch)
         beat, prune = settings.heartbeat_interval, settings.prune_interval
         recovery = Recovery(link=link, keys=keys)

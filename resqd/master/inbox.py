@@ -101,6 +101,7 @@ class Inbox:
             messages.Settled: self._on_settled,
             messages.PauseFile: self._on_pause_file,
             messages.KillThread: self._on_kill_thread,
+            messages.Relocated: self._on_relocated,
             messages.Exiting: self._on_exiting,
             messages.Confirmed: self._on_confirmed,
         }
@@ -190,6 +191,10 @@ class Inbox:
                 worker.channel.send(Kill(token=message.token))
                 if message.token in worker.page.running():
                     self._fleet.kills.order(worker.fork, frozenset((message.token,)), self._clock())
+
+    def _on_relocated(self, _child: Child, message: messages.Relocated) -> None:
+        for worker in self._fleet.working():
+            worker.channel.send(message)
 
     def _on_exiting(self, child: Child, message: messages.Exiting) -> None:
         child.life.exiting = message.reason

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -50,7 +50,7 @@ class Settings(Table):
         problems += settings._contradictions()
         if problems:
             raise SettingsError(problems)
-        return settings
+        return replace(settings, namespace=parsing.tagged(settings.namespace, settings.redis_url))
 
     @property
     def daemon(self) -> str:

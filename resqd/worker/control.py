@@ -26,6 +26,7 @@ from resqd.wire.messages import (
     Ping,
     Pong,
     Released,
+    Relocated,
     Slots,
     Stacks,
     State,
@@ -217,6 +218,8 @@ class Control:
             self._channel.send(Pong())
         elif isinstance(message, DumpStacks):
             self._channel.send(Stacks(message.request, reports.stacks()))
+        elif isinstance(message, Relocated):
+            self._manager.drop_link()
         elif isinstance(message, Confirm):
             self._confirms.append(message.request)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dis
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from types import FrameType
 
 from resqd import events
@@ -25,11 +25,20 @@ class Manager:
     """The threads of one worker. The `ladder` interrupts jobs; what concerns the fetcher is `shared` with it."""
 
     def __init__(
-        self, *, shared: Shared, fetcher: Fetcher, pool: Pool, ladder: Ladder, aftermath: Aftermath
+        self,
+        *,
+        shared: Shared,
+        fetcher: Fetcher,
+        pool: Pool,
+        ladder: Ladder,
+        aftermath: Aftermath,
+        drop_link: Callable[[], None],
     ) -> None:
         self.shared = shared
         self.pool = pool
         self.ladder = ladder
+        self.drop_link = drop_link
+        """Ends what the fetcher waits for in Redis: it connects anew."""
         self._fetcher = fetcher
         self._aftermath = aftermath
         self._stillness = Stillness(holdings=shared.holdings, executors=pool.executors)

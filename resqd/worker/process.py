@@ -122,6 +122,7 @@ class Blueprint:
         self._incarnation = partial(
             of_this_process, daemon=settings.daemon, place=this_place(), master=this_process()
         )
+        self._drop_link = link.abort
         self._inflight = partial(
             Inflight,
             link=link,
@@ -149,7 +150,14 @@ class Blueprint:
         )
         aftermath = Aftermath(rules=self._rules, eased=shared.wake.ring)
         fetcher = self._fetcher(birth, shared=shared, pool=pool, aftermath=aftermath)
-        return Manager(shared=shared, fetcher=fetcher, pool=pool, ladder=self._ladder, aftermath=aftermath)
+        return Manager(
+            shared=shared,
+            fetcher=fetcher,
+            pool=pool,
+            ladder=self._ladder,
+            aftermath=aftermath,
+            drop_link=self._drop_link,
+        )
 
     def control(self, birth: Birth, manager: Manager) -> Control:
         """The control thread that commands them."""

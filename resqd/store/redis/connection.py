@@ -27,6 +27,9 @@ if TYPE_CHECKING:
 Reply = Any
 """A reply as hiredis parses it: bytes, int, None, a list of these, or a ServerError in its place."""
 
+Address = tuple[str, int]
+"""A host and a port."""
+
 NOTHING: Final = object()
 """What `Connection.take` returns where no whole reply has come."""
 _CHUNK: Final = 65_536
@@ -45,13 +48,16 @@ _TCP: Final = (
 class Connection:
     """Owned by one thread, and open at the most once at a time; what it raises leaves it to be closed.
 
+    `find` says at each connecting where the server is; without it that stands in the configuration.
+
     Only `connect` says what an error means, as a StoreError. The others raise OSError, a timeout included, and
     MemoryError.
     """
 
-    def __init__(self, config: ConnectionConfig) -> None:
+    def __init__(self, config: ConnectionConfig, *, find: Callable[[], Address] | None = None) -> None:
         self._config = config
         self._address = config.describe()
+        self._find = find
         self._socket: socket.socket | None = None
         self._waiting: Callable[[], object] = tuple
         self._reader = hiredis.Reader()
@@ -142,6 +148,13 @@ class Connection:
         """Whether something came, or the server has ended the connection."""
         return self._socket is not None and bool(self._waiting())
 
+    def abort(self) -> None:
+        """End what another thread waits for here: it finds the connection closed by the server."""
+        opened = self._socket
+        if opened is not None:
+            with contextlib.suppress(OSError):  # it ends just now
+                socket.socket.shutdown(opened, socket.SHUT_RDWR)  # an SSLSocket's own is not for two threads
+
     def close(self) -> None:
         """Drop the socket and what has not been read."""
         if self._socket is not None:
@@ -167,10 +180,11 @@ class Connection:
 
     def _open(self) -> None:
         config = self._config
+        host, port = (config.host, config.port) if self._find is None else self._find()
         if config.path:
             opened = socket.socket(socket.AF_UNIX)
         else:
-            opened = socket.create_connection((config.host, config.port), config.connect_timeout)
+            opened = socket.create_connection((host, port), config.connect_timeout)
         try:
             if config.path:
                 opened.settimeout(config.connect_timeout)
@@ -181,7 +195,7 @@ class Connection:
             if self._secure is None and isinstance(opened, _socket.socket):
                 _limit(opened, config.socket_timeout)
             else:  # also one of gevent's or eventlet's: they wait by themselves, and never in the kernel
-                opened = self._secure(opened) if self._secure is not None else opened
+                opened = self._secure(opened, host) if self._secure is not None else opened
                 opened.settimeout(config.socket_timeout)
         except BaseException:
             opened.close()
@@ -207,13 +221,13 @@ def _limit(opened: socket.socket, seconds: float) -> None:
     opened.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, limit)
 
 
-def _securing(config: ConnectionConfig) -> Callable[[socket.socket], socket.socket] | None:
+def _securing(config: ConnectionConfig) -> Callable[[socket.socket, str], socket.socket] | None:
     """What makes an open socket speak TLS; None where it is not wanted, and then ssl's 2 MB are not imported."""
     if config.tls is None:
         return None
     from resqd.store.redis.tls import securing  # noqa: PLC0415 - see above
 
     try:
-        return securing(config.host, config.tls)
+        return securing(config.tls)
     except OSError as error:
         raise StoreRefused(f"TLS for Redis at {config.describe()}: {error}") from error

@@ -5,7 +5,6 @@ from __future__ import annotations
 import socket
 import ssl
 from collections.abc import Callable, Mapping
-from functools import partial
 from typing import Any, Final
 
 _REQUIREMENTS: Final = {
@@ -15,8 +14,8 @@ _REQUIREMENTS: Final = {
 }
 
 
-def securing(host: str, options: Mapping[str, Any]) -> Callable[[socket.socket], socket.socket]:
-    """What makes an open socket speak TLS with `host`. Errors: OSError, also where a file cannot be read."""
+def securing(options: Mapping[str, Any]) -> Callable[[socket.socket, str], socket.socket]:
+    """What makes an open socket speak TLS with a host. Errors: OSError, also where a file cannot be read."""
     context = ssl.create_default_context()
     requirement = _REQUIREMENTS[options.get("ssl_cert_reqs", "required")]
     context.check_hostname = requirement is not ssl.CERT_NONE and options.get("ssl_check_hostname", True)
@@ -27,4 +26,4 @@ def securing(host: str, options: Mapping[str, Any]) -> Callable[[socket.socket],
         )
     if "ssl_ca_certs" in options or "ssl_ca_path" in options:
         context.load_verify_locations(options.get("ssl_ca_certs"), options.get("ssl_ca_path"))
-    return partial(context.wrap_socket, server_hostname=host)
+    return lambda opened, host: context.wrap_socket(opened, server_hostname=host)

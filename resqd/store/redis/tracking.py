@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Sequence
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import hiredis
 
 from resqd.errors import StoreUnavailable
 from resqd.store.keys import Keys, is_pattern, literal_head, matches, to_bytes, to_text
-from resqd.store.redis.connection import NOTHING, Connection, Reply
+from resqd.store.redis.connection import NOTHING, Reply
+from resqd.store.redis.discovery import REPLICAS, Located, Redirect
 from resqd.store.redis.protocol import Argument, ServerError, judge, pack_command
 
 if TYPE_CHECKING:
@@ -54,7 +54,8 @@ class Doorbell:
     """Owned by one thread. Any error leaves it closed; `connect` begins anew, not armed."""
 
     def __init__(self, *, config: ConnectionConfig, keys: Keys, queues: Sequence[str]) -> None:
-        self._connection = Connection(replace(config, socket_timeout=ANSWER_SECONDS))
+        self._server = Located(config, socket_timeout=ANSWER_SECONDS)
+        self._connection = self._server.connection
         self._address = config.describe()
         self._hearing = Hearing(keys=keys, queues=queues)
         self._daemons = keys.daemons
@@ -67,10 +68,12 @@ class Doorbell:
         """Connect and speak RESP3. Errors: StoreUnavailable; any other StoreError is the server's refusal."""
         self._replies.clear()
         self._rung = False
-        [hello] = self._connection.connect(("HELLO", 3))
+        [hello] = self._server.connect(("HELLO", 3))
         if isinstance(hello, ServerError):
             self.close()
             raise self._connection.named(judge(hello))
+        if self._server.follows:
+            self.daemons()  # where the slot is elsewhere, the answer says where; nobody else would tell
 
     def fileno(self) -> int:
         """The socket's descriptor, for a selector. Errors: StoreUnavailable."""
@@ -88,7 +91,15 @@ class Doorbell:
         self._ask("CLIENT", "TRACKING", "OFF")
 
     def daemons(self) -> int:
-        """How many daemons are registered."""
+        """How many daemons are registered, as the server says that takes writes. Errors as for `connect`.
+
+        A server that has become a replica, or has given our slot away, would be silent for ever.
+        """
+        hello = self._ask("HELLO")
+        role = hello.get(b"role") if isinstance(hello, dict) else None
+        if role in REPLICAS and not self._server.follows:
+            self._server.lost()
+            raise StoreUnavailable(f"Redis at {self._address} has become a replica")
         return int(self._ask("HLEN", self._daemons))
 
     def receive(self) -> None:
@@ -112,6 +123,10 @@ class Doorbell:
         """Whether `heard` would say yes."""
         return self._rung
 
+    def abort(self) -> None:
+        """End what the owner waits for, from another thread."""
+        self._connection.abort()
+
     def close(self) -> None:
         """Drop the connection."""
         self._connection.close()
@@ -126,7 +141,10 @@ class Doorbell:
             self.receive()
         reply = self._replies.popleft()
         if isinstance(reply, ServerError):
-            self.close()
+            if (redirect := Redirect.of(reply)) is not None and redirect.moved:
+                self._server.move(redirect)
+            else:
+                self._server.lost()
             raise self._connection.named(judge(reply))
         return reply
 

@@ -8,9 +8,11 @@ from typing import Any, Final
 from urllib.parse import SplitResult, parse_qsl, unquote, urlsplit
 
 from resqd.errors import SettingsError
+from resqd.parsing import CLUSTER, SENTINEL
 
 _SCHEMES: Final = ("redis", "rediss", "unix")
 _PORT: Final = 6379
+_SENTINEL_PORT: Final = 26379
 _NO: Final = frozenset({"0", "f", "false", "n", "no"})
 _TLS: Final = "ssl_"
 _REDIS_PY: Final = frozenset(
@@ -39,10 +41,25 @@ def configured(url: str) -> ConnectionConfig:
 
 
 @dataclass(frozen=True, slots=True)
+class Discovery:
+    """Whom to ask where the server is that takes writes now: Sentinels, for the server of this name, or a Cluster.
+
+    `username` and `password` are for the Sentinels, which have users of their own.
+    """
+
+    kind: str
+    seeds: tuple[tuple[str, int], ...]
+    name: str = ""
+    username: str = ""
+    password: str = field(default="", repr=False)
+
+
+@dataclass(frozen=True, slots=True)
 class ConnectionConfig:
     """One server and database; times are in seconds. `path` is a Unix socket, in place of host and port.
 
-    `tls` holds redis-py's `ssl_…` options by name, and is None where the connection is in the clear.
+    `tls` holds redis-py's `ssl_…` options by name, and is None where the connection is in the clear. With
+    `discovery` host and port are found at each connecting.
     """
 
     host: str = "localhost"
@@ -54,12 +71,15 @@ class ConnectionConfig:
     tls: Mapping[str, Any] | None = field(default=None, repr=False)
     socket_timeout: float = 7.0
     connect_timeout: float = 5.0
+    discovery: Discovery | None = None
 
     @classmethod
     def from_url(
         cls, url: str, *, socket_timeout: float = 7.0, connect_timeout: float = 5.0
     ) -> ConnectionConfig:
         """Reads a `redis://`, `rediss://` or `unix://` URL with redis-py's options after its '?'.
+
+        Also `redis+sentinel://HOST,HOST/NAME/DB` and `redis+cluster://HOST,HOST`, and both with `rediss`.
 
         Raises ValueError, whose text never holds any part of the URL, since that may hold a password.
         """
@@ -76,12 +96,18 @@ class ConnectionConfig:
         if self.path:
             return f"unix://{self.path}?db={self.db}"
         scheme = "redis" if self.tls is None else "rediss"
+        if self.discovery is not None:
+            found = self.discovery
+            seeds = ",".join(f"{host}:{port}" for host, port in found.seeds)
+            rest = f"/{found.name}/{self.db}" if found.kind == SENTINEL else ""
+            return f"{scheme}+{found.kind}://{seeds}{rest}"
         host = f"[{self.host}]" if ":" in self.host else self.host
         return f"{scheme}://{host}:{self.port}/{self.db}"
 
 
 def _read(url: SplitResult, socket_timeout: float, connect_timeout: float) -> ConnectionConfig | None:
-    if url.scheme not in _SCHEMES:
+    scheme, _, kind = url.scheme.partition("+")
+    if scheme not in _SCHEMES or kind not in ("", SENTINEL, CLUSTER) or (kind and scheme == "unix"):
         return None
     options = dict(parse_qsl(url.query, keep_blank_values=True))
     tls = {name: options.pop(name) for name in list(options) if name.startswith(_TLS)}
@@ -91,14 +117,16 @@ def _read(url: SplitResult, socket_timeout: float, connect_timeout: float) -> Co
         "socket_timeout": socket_timeout,
         "connect_timeout": connect_timeout,
     }
-    if url.scheme == "unix":
+    if scheme == "unix":
         facts["path"] = unquote(url.path)
         if not facts["path"]:
             return None
+    elif kind:
+        facts["discovery"], facts["db"] = _discovery(kind, url, options)
     else:
         facts |= {"host": unquote(url.hostname or "localhost"), "port": url.port or _PORT}
         facts["db"] = _database(url.path)
-    if url.scheme == "rediss":
+    if scheme == "rediss":
         facts["tls"] = _checked(tls)
     elif tls:
         return None
@@ -109,6 +137,29 @@ def _read(url: SplitResult, socket_timeout: float, connect_timeout: float) -> Co
         elif name not in _REDIS_PY:
             return None
     return ConnectionConfig(**facts)
+
+
+def _discovery(kind: str, url: SplitResult, options: dict[str, str]) -> tuple[Discovery, int]:
+    """Whom to ask, and the database. Takes the options that are for the Sentinels out. Errors: ValueError."""
+    port = _SENTINEL_PORT if kind == SENTINEL else _PORT
+    seeds = tuple(_address(text, port) for text in url.netloc.rpartition("@")[2].split(","))
+    if kind == CLUSTER:
+        if unquote(url.path).strip("/") not in ("", "0"):
+            raise ValueError("a Cluster has no other database")
+        return Discovery(kind, seeds), 0
+    name, _, database = unquote(url.path).strip("/").partition("/")
+    if not name:
+        raise ValueError("no name of a master")
+    who = {key: options.pop(f"sentinel_{key}", "") for key in ("username", "password")}
+    return Discovery(kind, seeds, name, **who), _database(database)
+
+
+def _address(text: str, port: int) -> tuple[str, int]:
+    """HOST or HOST:PORT; an IPv6 address stands in brackets. Errors: ValueError."""
+    parts = urlsplit(f"//{text}")
+    if not parts.hostname:
+        raise ValueError("no host")
+    return unquote(parts.hostname), parts.port or port
 
 
 def _database(path: str) -> int:

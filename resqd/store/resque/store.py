@@ -7,6 +7,7 @@ from itertools import islice
 from typing import TYPE_CHECKING, Final
 
 from resqd.errors import PayloadError
+from resqd.parsing import tagged
 from resqd.store.keys import Keys
 from resqd.store.redis.link import Links
 from resqd.store.redis.protocol import pack, pack_command
@@ -92,8 +93,11 @@ class Store:
 
     @classmethod
     def of(cls, *, url: str, namespace: str) -> Store:
-        """The store at a URL; no socket is opened yet. Errors: ValueError, as from ConnectionConfig."""
-        return cls(ConnectionConfig.from_url(url), Keys(namespace))
+        """The store at a URL; no socket is opened yet. Errors: ValueError, as from ConnectionConfig.
+
+        On a Cluster the namespace gets a hash tag where it has none.
+        """
+        return cls(ConnectionConfig.from_url(url), Keys(tagged(namespace, url)))
 
     def push(self, queue: str, raws: Iterable[bytes]) -> int:
         """Append payloads in order and enter the queue's name; how many were pushed. Errors: StoreError."""

@@ -13,6 +13,7 @@ from resqd.wire.messages.accounts import (
     PauseFile,
     Pong,
     Released,
+    Relocated,
     Settled,
     Stacks,
     State,
@@ -60,6 +61,7 @@ __all__ = [
     "Ping",
     "Pong",
     "Released",
+    "Relocated",
     "Resume",
     "Running",
     "Settled",
@@ -100,4 +102,5 @@ Message = (
     | KillJobs
     | Confirm
     | Confirmed
+    | Relocated
 )

@@ -123,6 +123,11 @@ class KillThread:
 
 
 @dataclass(frozen=True, slots=True)
+class Relocated:
+    """Another Redis server takes the writes now: drop the links. The housekeeper says it, and workers are told so."""
+
+
+@dataclass(frozen=True, slots=True)
 class Exiting:
     """The child's last message: recycled, drained, stopped, burst, fenced, orphaned, or an error's text."""
 

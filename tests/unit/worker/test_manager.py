@@ -50,6 +50,7 @@ class Scene:
             fetcher=cast(Fetcher, fetcher),
             pool=cast(Pool, pool),
             ladder=Ladder(slots=[self.slot], grace=1.0),
+            drop_link=lambda: None,
             aftermath=cast(Aftermath, None),
         )
 
