@@ -11,6 +11,7 @@ from resqd.errors import JobDefinitionError, PayloadError, UnknownJob
 from resqd.failures import FailurePolicy
 from resqd.hooks import ProcessHooks
 from resqd.job import Job, JobOptions
+from resqd.resque_scheduler import ResqueScheduler
 from resqd.store.redis.embedded import default_url
 from resqd.store.resque import payload as payloads
 from resqd.store.resque.store import Store
@@ -275,6 +276,11 @@ class App:
     def failures(self) -> Failures:
         """The failed lists: look, requeue, remove, clear."""
         return self.store.books.failures
+
+    @property
+    def resque_scheduler(self) -> ResqueScheduler:
+        """The delayed jobs and schedules of Ruby's resque-scheduler on the same Redis."""
+        return ResqueScheduler(self, redirected=self._outlet is not None)
 
     @property
     def workers(self) -> WorkerManager:

@@ -44,6 +44,12 @@ class Housekeeper:
     entries_removed = Event(INFO, "%(worker)s is dead; its entries in Resque's registry are removed")
 
     redis_moved = Event(WARNING, "another Redis server takes the writes now; links to it are opened anew")
+    scheduling = Event(INFO, "moving resque-scheduler's delayed jobs to their queues when they are due")
+    scheduling_left = Event(INFO, "leaving resque-scheduler's delayed jobs to %(holder)s")
+    delayed_refused = Event(
+        WARNING, "%(count)d delayed jobs are put off for 5 s: the keys of their queues are no lists"
+    )
+
     doorbell_works = Event(INFO, "the doorbell works")
     doorbell_lost = Event(DEBUG, "the doorbell: %(error)s")
     doorbell_refused = Event(WARNING, "no doorbell, so idle workers poll every INTERVAL: %(refusal)s")

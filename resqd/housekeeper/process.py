@@ -23,6 +23,7 @@ from resqd.housekeeper.orphans import MARGIN, Orphans, Siblings
 from resqd.housekeeper.pause_files import PauseFiles
 from resqd.housekeeper.recovery import FOLLOW_EVERY, Hosts, Recoverer, Stillness
 from resqd.housekeeper.registry import PUBLISH_EVERY, Pruner, Publisher, register_every
+from resqd.housekeeper.scheduler import TICK, Judge, Scheduler
 from resqd.housekeeper.statsd import GAUGES_EVERY, Metrics
 from resqd.settings import Settings
 from resqd.store.inflight.incarnation import life
@@ -35,6 +36,7 @@ from resqd.store.redis.link import Link
 from resqd.store.redis.tracking import Doorbell
 from resqd.store.redis.url import ConnectionConfig
 from resqd.store.resque.registry import Registry
+from resqd.store.scheduler.promotion import Promotion
 from resqd.threads import NamedThread
 from resqd.wire.birth import Birth
 from resqd.wire.messages import Exiting
@@ -73,6 +75,7 @@ def run(
     house = _House(
         birth=birth,
         settings=settings,
+        app=app,
         connection=connection,
         link=Link(connection),
         worker_id=worker_id,
@@ -102,6 +105,7 @@ class _Parts:
     publisher: Publisher
     pruner: Pruner
     metrics: Metrics | None
+    scheduler: Scheduler | None
 
     def duties(self, settings: Settings) -> list[Duty]:
         """Everything that is done every so often; a duty more is a line more."""
@@ -111,6 +115,7 @@ class _Parts:
             Duty(2 * beat * POLL_WITHIN, self.hosts.watch, "the watch over other daemons"),
             Duty(PUBLISH_EVERY, self.publisher.publish, "publishing"),
             Duty(prune, self.pruner.look, "pruning the registry"),
+            *([] if self.scheduler is None else [Duty(TICK, self.scheduler.tend, "resque-scheduler's jobs")]),
             *([] if self.metrics is None else [Duty(GAUGES_EVERY, self.measure, "measuring queues")]),
             Duty(FOLLOW_EVERY, self.recoverer.follow, "the watch over predecessors"),
             Duty(beat, self.recoverer.retry, "the records that no list took"),
@@ -126,6 +131,8 @@ class _Parts:
         """The daemon ends: nothing of it stays in Redis but what its jobs need. `orphaned`: its master was killed."""
         self.registry.unregister()
         self.hosts.leave(orphaned=orphaned)
+        if self.scheduler is not None:
+            self.scheduler.leave()
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,6 +141,7 @@ class _House:
 
     birth: Birth
     settings: Settings
+    app: App
     connection: ConnectionConfig
     link: Link
     worker_id: str
@@ -224,6 +232,26 @@ class _House:
             publisher=Publisher(registry=registry, say=self.voice.say, patience=prune, clock=monotonic),
             pruner=Pruner(registry=registry, worker_id=self.worker_id, patience=prune, clock=monotonic),
             metrics=self._metrics(),
+            scheduler=self._scheduler(link, keys),
+        )
+
+    def _scheduler(self, link: Link, keys: Keys) -> Scheduler | None:
+        settings, jobs = self.settings, self.app.jobs
+        if settings.resque_scheduler == "off":
+            return None
+        # The master's pid, so that the next housekeeper of this daemon goes on with the lock.
+        own = f"{settings.host}:{self.birth.master_pid}" if settings.resque_scheduler == "take" else ""
+        return Scheduler(
+            promotion=Promotion(
+                link=link, namespace=settings.namespace, own=own, lock_prefix=settings.scheduler_lock_prefix
+            ),
+            judge=Judge(
+                keys=keys,
+                worker_id=self.worker_id,
+                queue_of=lambda name: jobs[name].queue if name in jobs else None,
+            ),
+            own=own,
+            clock=monotonic,
         )
 
     def _metrics(self) -> Metrics | None:

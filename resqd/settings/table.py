@@ -98,6 +98,12 @@ class Table:
         (), "RESQD_PAUSE_FILES", "--pause-files PATHS", parsing.paths,
         "files that pause the daemon while one exists, beside /etc/consul_disabled and /tmp/consul_disabled",
         shown="")
+    resque_scheduler: str = setting(
+        "yield", "RESQUE_SCHEDULER", "--resque-scheduler yield|take|off", parsing.choice("yield", "take", "off"),
+        "who moves resque-scheduler's delayed jobs: we while no Ruby scheduler runs, we alone, or never we")
+    scheduler_lock_prefix: str = setting(
+        "", "RESQUE_SCHEDULER_MASTER_LOCK_PREFIX", "--scheduler-lock-prefix PREFIX", parsing.line,
+        "what Ruby's schedulers have in this variable, if they have it")
     procline_prefix: str = setting(
         "", "RESQUE_PROCLINE_PREFIX", "--procline-prefix TEXT", parsing.line,
         "put before process titles")

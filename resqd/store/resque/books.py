@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 from resqd.store.keys import Keys, to_bytes
 from resqd.store.redis.client import redis_client, store_errors
@@ -12,11 +12,16 @@ from resqd.store.resque.queues import Overview, Queues
 from resqd.store.resque.workers import WorkerManager
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from redis import Redis
 
     from resqd.store.keys import Keys
     from resqd.store.redis.url import ConnectionConfig
     from resqd.store.resque.backends import FailureBackend
+
+
+T = TypeVar("T")
 
 
 class Stats:
@@ -91,6 +96,10 @@ class Books:
         prefix = f"{self._keys.namespace}:".encode()
         found = self._client.scan_iter(match=_literal(prefix) + b"*", count=1_000)
         return sorted({key.removeprefix(prefix).decode(errors="replace") for key in found})
+
+    def open(self, kind: Callable[[Redis, str], T]) -> T:
+        """Something else that reads and writes keys of this namespace, such as a plugin's of Resque."""
+        return kind(self._client, self._keys.namespace)
 
     def close(self) -> None:
         """Close the connections; the next use opens new ones."""

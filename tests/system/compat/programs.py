@@ -87,6 +87,23 @@ def find(name: str, *libraries: str) -> Program:
     pytest.skip(f"the {name} Resque is not here ({variable} is not set): {reason}")
 
 
+def find_plugin(name: str, library: str, variable: str, monkeypatch: pytest.MonkeyPatch) -> Program:
+    """The program of that name with a plugin, whose `lib` folder the variable names where it is no gem.
+
+    Skips the test where this machine has either not; fails where the variable is set all the same.
+    """
+    folder = os.environ.get(variable)
+    if folder:
+        monkeypatch.setenv("RUBYLIB", os.pathsep.join(filter(None, [folder, os.environ.get("RUBYLIB")])))
+    program = find(name, "resque")
+    _, error = _loaded(program.rubylib, "resque", library)
+    if error and folder:
+        pytest.fail(f"{variable} is {folder}, but `ruby -rresque -r{library}` fails: {error}")
+    if error:
+        pytest.skip(f"{library} is not here ({variable} is not set): {error}")
+    return program
+
+
 @functools.cache
 def _loaded(rubylib: str, *libraries: str) -> tuple[str, str]:
     """Which program Ruby loads together with the libraries, or why it loads none."""
@@ -138,25 +155,39 @@ class Ruby:
 
         The body has to wait for something that the worker did: before that it may not know the signal yet.
         """
-        log = self._folder / "worker.log"
-        with log.open("ab") as output:
+        code = f"Resque::Worker.new('{queue}').work(0.05)"
+        with self.running(code, JOBS_PER_FORK="100", **environ) as process:
+            yield
+            self.end(process, signal.SIGQUIT)
+
+    @contextlib.contextmanager
+    def running(self, code: str, **environ: str) -> Iterator[subprocess.Popen[bytes]]:
+        """A program that runs until the end of the body, when it is killed with all that it has started."""
+        with self._log.open("ab") as output:
             process = subprocess.Popen(
-                self._command(f"Resque::Worker.new('{queue}').work(0.05)"),
-                env={**self._environ, "JOBS_PER_FORK": "100", **environ},
+                self._command(code),
+                env={**self._environ, **environ},
                 cwd=self._folder,
                 stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=output,
             )
         try:
-            yield
-            process.send_signal(signal.SIGQUIT)
-            assert process.wait(10) == 0, log.read_text(errors="replace")[-3000:]
+            yield process
         finally:
             for one in tree(process.pid):
                 with contextlib.suppress(psutil.NoSuchProcess):
                     one.kill()
             process.wait(10)
+
+    def end(self, process: subprocess.Popen[bytes], by: signal.Signals) -> None:
+        """Tell a program to leave; it must, with status 0."""
+        process.send_signal(by)
+        assert process.wait(10) == 0, self._log.read_text(errors="replace")[-3000:]
+
+    @property
+    def _log(self) -> Path:
+        return self._folder / "ruby.log"
 
     @staticmethod
     def _command(code: str) -> list[str]:
