@@ -103,6 +103,18 @@ def namespace(text: str) -> str:
     return text
 
 
+def address(text: str) -> tuple[str, int]:
+    """HOST:PORT to listen at; an IPv6 address stands in brackets."""
+    try:
+        parts = urlsplit(f"//{line(text)}")
+        host, port = parts.hostname, parts.port
+    except ValueError:
+        host = port = None
+    if not host or not port or parts.path or parts.query or "@" in parts.netloc:
+        raise ValueError("give HOST:PORT, such as 127.0.0.1:9293")
+    return host, port
+
+
 def line(text: str) -> str:
     """Any text that fits on one line of a log."""
     if not text.isprintable():

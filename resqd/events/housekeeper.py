@@ -58,4 +58,5 @@ class Housekeeper:
     server_rewatched = Event(WARNING, "the embedded server's watcher was gone; another one watches now")
     server_unwatched = Event(ERROR, "nobody watches the embedded server: %(error)s")
     metrics_lost = Event(ERROR, "metrics could not be sent and are left out", traceback=True)
+    scrape_refused = Event(WARNING, "cannot answer scrapers at %(where)s, trying again: %(why)s")
     statsd_unknown = Event(WARNING, "statsd's host %(host)s has no address: %(reason)s; trying again later")

@@ -14,10 +14,11 @@ from resqd.housekeeper.keeper import Keeper
 from resqd.housekeeper.orphans import Siblings
 from resqd.housekeeper.pause_files import PauseFiles
 from resqd.housekeeper.registry import Publisher
+from resqd.housekeeper.scrape.counts import Counts
 from resqd.housekeeper.statsd import Metrics
 from resqd.threads import NamedThread
 from resqd.wire.channel import Channel
-from resqd.wire.messages import Alive, Booted, Busy, Death, Drain, Message, Ping, Pong, Stop
+from resqd.wire.messages import Alive, Booted, Busy, Death, Drain, Message, Ping, Pong, Stop, Vitals
 
 
 class Voice:
@@ -46,6 +47,8 @@ ORPHANED = "orphaned"
 """The reason of a housekeeper whose master is gone."""
 REPLACED = "replaced"
 """The reason of a housekeeper that leaves its place to another, as at a reload: the daemon stays registered."""
+_END: dict[type[Message], str] = {Drain: REPLACED, Stop: "stopped"}
+"""What ends the housekeeper, and the reason that it gives."""
 FAREWELL = 2.0
 """Seconds that the good-bye to Redis may take when the daemon ends or the master is gone."""
 STUCK = 15.0
@@ -64,6 +67,7 @@ class Control:
         keeper: Keeper,
         publisher: Publisher,
         metrics: Metrics | None,
+        counts: Counts | None,
         pause_files: PauseFiles,
         voice: Voice,
         siblings: Siblings,
@@ -73,6 +77,7 @@ class Control:
         self._keeper = keeper
         self._publisher = publisher
         self._metrics = metrics
+        self._counts = counts
         self._pause_files = pause_files
         self._voice = voice
         self._siblings = siblings
@@ -126,20 +131,24 @@ class Control:
         except (ChannelClosed, ProtocolError):
             return ORPHANED
         for message in messages:
-            if isinstance(message, Alive):
-                self._keeper.orders.put(message)
-                self._deaths = message.deaths
-            elif isinstance(message, Ping):
-                self._answer()
-            elif isinstance(message, Busy):
-                self._publisher.take(message)
-                if self._metrics is not None:
-                    self._metrics.take(message)
-            elif isinstance(message, Drain):
-                return REPLACED
-            elif isinstance(message, Stop):
-                return "stopped"
+            if reason := _END.get(type(message)):
+                return reason
+            self._take(message)
         return ""
+
+    def _take(self, message: Message) -> None:
+        if isinstance(message, Alive):
+            self._keeper.orders.put(message)
+            self._deaths = message.deaths
+        elif isinstance(message, Ping):
+            self._answer()
+        elif isinstance(message, Busy):
+            self._publisher.take(message)
+            for each in (self._metrics, self._counts):
+                if each is not None:
+                    each.take(message)
+        elif isinstance(message, Vitals) and self._counts is not None:
+            self._counts.hear(message)
 
     def _answer(self) -> None:
         """A Pong, unless the keeper's thread hangs: without an answer the master replaces this process."""

@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 import random
 import signal
+import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 
@@ -24,6 +26,7 @@ from resqd.housekeeper.pause_files import PauseFiles
 from resqd.housekeeper.recovery import FOLLOW_EVERY, Hosts, Recoverer, Stillness
 from resqd.housekeeper.registry import PUBLISH_EVERY, Pruner, Publisher, register_every
 from resqd.housekeeper.scheduler import TICK, Judge, Scheduler
+from resqd.housekeeper.scrape.counts import Counts
 from resqd.housekeeper.statsd import GAUGES_EVERY, Metrics
 from resqd.settings import Settings
 from resqd.store.inflight.incarnation import life
@@ -35,6 +38,7 @@ from resqd.store.redis.health import Backoff, Health
 from resqd.store.redis.link import Link
 from resqd.store.redis.tracking import Doorbell
 from resqd.store.redis.url import ConnectionConfig
+from resqd.store.resque.measure import Measured, measure
 from resqd.store.resque.registry import Registry
 from resqd.store.scheduler.promotion import Promotion
 from resqd.threads import NamedThread
@@ -98,14 +102,16 @@ class _Parts:
     """What the keeper does its duties with, all over one link."""
 
     link: Link
+    keys: Keys
     recovery: Recovery
     recoverer: Recoverer
     hosts: Hosts
     registry: Registry
     publisher: Publisher
     pruner: Pruner
-    metrics: Metrics | None
     scheduler: Scheduler | None
+    gauges: tuple[Callable[[Measured], None], ...]
+    """Who is told how long the queues are."""
 
     def duties(self, settings: Settings) -> list[Duty]:
         """Everything that is done every so often; a duty more is a line more."""
@@ -116,16 +122,17 @@ class _Parts:
             Duty(PUBLISH_EVERY, self.publisher.publish, "publishing"),
             Duty(prune, self.pruner.look, "pruning the registry"),
             *([] if self.scheduler is None else [Duty(TICK, self.scheduler.tend, "resque-scheduler's jobs")]),
-            *([] if self.metrics is None else [Duty(GAUGES_EVERY, self.measure, "measuring queues")]),
+            *([Duty(GAUGES_EVERY, self.measure, "measuring queues")] if self.gauges else []),
             Duty(FOLLOW_EVERY, self.recoverer.follow, "the watch over predecessors"),
             Duty(beat, self.recoverer.retry, "the records that no list took"),
             Duty(ONCE, partial(check_up, self.link, settings), "the check of Redis's settings"),
         ]
 
     def measure(self) -> None:
-        """How long the queues are, for statsd."""
-        if self.metrics is not None:
-            self.metrics.measured(self.registry.queue_lengths())
+        """How long the queues are, for statsd and scrapers."""
+        measured = measure(self.link, self.keys, now=time.time())
+        for told in self.gauges:
+            told(measured)
 
     def farewell(self, *, orphaned: bool) -> None:
         """The daemon ends: nothing of it stays in Redis but what its jobs need. `orphaned`: its master was killed."""
@@ -149,8 +156,11 @@ class _House:
 
     def control(self, culprits: Culprits, aftermath: Aftermath) -> Control:
         """The control thread with the threads that it commands."""
-        settings, parts = self.settings, self._parts(culprits, aftermath)
+        settings = self.settings
         health = Health(where=self.connection.describe(), clock=monotonic)
+        metrics, counts = self._metrics(), self._counts(health)
+        gauges = tuple(each.measured for each in (metrics, counts) if each is not None)
+        parts = self._parts(culprits, aftermath, gauges)
         capped = [spec.pattern for spec in settings.queues if spec.capped]
         keeper = Keeper(
             duties=parts.duties(settings),
@@ -169,7 +179,8 @@ class _House:
             channel=self.birth.channel,
             keeper=keeper,
             publisher=parts.publisher,
-            metrics=parts.metrics,
+            metrics=metrics,
+            counts=counts,
             pause_files=PauseFiles(paths=settings.all_pause_files, say=self.voice.say),
             voice=self.voice,
             siblings=Siblings(bell=self.birth.bell, master_pid=self.birth.master_pid, clock=monotonic),
@@ -194,7 +205,9 @@ class _House:
             failovers = FailoverWatch(watch=heard, say=self.voice.say, drops=drops)
             NamedThread(name="failovers", target=failovers.run).start()
 
-    def _parts(self, culprits: Culprits, aftermath: Aftermath) -> _Parts:
+    def _parts(
+        self, culprits: Culprits, aftermath: Aftermath, gauges: tuple[Callable[[Measured], None], ...]
+    ) -> _Parts:
         settings, link, keys = self.settings, self.link, Keys(self.settings.namespace)
         own_life = life(settings.daemon, self.birth.epoch)
         beat, prune = settings.heartbeat_interval, settings.prune_interval
@@ -211,6 +224,7 @@ class _House:
         )
         return _Parts(
             link=link,
+            keys=keys,
             recovery=recovery,
             recoverer=Recoverer(
                 recovery=recovery,
@@ -231,7 +245,7 @@ class _House:
             registry=registry,
             publisher=Publisher(registry=registry, say=self.voice.say, patience=prune, clock=monotonic),
             pruner=Pruner(registry=registry, worker_id=self.worker_id, patience=prune, clock=monotonic),
-            metrics=self._metrics(),
+            gauges=gauges,
             scheduler=self._scheduler(link, keys),
         )
 
@@ -253,6 +267,18 @@ class _House:
             own=own,
             clock=monotonic,
         )
+
+    def _counts(self, health: Health) -> Counts | None:
+        """What scrapers are told; they are answered from now on."""
+        settings = self.settings
+        if settings.http is None:
+            return None
+        # http.server imports ssl and e-mail's parser, 3 MB, which daemons that nobody scrapes do without.
+        from resqd.housekeeper.scrape.server import Scrape  # noqa: PLC0415 - see above
+
+        counts = Counts(health=health, clock=monotonic)
+        Scrape(counts=counts, address=settings.http).start()
+        return counts
 
     def _metrics(self) -> Metrics | None:
         settings = self.settings

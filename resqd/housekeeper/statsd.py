@@ -5,13 +5,14 @@ from __future__ import annotations
 import re
 import socket
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import Any
 
 from statsd import StatsClient
 
 from resqd import events
 from resqd.clock import Clock
+from resqd.store.resque.measure import Measured
 from resqd.text import shown
 from resqd.wire.messages import Busy, JobMetrics
 from resqd.wire.tallies import CROWD, Tallies
@@ -99,11 +100,11 @@ class Metrics:
             _keep(self._missing, busy.pid, busy.missing)
             self._replaced += busy.replaced
 
-    def measured(self, lengths: Mapping[str, int]) -> None:
+    def measured(self, measured: Measured) -> None:
         """Note how long the queues are; one that is gone is sent as 0 once."""
         with self._lock:
             gone = dict.fromkeys(queue for queue, length in self._lengths.items() if length)
-            self._lengths = dict.fromkeys(gone, 0) | dict(lengths)
+            self._lengths = dict.fromkeys(gone, 0) | measured.lengths
 
     def run(self) -> None:
         """Send every second until `leave`; then once more."""

@@ -19,6 +19,7 @@ from resqd.master.reload import Reload, StartFolder
 from resqd.master.signals import Signals
 from resqd.master.status import Display
 from resqd.master.systemd import Notifier
+from resqd.master.vitals import Account
 from resqd.master.watch import Watch
 from resqd.settings import Settings
 from resqd.wire.birth import Kind
@@ -97,9 +98,14 @@ def build(given: Ingredients) -> Master:
         handlers=handlers,
         reload=reload,
         outside=Outside(selector, signals, server, notifier),
-        timed=(watch, handlers, server, reload, display, notifier),
+        timed=(watch, handlers, server, reload, display, notifier, *_told(settings, fleet)),
         clock=clock,
     )
+
+
+def _told(settings: Settings, fleet: Fleet) -> list[Account]:
+    """Who tells the housekeeper of the daemon, where somebody scrapes."""
+    return [Account(fleet=fleet, threads=settings.thread_count)] if settings.http else []
 
 
 def _fleet(given: Ingredients) -> Fleet:

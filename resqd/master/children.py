@@ -14,7 +14,7 @@ from resqd.clock import Clock
 from resqd.log import flush_streams
 from resqd.master import signals
 from resqd.master.child import Child
-from resqd.master.deaths import THREADLESS, YOUNG, Exit, death, died_at_boot, epitaph, in_order, reap
+from resqd.master.deaths import THREADLESS, YOUNG, Exit, death, died_at_boot, epitaph, in_order, reap, reason
 from resqd.master.fleet import Fleet
 from resqd.master.plan import Fork
 from resqd.wire.birth import Birth, Kind, Page
@@ -226,6 +226,7 @@ class Processes:
         (events.Master.left if in_order(child, end) else events.Master.died)(said=said)
         if child.kind is Kind.WORKER:
             places.last_exits[child.index] = said
+            places.exits[reason(child, end)] += 1
         if child.kind is Kind.PROBATION:
             self._fleet.losses.tell_at = 0.0  # the housekeeper counts the suspects again
             places.done.clear()  # what ran may have filled queues that a burst found empty

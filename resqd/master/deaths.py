@@ -127,6 +127,15 @@ def in_order(child: Child, end: Exit) -> bool:
     return child.life.exiting in GOOD_BYES and child.demands.killed_for is None and end.status == 0
 
 
+def reason(child: Child, end: Exit) -> str:
+    """Why it ended, in a word: recycled, drained, stopped, burst, fenced, orphaned, hung, killed or crashed."""
+    if child.demands.killed_for is not None:
+        return "hung"
+    if in_order(child, end):
+        return child.life.exiting or "left"
+    return "killed" if end.signal is not None else "crashed"
+
+
 def died_at_boot(child: Child, end: Exit, *, lived: float) -> bool:
     """Whether the child died before it could do anything; forking it again at once would only spin.
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import deque
+from collections import Counter, deque
 from dataclasses import dataclass, field
 
 from resqd import events
@@ -79,6 +79,8 @@ class Places:
     """How fast each place's jobs went last, in jobs a second: what its next worker begins with."""
     last_exits: dict[int, str] = field(default_factory=dict)
     """How the last worker of each place ended."""
+    exits: Counter[str] = field(default_factory=Counter)
+    """Workers that ended, by reason, since this program began."""
     _pauses: dict[tuple[Kind, int], float] = field(default_factory=dict)
 
     def failed(self, kind: Kind, index: int, now: float) -> float:

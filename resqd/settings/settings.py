@@ -64,8 +64,8 @@ class Settings(Table):
 
     @property
     def metered(self) -> bool:
-        """Whether jobs are counted for statsd."""
-        return self.statsd_host is not None and self.statsd_key is not None
+        """Whether jobs are counted by class, for statsd or for scrapers."""
+        return self.http is not None or (self.statsd_host is not None and self.statsd_key is not None)
 
     @property
     def all_pause_files(self) -> tuple[Path, ...]:

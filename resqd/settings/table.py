@@ -91,6 +91,9 @@ class Table:
     statsd_key: str | None = setting(
         None, "STATSD_KEY", "--statsd-key PREFIX", parsing.line,
         "prefix of all statsd names")
+    http: tuple[str, int] | None = setting(
+        None, "RESQD_HTTP", "--http HOST:PORT", parsing.address,
+        "where to answer GET /metrics, /healthz and /readyz, such as 127.0.0.1:9293; unset: nowhere")
     pidfile: Path | None = setting(
         None, "PIDFILE", "--pidfile PATH", parsing.path,
         "file that gets the master's pid")

@@ -7,7 +7,7 @@ import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from resqd.store.keys import Keys, number, seconds, to_bytes, to_text
+from resqd.store.keys import Keys, number, seconds, to_text
 from resqd.store.redis.protocol import Argument, PackedKeys, Script, ScriptCall, ServerError, judge
 from resqd.store.resque.failure_record import clean
 
@@ -138,15 +138,6 @@ class Registry:
         """The most seconds between two changes of these daemons' times; 0 where it is not told."""
         told: list[bytes | None] = self._link.call("HMGET", self._keys.intervals, *ids) if ids else []
         return {id_: seconds(text or b"") for id_, text in zip(ids, told, strict=True)}
-
-    def queue_lengths(self) -> dict[str, int]:
-        """How many jobs wait, by queue; a key of another type counts as empty."""
-        names: list[bytes] = self._link.call("SMEMBERS", self._keys.queues)
-        lengths = self._link.pipeline([("LLEN", to_bytes(self._keys.queue_prefix) + name) for name in names])
-        return {
-            to_text(name): 0 if isinstance(length, ServerError) else int(length)
-            for name, length in zip(names, lengths if names else [], strict=True)
-        }
 
     def forget(self, worker_id: str) -> None:
         """Take away the entries of another daemon of resqd's, which is dead."""

@@ -36,6 +36,7 @@ from resqd.wire.messages.orders import (
     Resume,
     Slots,
     Stop,
+    Vitals,
 )
 
 __all__ = [
@@ -71,6 +72,7 @@ __all__ = [
     "Stats",
     "Stop",
     "Upkeep",
+    "Vitals",
     "Yielded",
 ]
 
@@ -103,4 +105,5 @@ Message = (
     | Confirm
     | Confirmed
     | Relocated
+    | Vitals
 )

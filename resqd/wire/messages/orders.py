@@ -97,6 +97,28 @@ class Busy:
 
 
 @dataclass(frozen=True, slots=True)
+class Vitals:
+    """To the housekeeper, for scrapers: what only the master knows of the daemon, every two seconds.
+
+    `booted` of `wanted` workers are up; `busy` of `threads` threads run a job; `in_flight` jobs are held by workers.
+    `exits` are workers that ended, by reason. `uptime` is in seconds.
+    """
+
+    intent: str
+    wanted: int
+    booted: int
+    threads: int
+    busy: int
+    in_flight: int
+    suspects: int
+    uptime: float
+    rss_bytes: int
+    processed: int
+    failed: int
+    exits: dict[str, int]
+
+
+@dataclass(frozen=True, slots=True)
 class KillJobs:
     """To a worker: kill every current job; go on processing. Not a Kill that lacks a name, so that none is one."""
 

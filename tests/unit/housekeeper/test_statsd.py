@@ -7,6 +7,7 @@ import pytest
 from statsd import StatsClient
 
 from resqd.housekeeper.statsd import GAUGES_EVERY, RESOLVE_EVERY, Metrics, safe
+from resqd.store.resque.measure import Measured
 from resqd.wire.messages import Busy, JobMetrics, Running
 
 _JOB = Running(0, 1, "id", "A", "q", 0.0, b"{}")
@@ -66,7 +67,7 @@ def test_names_are_made_safe(name: str, told: str) -> None:
 def test_counts_times_and_gauges(metrics: Metrics, listener: socket.socket) -> None:
     """One packet: a counter at each start, success, failure, times of run and wait, then the gauges."""
     metrics.take(Busy(9, (_JOB,), (JobMetrics("A::B", 3, 2, 1, (1.5,), (2.25,)),), 2, 1))
-    metrics.measured({"mail:x": 4})
+    metrics.measured(Measured({"mail:x": 4}, {}, {}))
     metrics.send()
     assert heard(listener) == [
         b"my.app.A.B:3|c\n"
@@ -82,13 +83,13 @@ def test_counts_times_and_gauges(metrics: Metrics, listener: socket.socket) -> N
 def test_nothing_new_sends_nothing(metrics: Metrics, listener: socket.socket, time: Time) -> None:
     """Counts go once; gauges every ten seconds, with a 0 for a queue that is gone and a worker that is idle."""
     metrics.take(Busy(9, (_JOB,), ()))
-    metrics.measured({"q": 4})
+    metrics.measured(Measured({"q": 4}, {}, {}))
     metrics.send()
     heard(listener)
     metrics.send()
     assert heard(listener) == []
     metrics.take(Busy(9, (), ()))
-    metrics.measured({})
+    metrics.measured(Measured({}, {}, {}))
     time.now += GAUGES_EVERY
     metrics.send()
     assert heard(listener) == [b"my.app.queues.q:0|g\nmy.app.threads.busy:0|g\nmy.app.threads.missing:0|g"]

@@ -72,7 +72,7 @@ def test_empty_variables_count_as_unset() -> None:
 def test_a_blank_flag_of_a_setting_that_may_be_absent_counts_as_unset() -> None:
     """A script's empty variable is no statsd host, no pidfile and no app; the environment's value stands."""
     blank = {option.field: " " for option in OPTIONS if option.optional}
-    assert {"app", "redis_url", "statsd_host", "statsd_key", "pidfile"} == set(blank)
+    assert {"app", "http", "redis_url", "statsd_host", "statsd_key", "pidfile"} == set(blank)
     settings = Settings.load({"STATSD_KEY": "k"}, blank)
     assert (settings.statsd_host, settings.statsd_key, settings.pidfile) == (None, "k", None)
     assert not settings.metered
