@@ -1,0 +1,55 @@
+"""Who moves jobs when their time has come, each by a duty of the keeper's, where there are such jobs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from resqd.clock import monotonic
+from resqd.housekeeper.house import House
+from resqd.housekeeper.keeper import Duty
+from resqd.housekeeper.scheduler import TICK, Judge, Scheduler
+from resqd.store.scheduler.promotion import Promotion
+
+
+@dataclass(frozen=True, slots=True)
+class Timekeeper:
+    """A duty, and what is done for it when the daemon ends."""
+
+    duty: Duty
+    leave: Callable[[], None]
+
+
+def timekeepers(house: House) -> list[Timekeeper]:
+    """All that this daemon needs; one more is a line more."""
+    scheduler = _scheduler(house)
+    return [
+        *([] if scheduler is None else [_of_scheduler(scheduler)]),
+    ]
+
+
+def _of_scheduler(scheduler: Scheduler) -> Timekeeper:
+    return Timekeeper(Duty(TICK, scheduler.tend, "resque-scheduler's jobs"), scheduler.leave)
+
+
+def _scheduler(house: House) -> Scheduler | None:
+    settings, jobs = house.settings, house.app.jobs
+    if settings.resque_scheduler == "off":
+        return None
+    # The master's pid, so that the next housekeeper of this daemon goes on with the lock.
+    own = f"{settings.host}:{house.birth.master_pid}" if settings.resque_scheduler == "take" else ""
+    return Scheduler(
+        promotion=Promotion(
+            link=house.link,
+            namespace=settings.namespace,
+            own=own,
+            lock_prefix=settings.scheduler_lock_prefix,
+        ),
+        judge=Judge(
+            keys=house.keys,
+            worker_id=house.worker_id,
+            queue_of=lambda name: jobs[name].queue if name in jobs else None,
+        ),
+        own=own,
+        clock=monotonic,
+    )

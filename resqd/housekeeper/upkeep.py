@@ -1,0 +1,91 @@
+"""The duties of every daemon: the heartbeat, the watch over others, recovery, the registry."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import partial
+
+from resqd.clock import monotonic
+from resqd.failures import Aftermath
+from resqd.housekeeper.house import House
+from resqd.housekeeper.inquest import Culprits, Inquest
+from resqd.housekeeper.keeper import ONCE, Duty, check_up
+from resqd.housekeeper.orphans import MARGIN, Orphans
+from resqd.housekeeper.recovery import FOLLOW_EVERY, Hosts, Recoverer, Stillness
+from resqd.housekeeper.registry import PUBLISH_EVERY, Pruner, Publisher, register_every
+from resqd.store.inflight.incarnation import life
+from resqd.store.inflight.recovery import Recovery
+from resqd.store.resque.registry import Registry
+
+POLL_WITHIN = 0.75
+"""The part of the longest pause between two trusted polls of others' heartbeats after which the next one is made."""
+
+
+@dataclass(frozen=True, slots=True)
+class Upkeep:
+    """What the keeper does these duties with, all over one link."""
+
+    recovery: Recovery
+    recoverer: Recoverer
+    hosts: Hosts
+    registry: Registry
+    publisher: Publisher
+    pruner: Pruner
+
+    @classmethod
+    def of(cls, house: House, culprits: Culprits, aftermath: Aftermath) -> Upkeep:
+        """These parts, wired."""
+        settings, link, keys = house.settings, house.link, house.keys
+        own_life = life(settings.daemon, house.birth.epoch)
+        beat, prune = settings.heartbeat_interval, settings.prune_interval
+        recovery = Recovery(link=link, keys=keys)
+        orphans = Orphans(grace=settings.kill_grace + MARGIN, clock=monotonic)
+        inquest = Inquest(recovery=recovery, culprits=culprits, convicted=aftermath.put_crashed)
+        registry = Registry(
+            link=link,
+            keys=keys,
+            life=own_life,
+            worker_id=house.worker_id,
+            beats_every=beat,
+            registers_every=beat + register_every(prune),
+        )
+        return cls(
+            recovery=recovery,
+            recoverer=Recoverer(
+                recovery=recovery,
+                daemon=settings.daemon,
+                epoch=house.birth.epoch,
+                gone=orphans.ended,
+                inquest=inquest,
+                clock=monotonic,
+            ),
+            hosts=Hosts(
+                recovery=recovery,
+                inquest=inquest,
+                stillness=Stillness(still_for=prune, gap=2 * beat),
+                lingers=orphans.lingers,
+                life=own_life,
+                clock=monotonic,
+            ),
+            registry=registry,
+            publisher=Publisher(registry=registry, say=house.voice.say, patience=prune, clock=monotonic),
+            pruner=Pruner(registry=registry, worker_id=house.worker_id, patience=prune, clock=monotonic),
+        )
+
+    def duties(self, house: House) -> list[Duty]:
+        """Everything that is done every so often, in the order in which it is done."""
+        beat, prune = house.settings.heartbeat_interval, house.settings.prune_interval
+        return [
+            Duty(beat, self.publisher.beat, "the heartbeat"),
+            Duty(2 * beat * POLL_WITHIN, self.hosts.watch, "the watch over other daemons"),
+            Duty(PUBLISH_EVERY, self.publisher.publish, "publishing"),
+            Duty(prune, self.pruner.look, "pruning the registry"),
+            Duty(FOLLOW_EVERY, self.recoverer.follow, "the watch over predecessors"),
+            Duty(beat, self.recoverer.retry, "the records that no list took"),
+            Duty(ONCE, partial(check_up, house.link, house.settings), "the check of Redis's settings"),
+        ]
+
+    def farewell(self, *, orphaned: bool) -> None:
+        """The daemon ends: nothing of it stays in Redis but what its jobs need. `orphaned`: its master was killed."""
+        self.registry.unregister()
+        self.hosts.leave(orphaned=orphaned)
