@@ -121,7 +121,7 @@ class Settings(Table):
 OPTIONS: tuple[Option, ...] = tuple(
     Option(field=row.name, **row.metadata) for row in fields(Settings) if row.metadata
 )
-"""Every setting in the order in which help, README and systemd/resqd.env show it."""
+"""Every setting in the order in which help, manual and systemd/resqd.env show it."""
 
 
 def _with_verbosity(environ: Mapping[str, str]) -> Mapping[str, str]:

@@ -15,7 +15,7 @@ DAY = 86_400
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Table:
-    """What a daemon can be told; times are in seconds. Help, README and systemd/resqd.env show it in this order."""
+    """What a daemon can be told; times are in seconds. Help, manual and systemd/resqd.env show it in this order."""
 
     # A table, so laid out by hand: the value, variable, flag and parser; then the help.
     # fmt: off
