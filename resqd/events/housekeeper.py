@@ -50,6 +50,14 @@ class Housekeeper:
         WARNING, "%(count)d delayed jobs are put off for 5 s: the keys of their queues are no lists"
     )
 
+    promotion_polls = Event(
+        WARNING,
+        "Redis does not tell of changes, so jobs that are due are looked for every second: %(refusal)s",
+    )
+    promotion_refused = Event(ERROR, "jobs that are due cannot be moved to their queues: %(error)s")
+    promotion_failed = Event(
+        ERROR, "the housekeeper failed at moving jobs that are due; trying again", traceback=True
+    )
     doorbell_works = Event(INFO, "the doorbell works")
     doorbell_lost = Event(DEBUG, "the doorbell: %(error)s")
     doorbell_refused = Event(WARNING, "no doorbell, so idle workers poll every INTERVAL: %(refusal)s")

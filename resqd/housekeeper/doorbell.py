@@ -26,7 +26,7 @@ LINGER = 0.010
 """Seconds to go on listening while nobody is idle, since a short job's thread soon is again."""
 PATIENCE = 0.010
 """Seconds after which a ring that nobody took is repeated: whom the kernel woke may wait for its GIL."""
-COUNT_EVERY = 2.0
+COUNT_EVERY = 5.0
 """Seconds between two counts of the registered daemons; they also prove that the server would still ring.
 
 It rings no more, and does not say so, once it has become a replica or given the slot away.

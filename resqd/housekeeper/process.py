@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import random
 import signal
+from collections.abc import Callable
 from functools import partial
 
 from setproctitle import setproctitle
@@ -21,11 +22,14 @@ from resqd.housekeeper.inquest import Culprits
 from resqd.housekeeper.keeper import Keeper, Settling
 from resqd.housekeeper.orphans import MARGIN, Siblings
 from resqd.housekeeper.pause_files import PauseFiles
+from resqd.housekeeper.promotion import Promotion
 from resqd.housekeeper.telling import Tellers
 from resqd.housekeeper.timekeeping import Timekeeper, timekeepers
 from resqd.housekeeper.upkeep import Upkeep
 from resqd.settings import Settings
 from resqd.store.keys import Keys
+from resqd.store.later.ear import Ear
+from resqd.store.later.later import Later
 from resqd.store.redis.embedded import Embedded, Rewatch
 from resqd.store.redis.failover import watch
 from resqd.store.redis.health import Backoff, Health
@@ -79,7 +83,8 @@ def run(
         NamedThread(name="rewatch", target=Rewatch(embedded).run).start()
     doorbell = _doorbell(house)
     doorbell.start()
-    _watch_failovers(house, doorbell)
+    ear = _promotion(house)
+    _watch_failovers(house, doorbell.abort, ear.abort)
     reason = _control(house, Upkeep.of(house, culprits, aftermath)).run()
     doorbell.leave(BELL_FAREWELL)
     aftermath.close(FAREWELL)
@@ -136,12 +141,24 @@ def _doorbell(house: House) -> DoorbellThread:
     )
 
 
-def _watch_failovers(house: House, doorbell: DoorbellThread) -> None:
-    """Start to listen for failovers, where the URL says that there may be some."""
+def _promotion(house: House) -> Ear:
+    """Start to move jobs that are due; what hears of changes."""
+    ear, link = Ear(config=house.connection, keys=house.keys), Link(house.connection)
+    Promotion(
+        ear=ear,
+        later=Later(link, house.keys),
+        daemons=lambda: int(link.call("HLEN", house.keys.daemons)),
+        backoff=Backoff(random.random),
+        clock=monotonic,
+    ).start()
+    return ear
+
+
+def _watch_failovers(house: House, *drops: Callable[[], None]) -> None:
+    """Start to listen for failovers, where the URL says that there may be some; `drops` end what waits for Redis."""
     heard = watch(house.connection, key=house.keys.daemons)
     if heard is not None:
-        drops = (house.link.abort, doorbell.abort)
-        failovers = FailoverWatch(watch=heard, say=house.voice.say, drops=drops)
+        failovers = FailoverWatch(watch=heard, say=house.voice.say, drops=(house.link.abort, *drops))
         NamedThread(name="failovers", target=failovers.run).start()
 
 

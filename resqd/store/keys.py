@@ -145,6 +145,21 @@ class Keys:
         """The hash of jobs in flight of one incarnation."""
         return f"{self.namespace}:resqd:inflight:{daemon}:{incarnation}:all"
 
+    @property
+    def later(self) -> str:
+        """The sorted set of tickets of jobs that are to run later, by microseconds since 1970 when they are due."""
+        return f"{self.namespace}:resqd:later"
+
+    @property
+    def later_jobs(self) -> str:
+        """The hash of ticket to the queue and payload of a job that is to run later."""
+        return f"{self.namespace}:resqd:later:jobs"
+
+    @property
+    def later_attempts(self) -> str:
+        """The hash of a job's id to what is kept of its last tries."""
+        return f"{self.namespace}:resqd:later:attempts"
+
     def suspects(self, daemon: str) -> str:
         """The list of a daemon's jobs that wait to be run alone."""
         return f"{self.namespace}:resqd:suspects:{daemon}"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Callable, Sequence
+from typing import TypeVar
 
 from resqd.errors import StoreError, StoreRefused, StoreUnavailable
 from resqd.store.redis.connection import Reply
@@ -19,6 +20,8 @@ from resqd.store.redis.protocol import (
     pack_command,
 )
 from resqd.store.redis.url import ConnectionConfig
+
+T = TypeVar("T")
 
 _OLDEST = (6, 2)
 HOPS = 5
@@ -256,11 +259,21 @@ class Links:
         """As Link.transact. Errors: StoreError; then the commands may have run, and are not repeated."""
         link = self._take()
         replies = link.transact(packed, count)
+        self._put_back(link)  # not after an error: that link is dropped with its unread replies
+        return replies
+
+    def lend(self, use: Callable[[Link], T]) -> T:
+        """What `use` returns with a link that is its own meanwhile. Errors: those of `use`."""
+        link = self._take()
+        result = use(link)
+        self._put_back(link)
+        return result
+
+    def _put_back(self, link: Link) -> None:
         if len(self._free) < KEPT:
-            self._free.append(link)  # not after an error: that link is dropped with its unread replies
+            self._free.append(link)
         else:
             link.close()
-        return replies
 
     def close(self) -> None:
         """Drop the free links; the next use opens new ones."""
