@@ -4,21 +4,24 @@ from __future__ import annotations
 
 from functools import cached_property
 from itertools import islice
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, TypeVar
 
 from resqd.errors import PayloadError
 from resqd.parsing import tagged
 from resqd.store.keys import Keys
+from resqd.store.later.later import Later, Schedule
 from resqd.store.redis.link import Links
 from resqd.store.redis.protocol import pack, pack_command
 from resqd.store.redis.url import ConnectionConfig
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Callable, Iterable, Sequence
 
     from resqd.store.redis.link import Links
     from resqd.store.resque.books import Books
 
+
+T = TypeVar("T")
 
 PUSH_CHUNK: Final = 2_000
 """Payloads in one transaction: others wait on Redis while it runs."""
@@ -102,6 +105,15 @@ class Store:
     def push(self, queue: str, raws: Iterable[bytes]) -> int:
         """Append payloads in order and enter the queue's name; how many were pushed. Errors: StoreError."""
         return self._pusher.push(queue, raws)
+
+    @cached_property
+    def schedule(self) -> Schedule:
+        """Where jobs are put that are to run later."""
+        return Schedule(self._links, self._keys)
+
+    def on_later(self, use: Callable[[Later], T]) -> T:
+        """What `use` returns, which looks at jobs that are to run later, or changes them. Errors: those of `use`."""
+        return self._links.lend(lambda link: use(Later(link, self._keys)))
 
     @cached_property
     def books(self) -> Books:
