@@ -73,3 +73,7 @@ class JobTimeout(ResqdError):  # noqa: N818 - the name is shown to users in `fai
 
 class DontPerform(ResqdError):  # noqa: N818 - Resque's name
     """Raised by a before_perform or around_perform hook: the job ends quietly, as done."""
+
+
+class CronError(ResqdError):
+    """An act on an entry of the timetable that cannot be: there is none of that name, or it belongs to code."""

@@ -45,9 +45,7 @@ class Schedule:
 class Home(Protocol):
     """What is needed of an App."""
 
-    @property
-    def jobs(self) -> Mapping[str, Job[..., Any]]:
-        """The registered jobs by name."""
+    jobs: dict[str, Job[..., Any]]
 
     @property
     def store(self) -> Store:

@@ -11,7 +11,6 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-from resqd.application.parts import parts_of
 from resqd.current import Here, bind_thread, bound_slot
 from resqd.errors import UnknownJob
 from resqd.failures import backtrace_of
@@ -93,21 +92,21 @@ class Fake:
 def fake(app: App) -> Iterator[Fake]:
     """Within the block nothing goes to Redis: what the app enqueues is recorded."""
     recorder = Fake(app)
-    before = parts_of(app).producer.redirect(recorder)
+    before = app.redirect(recorder)
     try:
         yield recorder
     finally:
-        parts_of(app).producer.redirect(before)
+        app.redirect(before)
 
 
 @contextmanager
 def inline(app: App) -> Iterator[None]:
     """Within the block jobs run when they are enqueued, in the same thread, and raise what they raise."""
-    before = parts_of(app).producer.redirect(Inline(app.find))
+    before = app.redirect(Inline(app.find))
     try:
         yield
     finally:
-        parts_of(app).producer.redirect(before)
+        app.redirect(before)
 
 
 def fixture(app: App) -> Callable[..., Any]:

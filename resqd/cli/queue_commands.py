@@ -14,11 +14,12 @@ from click.shell_completion import CompletionItem
 from resqd import __version__
 from resqd.app import App
 from resqd.cli import output
+from resqd.cli.arguments import json_argument
 from resqd.cli.loading import load_app
 from resqd.cli.output import report
 from resqd.cli.program import NotDone, OpenedStore, as_json, one_line, opened, with_redis
 from resqd.definition import DEFAULT_QUEUE
-from resqd.errors import PayloadError, ResqdError
+from resqd.errors import ResqdError
 from resqd.store.resque import payload as payloads
 from resqd.store.resque.payload import Payload
 
@@ -57,7 +58,7 @@ def enqueue(
 
     Each ARG is JSON, such as 42, '"text"' or '{"a": [1]}'.
     """
-    values = [_argument(number, text) for number, text in enumerate(args, start=1)]
+    values = [json_argument(number, text) for number, text in enumerate(args, start=1)]
     app = load_app(application) if application else App()
     job = app.find(job_class) if application else None
     target = queue or (job.queue if job else DEFAULT_QUEUE)
@@ -73,16 +74,6 @@ def enqueue(
         raise NotDone(f"a before_enqueue hook of {job_class} vetoed it")
     said = {"id": job_id, "class": job_class, "queue": target, "args": values}
     report(json.dumps(said) if in_json else f"{one_line(job_class)} {job_id} is on {one_line(target)}")
-
-
-def _argument(number: int, text: str) -> Any:
-    try:
-        return payloads.load(text.encode(errors="surrogateescape"))
-    except PayloadError:
-        shown = one_line(text if len(text) <= 60 else f"{text[:60]}…")
-        raise click.UsageError(
-            f"""argument {number}, {shown}, is not JSON; a string needs its own quotes: '"text"'"""
-        ) from None
 
 
 @click.command()

@@ -12,8 +12,8 @@ import click
 
 from resqd import __version__
 from resqd.cli.boot import boot
+from resqd.cli.cron_commands import cron
 from resqd.cli.failed_commands import failed
-from resqd.cli.later_commands import later
 from resqd.cli.loading import load_app, refuse_green_threads
 from resqd.cli.output import add_completion
 from resqd.cli.program import Program, as_json, with_flags
@@ -64,7 +64,7 @@ def version(in_json: bool) -> None:
     click.echo(json.dumps(facts) if in_json else ", ".join(f"{name} {text}" for name, text in facts.items()))
 
 
-for command in (enqueue, queues, peek, later, failed, workers, info):
+for command in (enqueue, queues, peek, failed, cron, workers, info):
     main.add_command(command)
 add_completion(main)
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from datetime import datetime
 from typing import Any
 
 from rich.table import Table
@@ -42,18 +41,6 @@ def show_jobs(jobs: Sequence[dict[str, Any]], *, now: float) -> None:
             )
         )
     console().print(table)
-
-
-def show_later(jobs: Sequence[dict[str, Any]], *, total: int, now: float) -> None:
-    """One line for each job that is to run later."""
-    table = _table("due in", "queue", "class", "args", "ticket")
-    for job in jobs:
-        left = datetime.fromisoformat(job["due"]).timestamp() - now
-        due = duration(left) if left > 0 else "now"
-        table.add_row(*_cells(due, job["queue"], job["class"], _short(job["args"]), job["ticket"]))
-    console().print(table)
-    if total > len(jobs):
-        console().print(f"{len(jobs)} of {total:,}")
 
 
 def show_workers(workers: Sequence[dict[str, Any]]) -> None:
@@ -111,6 +98,34 @@ def show_failures(failures: Sequence[FailedJob], *, total: int) -> None:
     console().print(table)
     if total > len(failures):
         console().print(f"{len(failures):,} of {total:,}; --from and --count show others")
+
+
+def show_cron(entries: Sequence[dict[str, Any]], *, now: float) -> None:
+    """One line for each entry of the timetable."""
+    table = _table("entry", "schedule", "class", "args", "queue", "next", "last", "from")
+    for entry in entries:
+        if entry["trouble"]:
+            table.add_row(*_cells(entry["name"], entry["trouble"], "-", "-", "-", "-", "-", "-"))
+            continue
+        table.add_row(
+            *_cells(
+                entry["name"],
+                entry["schedule"],
+                entry["class"],
+                _short(entry["args"]),
+                entry["queue"],
+                _next(entry, now),
+                f"{duration(max(0.0, now - entry['runs'][0]['at']))} ago" if entry["runs"] else "-",
+                entry["app"] or "run time",
+            )
+        )
+    console().print(table)
+
+
+def _next(entry: dict[str, Any], now: float) -> str:
+    if entry["paused"]:
+        return f"paused by {entry['paused']['by']}"
+    return "-" if entry["next"] is None else f"in {duration(max(0.0, entry['next'] - now))}"
 
 
 def _table(*titles: str) -> Table:

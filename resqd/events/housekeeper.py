@@ -43,6 +43,22 @@ class Housekeeper:
     registered_again = Event(INFO, "others took this daemon off Resque's registry; it is registered again")
     entries_removed = Event(INFO, "%(worker)s is dead; its entries in Resque's registry are removed")
 
+    cron_entered = Event(INFO, "cron entry %(entry)s: %(schedule)s")
+    cron_removed = Event(INFO, "cron entry %(entry)s is removed: no living daemon declares it")
+    cron_ticked = Event(DEBUG, "cron entry %(entry)s: %(jobs)d jobs enqueued to %(queue)s")
+    cron_missed = Event(
+        WARNING,
+        "cron entry %(entry)s missed times since %(since)s (misfire=%(misfire)s): %(jobs)d jobs enqueued",
+    )
+    cron_moved = Event(
+        WARNING, "cron entry %(entry)s: its next time was behind others; Redis's clock was ahead"
+    )
+    cron_taken = Event(
+        ERROR, "cron entry %(entry)s belongs to the application %(app)s; give one of them another name=..."
+    )
+    cron_unreadable = Event(ERROR, "cron entry %(entry)s cannot be carried out here: %(reason)s")
+    cron_refused = Event(WARNING, "cron entry %(entry)s: queue %(queue)s takes no jobs: %(reason)s")
+
     redis_moved = Event(WARNING, "another Redis server takes the writes now; links to it are opened anew")
     scheduling = Event(INFO, "moving resque-scheduler's delayed jobs to their queues when they are due")
     scheduling_left = Event(INFO, "leaving resque-scheduler's delayed jobs to %(holder)s")

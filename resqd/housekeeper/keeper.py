@@ -33,11 +33,15 @@ FAULT_PAUSE = 5.0
 
 @dataclass(frozen=True, slots=True)
 class Duty:
-    """Something to do every so often, in seconds; when it raises it is done again. `name` is for the log."""
+    """Something to do every so often, in seconds; when it raises it is done again. `name` is for the log.
+
+    `wait`, asked after each time, gives the seconds until the next where that depends; then `every` is the most.
+    """
 
     every: float
     action: Callable[[], object]
     name: str = "a duty"
+    wait: Callable[[], float] | None = None
 
 
 @dataclass(slots=True, eq=False)
@@ -47,6 +51,7 @@ class _Work:
     name: str
     action: Callable[[], object]
     every: float = 0.0
+    wait: Callable[[], float] | None = None
     due_at: float = 0.0
     refused: StoreError | None = None
 
@@ -122,7 +127,7 @@ class Keeper:
         clock: Clock,
     ) -> None:
         self.orders: SimpleQueue[Alive | None] = SimpleQueue()
-        self._works = [_Work(duty.name, duty.action, duty.every) for duty in duties]
+        self._works = [_Work(duty.name, duty.action, duty.every, duty.wait) for duty in duties]
         self._shortest = min(duty.every for duty in duties)
         self._settling = settling
         self._recovery = _Work("recovery", settling.settle)
@@ -194,7 +199,7 @@ class Keeper:
             work.due_at = self._clock() + FAULT_PAUSE
         else:
             work.refused = None
-            work.due_at = self._clock() + work.every
+            work.due_at = self._clock() + (work.every if work.wait is None else min(work.every, work.wait()))
         finally:
             self._busy_since = None
 

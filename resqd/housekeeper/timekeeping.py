@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import random
 from collections.abc import Callable
 from dataclasses import dataclass
 
 from resqd.clock import monotonic
+from resqd.cron.tables import Declaration
+from resqd.housekeeper.cron import LOOK_EVERY, Cron
 from resqd.housekeeper.house import House
 from resqd.housekeeper.keeper import Duty
 from resqd.housekeeper.scheduler import TICK, Judge, Scheduler
+from resqd.store.cron.timetable import Timetable
+from resqd.store.inflight.incarnation import life
 from resqd.store.scheduler.promotion import Promotion
 
 
@@ -25,11 +30,28 @@ def timekeepers(house: House) -> list[Timekeeper]:
     scheduler = _scheduler(house)
     return [
         *([] if scheduler is None else [_of_scheduler(scheduler)]),
+        _of_cron(_cron(house)),
     ]
 
 
 def _of_scheduler(scheduler: Scheduler) -> Timekeeper:
     return Timekeeper(Duty(TICK, scheduler.tend, "resque-scheduler's jobs"), scheduler.leave)
+
+
+def _of_cron(cron: Cron) -> Timekeeper:
+    return Timekeeper(Duty(LOOK_EVERY, cron.tend, "the timetable", cron.wait), cron.leave)
+
+
+def _cron(house: House) -> Cron:
+    settings = house.settings
+    return Cron(
+        timetable=Timetable(house.link, house.keys),
+        declaration=Declaration(
+            life=life(settings.daemon, house.birth.epoch), app=settings.app or "", release="", entries={}
+        ),
+        clock=monotonic,
+        random=random.random,
+    )
 
 
 def _scheduler(house: House) -> Scheduler | None:

@@ -160,6 +160,41 @@ class Keys:
         """The hash of a job's id to what is kept of its last tries."""
         return f"{self.namespace}:resqd:later:attempts"
 
+    @property
+    def cron(self) -> str:
+        """The hash of the timetable: an entry's name to its JSON."""
+        return f"{self.namespace}:resqd:cron"
+
+    @property
+    def cron_next(self) -> str:
+        """The sorted set of entries' names by the time, in seconds, when they are due next."""
+        return f"{self.namespace}:resqd:cron:next"
+
+    @property
+    def cron_runs(self) -> str:
+        """The hash of an entry's name to the last time that was due, and its latest runs."""
+        return f"{self.namespace}:resqd:cron:runs"
+
+    @property
+    def cron_paused(self) -> str:
+        """The hash of a paused entry's name to who paused it, and when."""
+        return f"{self.namespace}:resqd:cron:paused"
+
+    @property
+    def cron_tables(self) -> str:
+        """The hash of each life of a daemon to which entries its application declares."""
+        return f"{self.namespace}:resqd:cron:tables"
+
+    @property
+    def cron_texts(self) -> str:
+        """The hash of the digests in `cron_tables` to the entries."""
+        return f"{self.namespace}:resqd:cron:texts"
+
+    @property
+    def cron_version(self) -> str:
+        """What changes with the entries and the tables."""
+        return f"{self.namespace}:resqd:cron:version"
+
     def suspects(self, daemon: str) -> str:
         """The list of a daemon's jobs that wait to be run alone."""
         return f"{self.namespace}:resqd:suspects:{daemon}"

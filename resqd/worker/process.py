@@ -8,7 +8,6 @@ from functools import partial
 
 from resqd import SHORT_VERSION, events
 from resqd.app import App
-from resqd.application.parts import parts_of
 from resqd.clock import Clock, monotonic
 from resqd.failures import Aftermath, FailureRules
 from resqd.settings import Settings
@@ -81,7 +80,7 @@ class Blueprint:
     def __init__(
         self, *, settings: Settings, app: App, link: Link, where: str, worker_id: str, clock: Clock
     ) -> None:
-        keys, catalog = Keys(settings.namespace), parts_of(app).catalog
+        keys = Keys(settings.namespace)
         self._settings = settings
         self._hooks = app.hooks
         self._clock = clock
@@ -98,9 +97,9 @@ class Blueprint:
         self._rules = FailureRules(
             policy=app.failure_policy,
             names=settings.failure_backend,
-            jobs=catalog.jobs,
+            jobs=app.jobs,
             keys=keys,
-            around=catalog.around,
+            around=app.around,
         )
         self._title = Title()
         recorder = Recorder(rules=self._rules, worker=worker_id)
@@ -109,7 +108,7 @@ class Blueprint:
                 index=index,
                 buffer=self._holdings.buffer,
                 outcomes=self._holdings.outcomes,
-                jobs=catalog.jobs,
+                jobs=app.jobs,
                 timed=settings.metered,
                 report=recorder,
                 title=self._title,

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Final, TypeVar
 from resqd.errors import PayloadError
 from resqd.parsing import tagged
 from resqd.store.keys import Keys
-from resqd.store.later.later import Later, Schedule
 from resqd.store.redis.link import Links
 from resqd.store.redis.protocol import pack, pack_command
 from resqd.store.redis.url import ConnectionConfig
@@ -19,7 +18,6 @@ if TYPE_CHECKING:
 
     from resqd.store.redis.link import Links
     from resqd.store.resque.books import Books
-
 
 T = TypeVar("T")
 
@@ -106,14 +104,9 @@ class Store:
         """Append payloads in order and enter the queue's name; how many were pushed. Errors: StoreError."""
         return self._pusher.push(queue, raws)
 
-    @cached_property
-    def schedule(self) -> Schedule:
-        """Where jobs are put that are to run later."""
-        return Schedule(self._links, self._keys)
-
-    def on_later(self, use: Callable[[Later], T]) -> T:
-        """What `use` returns, which looks at jobs that are to run later, or changes them. Errors: those of `use`."""
-        return self._links.lend(lambda link: use(Later(link, self._keys)))
+    def open(self, kind: Callable[[Links, Keys], T]) -> T:
+        """Something else that is kept in this namespace, over our connections."""
+        return kind(self._links, self._keys)
 
     @cached_property
     def books(self) -> Books:
