@@ -24,6 +24,7 @@ from resqd.store.resque import payload as payloads
 from resqd.store.resque.payload import Payload
 
 if TYPE_CHECKING:
+    from resqd.store.resque.pauses import Note
     from resqd.store.resque.queues import QueueState
     from resqd.store.resque.workers import WorkerStatus
 
@@ -85,18 +86,24 @@ def queues(in_json: bool, **redis: str | None) -> None:
     How many jobs wait and are in flight, and how long the oldest has waited.
     """
     with opened(**redis) as there:
-        states, now = there.store.books.overview.queues(), time.time()
+        books, now = there.store.books, time.time()
+        states = books.overview.queues()
+        notes, by_key = books.pauses.notes([state.name for state in states]), books.pauses.by_key()
+    shown = [_queue(state, notes.get(state.name), now) for state in states]
     if in_json:
-        click.echo(json.dumps([_queue(state, now) for state in states]))
+        click.echo(json.dumps(shown))
     elif not states:
         click.echo(f"no queues in {there.described}")
     else:
-        _tables().show_queues([_queue(state, now) for state in states])
+        _tables().show_queues(shown)
+    if by_key:
+        click.echo(f"all queues are paused by the key {by_key}", err=in_json)
 
 
-def _queue(state: QueueState, now: float) -> dict[str, Any]:
+def _queue(state: QueueState, note: Note | None, now: float) -> dict[str, Any]:
     wait = None if state.oldest is None else round(max(0.0, now - state.oldest), 3)
-    return {"queue": state.name, "size": state.size, "in_flight": state.in_flight, "oldest_wait_s": wait}
+    facts = {"queue": state.name, "size": state.size, "in_flight": state.in_flight, "oldest_wait_s": wait}
+    return {**facts, "paused": None if note is None else {"by": note.by, "at": note.at, "why": note.why}}
 
 
 def complete_queue(context: click.Context, _parameter: click.Parameter, begun: str) -> list[CompletionItem]:

@@ -16,6 +16,7 @@ from resqd.cli.cron_commands import cron
 from resqd.cli.failed_commands import failed
 from resqd.cli.loading import load_app, refuse_green_threads
 from resqd.cli.output import add_completion
+from resqd.cli.pause_commands import pause_queue, resume_queue
 from resqd.cli.program import Program, as_json, with_flags
 from resqd.cli.queue_commands import enqueue, info, peek, queues, workers
 from resqd.master import handover
@@ -64,7 +65,7 @@ def version(in_json: bool) -> None:
     click.echo(json.dumps(facts) if in_json else ", ".join(f"{name} {text}" for name, text in facts.items()))
 
 
-for command in (enqueue, queues, peek, failed, cron, workers, info):
+for command in (enqueue, queues, peek, pause_queue, resume_queue, failed, cron, workers, info):
     main.add_command(command)
 add_completion(main)
 

@@ -9,8 +9,10 @@ from typing import Any
 from rich.table import Table
 from rich.text import Text
 
+from resqd.cli.pause_commands import said_of
 from resqd.cli.views import console, duration, printable
 from resqd.store.resque.failed_job import FailedJob
+from resqd.store.resque.pauses import Note
 
 _ARGS = 120
 _NUMBERS = frozenset({"size", "in flight", "oldest wait", "position", "deliveries", "waited", "pid", "busy"})
@@ -18,11 +20,20 @@ _NUMBERS = frozenset({"size", "in flight", "oldest wait", "position", "deliverie
 
 def show_queues(queues: Sequence[dict[str, Any]]) -> None:
     """One line for each queue."""
-    table = _table("queue", "size", "in flight", "oldest wait")
+    pauses = any(queue["paused"] for queue in queues)
+    table = _table("queue", "size", "in flight", "oldest wait", *(["paused"] if pauses else []))
     for queue in queues:
         size = "not a list" if queue["size"] is None else f"{queue['size']:,}"
-        table.add_row(*_cells(queue["queue"], size, f"{queue['in_flight']:,}", _wait(queue["oldest_wait_s"])))
+        cells = [queue["queue"], size, f"{queue['in_flight']:,}", _wait(queue["oldest_wait_s"])]
+        table.add_row(*_cells(*cells, *([_pause(queue["paused"])] if pauses else [])))
     console().print(table)
+
+
+def _pause(note: dict[str, Any] | None) -> str:
+    """Who paused a queue, when and why."""
+    if note is None:
+        return ""
+    return f"paused{said_of(Note(note['by'], note['at'], note['why']))}"
 
 
 def show_jobs(jobs: Sequence[dict[str, Any]], *, now: float) -> None:

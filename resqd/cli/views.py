@@ -89,6 +89,7 @@ def _headline(status: Status) -> Text:
 
 def _remarks(status: Status) -> list[Text]:
     remarks = [f"paused: {printable(reason)}" for reason in status.get("pause_reasons") or ()]
+    remarks += [f"paused queue: {printable(queue)}" for queue in status.get("paused_queues") or ()]
     for worker in status["workers"]:
         if missing := worker.get("threads_missing"):
             remarks.append(f"worker {worker['index']}: {missing} of its threads missing; the log says why")

@@ -173,6 +173,11 @@ class DoorbellThread:
         self._refusal = ""
         self._thread = NamedThread(name="bell", target=self._run)
 
+    @property
+    def hearing(self) -> Doorbell:
+        """What tells others what it hears of paused queues."""
+        return self._doorbell
+
     def start(self) -> None:
         """Start the thread."""
         self._thread.start()

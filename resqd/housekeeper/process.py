@@ -19,10 +19,11 @@ from resqd.housekeeper.doorbell import DoorbellThread
 from resqd.housekeeper.failover import FailoverWatch
 from resqd.housekeeper.house import House
 from resqd.housekeeper.inquest import Culprits
-from resqd.housekeeper.keeper import Keeper, Settling
+from resqd.housekeeper.keeper import Duty, Keeper, Settling
 from resqd.housekeeper.orphans import MARGIN, Siblings
 from resqd.housekeeper.pause_files import PauseFiles
 from resqd.housekeeper.promotion import Promotion
+from resqd.housekeeper.queue_pauses import LOOK_EVERY, PauseWatch
 from resqd.housekeeper.telling import Tellers
 from resqd.housekeeper.timekeeping import Timekeeper, timekeepers
 from resqd.housekeeper.upkeep import Upkeep
@@ -85,21 +86,26 @@ def run(
     doorbell.start()
     ear = _promotion(house)
     _watch_failovers(house, doorbell.abort, ear.abort)
-    reason = _control(house, Upkeep.of(house, culprits, aftermath)).run()
+    reason = _control(house, Upkeep.of(house, culprits, aftermath), doorbell).run()
     doorbell.leave(BELL_FAREWELL)
     aftermath.close(FAREWELL)
     birth.channel.send(Exiting(reason))
     return 0
 
 
-def _control(house: House, upkeep: Upkeep) -> Control:
+def _control(house: House, upkeep: Upkeep, doorbell: DoorbellThread) -> Control:
     """The control thread with the threads that it commands."""
     settings, birth = house.settings, house.birth
     health = Health(where=house.connection.describe(), clock=monotonic)
     tellers, keepers = Tellers.of(house, health), timekeepers(house)
     capped = [spec.pattern for spec in settings.queues if spec.capped]
     keeper = Keeper(
-        duties=[*upkeep.duties(house), *(each.duty for each in keepers), *tellers.duties()],
+        duties=[
+            *upkeep.duties(house),
+            Duty(LOOK_EVERY, _pauses(house, doorbell).look, "the look at paused queues"),
+            *(each.duty for each in keepers),
+            *tellers.duties(),
+        ],
         settling=Settling(
             recover=upkeep.recoverer.run,
             suspects=partial(upkeep.recovery.suspects_waiting, settings.daemon, capped),
@@ -121,6 +127,16 @@ def _control(house: House, upkeep: Upkeep) -> Control:
         voice=house.voice,
         siblings=Siblings(bell=birth.bell, master_pid=birth.master_pid, clock=monotonic),
         grace=settings.kill_grace + MARGIN,
+    )
+
+
+def _pauses(house: House, doorbell: DoorbellThread) -> PauseWatch:
+    return PauseWatch(
+        link=house.link,
+        hearing=doorbell.hearing,
+        namespace=house.settings.namespace,
+        specs=house.settings.queues,
+        say=house.voice.say,
     )
 
 

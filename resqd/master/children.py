@@ -57,7 +57,15 @@ class Spawner:
         self._descriptors = descriptors
         self._clock = clock
 
-    def spawn(self, order: Fork, *, fork: int, state: Intent, pace: float) -> Child:
+    def spawn(
+        self,
+        order: Fork,
+        *,
+        fork: int,
+        state: Intent,
+        pace: float,
+        paused_queues: tuple[str, ...] | None = None,
+    ) -> Child:
         """Fork child number `fork`. Errors: OSError when the system has no process, memory or descriptor left."""
         with contextlib.ExitStack() as undo:
             ours, theirs = socket.socketpair()
@@ -79,6 +87,7 @@ class Spawner:
                 channel=Channel(theirs),
                 page=page,
                 bell=self._bell,
+                paused_queues=paused_queues,
             )
             pid = self._fork(birth, ours)
             on_failure.pop_all()
@@ -148,7 +157,13 @@ class Processes:
             self._before_fork()
         pace = fleet.places.paces.get(order.index, 0.0) if order.kind is Kind.WORKER else 0.0
         try:
-            child = self._spawner.spawn(order, fork=fleet.forks + 1, state=fleet.intent, pace=pace)
+            child = self._spawner.spawn(
+                order,
+                fork=fleet.forks + 1,
+                state=fleet.intent,
+                pace=pace,
+                paused_queues=fleet.paused_queues,
+            )
         except OSError as error:
             self._put_off(order, f"cannot fork a {order.kind.value}: {error.strerror}")
             return

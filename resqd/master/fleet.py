@@ -48,7 +48,7 @@ class FleetSettings:
 
 @dataclass(slots=True)
 class Orders:
-    """What the daemon is told to do. Pausing by pause files is independent of pausing by command; either pauses."""
+    """What the daemon is told to do. Commands, pause files and keys in Redis pause it independently of each other."""
 
     commanded: Intent
     """The intent by command alone, without pause files."""
@@ -57,6 +57,8 @@ class Orders:
     """What the daemon is to do, all in all."""
     pause_file: str = ""
     """The pause file that exists; empty: none does."""
+    pause_key: str = ""
+    """The key in Redis that pauses all; empty: none does."""
     drain_by: float | None = None
     """When a drain becomes a stop."""
 
@@ -75,14 +77,21 @@ class Orders:
         self.pause_file = path
         self._settle(now)
 
+    def paused_by_key(self, key: str, now: float) -> None:
+        """A key that pauses all appeared in Redis, or, with an empty name, is gone."""
+        if key != self.pause_key:
+            events.Master.pause_key_seen(key=key) if key else events.Master.pause_key_gone()
+        self.pause_key = key
+        self._settle(now)
+
     def pause_reasons(self) -> list[str]:
         """Why the daemon takes no jobs now."""
         commanded = ["command"] if self.commanded is Intent.PAUSED else []
-        return commanded + ([self.pause_file] if self.pause_file else [])
+        return commanded + [reason for reason in (self.pause_file, self.pause_key) if reason]
 
     def _settle(self, now: float) -> None:
         intent = self.commanded
-        if intent is Intent.RUNNING and self.pause_file:
+        if intent is Intent.RUNNING and (self.pause_file or self.pause_key):
             intent = Intent.PAUSED
         if intent is not self.intent:
             events.Master.intent_changed(intent=intent.value, before=self.intent.value)
@@ -155,6 +164,8 @@ class Fleet:
         self.places = Places()
         self.losses = Losses()
         self.suspects = Suspects()
+        self.paused_queues: tuple[str, ...] | None = None
+        """By the housekeeper's last word; None: it has not spoken yet, and workers look for themselves."""
         self.ledger = Ledger(past)
         self.redis = RedisHealth("not connected yet", started)
         self.answers: deque[tuple[Child, Answer]] = deque()

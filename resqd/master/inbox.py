@@ -100,6 +100,7 @@ class Inbox:
             messages.Upkeep: self._on_upkeep,
             messages.Settled: self._on_settled,
             messages.PauseFile: self._on_pause_file,
+            messages.QueuePauses: self._on_queue_pauses,
             messages.KillThread: self._on_kill_thread,
             messages.Relocated: self._on_relocated,
             messages.Exiting: self._on_exiting,
@@ -183,6 +184,20 @@ class Inbox:
 
     def _on_pause_file(self, _child: Child, message: messages.PauseFile) -> None:
         self._fleet.orders.paused_by_file(message.path, self._clock())
+
+    def _on_queue_pauses(self, _child: Child, message: messages.QueuePauses) -> None:
+        """Tell the workers, again where nothing changed: one may have had no room for it. Outdated ones are leaving.
+
+        While a key pauses them all they are told nothing else, which might come before that.
+        """
+        fleet = self._fleet
+        if message.queues != (fleet.paused_queues or ()):
+            events.Master.queues_paused(queues=", ".join(message.queues) or "none")
+        fleet.paused_queues = message.queues
+        fleet.orders.paused_by_key(message.by_key, self._clock())
+        for worker in fleet.working():
+            if not (worker.identity.outdated or message.by_key):
+                worker.channel.send(messages.PausedQueues(message.queues))
 
     def _on_kill_thread(self, _child: Child, message: messages.KillThread) -> None:
         for worker in self._fleet.working():

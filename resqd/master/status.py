@@ -29,6 +29,7 @@ def daemon_status(fleet: Fleet, settings: Settings, now: float) -> dict[str, Any
         "version": __version__,
         "state": fleet.intent.value,
         "pause_reasons": fleet.orders.pause_reasons(),
+        "paused_queues": list(fleet.paused_queues or ()),
         "pid": os.getpid(),
         "uptime_s": round(now - fleet.started, 3),
         "settings": settings.public() | {"worker_count": fleet.worker_count},

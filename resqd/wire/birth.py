@@ -109,7 +109,8 @@ class Kind(Enum):
 class Birth:
     """A child's inheritance. `epoch` is the master's nonce; with `fork` it names the incarnation.
 
-    `pace` is that of the worker before it at its place, in jobs a second; 0 when it is not known.
+    `pace` is that of the worker before it at its place, in jobs a second; 0 when it is not known. `paused_queues` are
+    those that the housekeeper has told; None: it has told nothing yet.
     """
 
     kind: Kind
@@ -124,3 +125,4 @@ class Birth:
     channel: Channel
     page: Page
     bell: Bell
+    paused_queues: tuple[str, ...] | None = None

@@ -23,6 +23,7 @@ from resqd.wire.messages import (
     KillJobs,
     Message,
     NearEnd,
+    PausedQueues,
     Ping,
     Pong,
     Released,
@@ -218,6 +219,8 @@ class Control:
             self._channel.send(Pong())
         elif isinstance(message, DumpStacks):
             self._channel.send(Stacks(message.request, reports.stacks()))
+        elif isinstance(message, PausedQueues):
+            self._manager.shared.pause_queues(message.queues)
         elif isinstance(message, Relocated):
             self._manager.drop_link()
         elif isinstance(message, Confirm):

@@ -27,6 +27,8 @@ class Lookout:
     """Whether the last look found less than was wanted."""
     rung: bool = False
     """Whether the bell has rung since the last look."""
+    reopened: bool = False
+    """Whether other queues have been paused or resumed since then."""
     _every: float = 0.0
     _looked_at: float = float("-inf")
 
@@ -36,11 +38,11 @@ class Lookout:
 
     def due(self, now: float, *, bell_works: bool) -> bool:
         """Whether to look now, when there is room for jobs."""
-        return not self.empty or self.rung or now >= self.next_at(bell_works=bell_works)
+        return not self.empty or self.rung or self.reopened or now >= self.next_at(bell_works=bell_works)
 
     def looked(self, *, got: int, wanted: int, patient: bool, now: float) -> None:
         """Note a look. `patient`: a push would ring, so looks that find nothing may become rare."""
-        self.rung = False
+        self.rung = self.reopened = False
         self.empty = got < wanted
         self._looked_at = now
         self._every = max(self.first, min(POLL_MOST, self._every * 2)) if patient and not got else self.first
@@ -123,6 +125,8 @@ class Poller:
 
     def due(self, now: float) -> bool:
         """Whether to look now, when there is room for jobs."""
+        if self._sources.reopened():
+            self._lookout.reopened = True  # not `empty`: a ring that comes with it must find the new queues
         return self._lookout.due(now, bell_works=self._bell.works)
 
     def want(self, count: int, held: Mapping[str, int]) -> Want | None:

@@ -16,6 +16,8 @@ from resqd.store.inflight.owner import Inflight
 from resqd.store.keys import Keys, to_text
 from resqd.store.redis.health import Backoff, Health
 from resqd.store.redis.link import Link
+from resqd.store.resque.pauses import PauseKeys
+from resqd.store.resque.pauses import look as look_for_pauses
 from resqd.threads import Title
 from resqd.wire.birth import Birth, Kind
 from resqd.wire.intent import SIGNALS, Intent
@@ -29,6 +31,7 @@ from resqd.worker.holdings import Holdings
 from resqd.worker.interrupt import Ladder
 from resqd.worker.manager import FETCHER_CRASHED, Manager
 from resqd.worker.metrics import Metrics
+from resqd.worker.open_queues import OpenQueues
 from resqd.worker.pause_hooks import PauseHooks
 from resqd.worker.poller import Poller, Sleeper
 from resqd.worker.pool import Pool
@@ -85,11 +88,15 @@ class Blueprint:
         self._hooks = app.hooks
         self._clock = clock
         self._quotas = Quotas()
+        self._paused = OpenQueues(
+            lambda queues: look_for_pauses(link.call, PauseKeys(settings.namespace), queues)
+        )
         self._sources = Sources(
             specs=settings.queues,
             existing=lambda: [to_text(name) for name in link.call("SMEMBERS", keys.queues)],
             waiting=lambda queues: bool(link.call("EXISTS", *map(keys.queue, queues))),
             quotas=self._quotas,
+            paused=self._paused,
             clock=clock,
         )
         self._holdings = Holdings(capped=self._sources.capped)
@@ -133,9 +140,11 @@ class Blueprint:
     def manager(self, birth: Birth) -> Manager:
         """The threads of the worker that this process is. Nothing is started and no socket is opened yet."""
         self._quotas.begin(birth.quotas)
+        self._paused.begin(birth.paused_queues)
         shared = Shared(
             holdings=self._holdings,
             quotas=self._quotas,
+            paused=self._paused,
             prefetch=Prefetch(measured_at=self._clock(), pace=birth.pace),
             health=self._health,
             mandate=MANDATES[Intent(birth.state)],

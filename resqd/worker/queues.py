@@ -10,6 +10,7 @@ from resqd.settings import QueueSpec
 from resqd.store.inflight.owner import Want
 from resqd.store.keys import is_pattern, matches
 from resqd.wire.messages import Yielded
+from resqd.worker.open_queues import OpenQueues
 
 
 def expand(specs: Sequence[QueueSpec], existing: Iterable[str]) -> list[str]:
@@ -105,12 +106,14 @@ class Sources:
         existing: Callable[[], Iterable[str]],
         waiting: Callable[[Iterable[str]], bool],
         quotas: Quotas,
+        paused: OpenQueues,
         clock: Clock,
     ) -> None:
         self._specs = specs
         self._existing = existing
         self._waiting = waiting
         self._quotas = quotas
+        self._paused = paused
         self._clock = clock
         self._changing = any(is_pattern(spec.pattern) for spec in specs)
         self._queues = tuple((queue, 0) for queue in (() if self._changing else expand(specs, ())))
@@ -120,8 +123,8 @@ class Sources:
         self.capped = frozenset(spec.pattern for spec in specs if spec.capped)
 
     def want(self, count: int, held: Mapping[str, int], *, fresh: bool = False) -> Want | None:
-        """So many jobs out of the queues of this moment; None when there are none. See `next`."""
-        queues = self.next(held, fresh=fresh)
+        """So many jobs out of the queues of this moment; None when there are none, or all are paused. See `next`."""
+        queues = self._paused.among(self.next(held, fresh=fresh))
         return Want(count, queues) if queues else None
 
     def next(self, held: Mapping[str, int], *, fresh: bool = False) -> tuple[tuple[str, int], ...]:
@@ -154,6 +157,10 @@ class Sources:
             return False
         self._full = set()
         return True
+
+    def reopened(self) -> bool:
+        """Whether other queues are paused than before: worth another look."""
+        return self._paused.changed()
 
     def left_out(self, held: Mapping[str, int]) -> bool:
         """Whether jobs wait that may not be taken now, because of caps."""
@@ -197,6 +204,10 @@ class Suspects:
 
     def freed(self, held: Mapping[str, int]) -> bool:  # noqa: ARG002 - as Sources
         """There is no second look."""
+        return False
+
+    def reopened(self) -> bool:
+        """A suspect had begun before its queue was paused; it is run to its verdict."""
         return False
 
     def left_out(self, held: Mapping[str, int]) -> bool:  # noqa: ARG002 - as Sources

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import threading
+from collections.abc import Iterable
 from enum import Enum
 
 from resqd.store.inflight.owner import Reservation
@@ -12,6 +13,7 @@ from resqd.threads import Wake
 from resqd.wire.intent import Intent
 from resqd.wire.messages import Slots
 from resqd.worker.holdings import Holdings
+from resqd.worker.open_queues import OpenQueues
 from resqd.worker.prefetch import Prefetch
 from resqd.worker.queues import Quotas
 
@@ -46,6 +48,7 @@ class Shared:
         *,
         holdings: Holdings,
         quotas: Quotas,
+        paused: OpenQueues,
         prefetch: Prefetch,
         health: Health,
         mandate: Mandate,
@@ -53,6 +56,7 @@ class Shared:
     ) -> None:
         self.holdings = holdings
         self.quotas = quotas
+        self.paused = paused
         self.prefetch = prefetch
         self.health = health
         self.mandate = mandate
@@ -91,6 +95,11 @@ class Shared:
         """Allow so many jobs at once, and of each capped queue its quota."""
         self.slots = order.count
         self.quotas.order(order.serial, order.quotas)
+        self.wake.ring()
+
+    def pause_queues(self, queues: Iterable[str]) -> None:
+        """Take no jobs from these queues, and from all others again."""
+        self.paused.order(queues)
         self.wake.ring()
 
     def hand_out(self, batch: list[Reservation], now: float) -> bool:

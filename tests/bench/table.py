@@ -70,7 +70,7 @@ MEASURES = (
         Row("memory-worker", "each further worker", "MB", most=8),
     )),
     Measure("idle", footprint.idle, 60, (
-        Row("idle-commands", "Redis commands while idle, 2 x 8", "/s", most=5),
+        Row("idle-commands", "Redis commands while idle, 2 x 8", "/s", most=6),
         Row("idle-cpu", "processor while idle", PERCENT, most=0.3),
     )),
     Measure("growth-depth", growth.depth, 50, (

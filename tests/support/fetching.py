@@ -11,10 +11,12 @@ from resqd.failures import Aftermath
 from resqd.settings import QueueSpec
 from resqd.store.inflight.owner import Exchanged, Inflight, Outbox, Reservation, Want
 from resqd.store.redis.health import Backoff, Health
+from resqd.store.resque.pauses import Paused
 from resqd.wire.doorbell import Bell
 from resqd.worker.exchange import Exchange
 from resqd.worker.fetcher import Fetcher
 from resqd.worker.holdings import Done, Failed, Holdings, Mark
+from resqd.worker.open_queues import OpenQueues
 from resqd.worker.poller import Poller, Sleeper
 from resqd.worker.pool import Pool
 from resqd.worker.prefetch import Permits, Prefetch
@@ -116,6 +118,7 @@ class Scene:
             existing=list,
             waiting=lambda _queues: bool(self.owner.queued),
             quotas=self.quotas,
+            paused=OpenQueues(lambda _queues: Paused((), "")),
             clock=self.clock,
         )
         self.holdings = Holdings(capped=sources.capped)
@@ -123,6 +126,7 @@ class Scene:
         self.shared = Shared(
             holdings=self.holdings,
             quotas=self.quotas,
+            paused=OpenQueues(lambda _queues: Paused((), "")),
             prefetch=Prefetch(measured_at=self.now),
             health=self.health,
             mandate=Mandate.RESERVE,

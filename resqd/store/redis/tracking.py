@@ -60,9 +60,22 @@ class Doorbell:
         self._hearing = Hearing(keys=keys, queues=queues)
         self._daemons = keys.daemons
         prefixes = [word for prefix in self._hearing.prefixes for word in (b"PREFIX", prefix)]
-        self._tracking: list[Argument] = ["CLIENT", "TRACKING", "ON", "BCAST", *prefixes]
+        self._pauses = to_bytes(f"{keys.namespace}:pause")
+        self._tracking: list[Argument] = [
+            "CLIENT",
+            "TRACKING",
+            "ON",
+            "BCAST",
+            *prefixes,
+            "PREFIX",
+            self._pauses,
+        ]
         self._replies: deque[Reply] = deque()
         self._rung = False
+        self.armed = False
+        """Whether writes are heard now. Any thread may ask."""
+        self.pause_writes = 0
+        """A number that changes when a pause of queues may have begun or ended while armed. Any thread may ask."""
 
     def connect(self) -> None:
         """Connect and speak RESP3. Errors: StoreUnavailable; any other StoreError is the server's refusal."""
@@ -85,9 +98,12 @@ class Doorbell:
     def arm(self) -> None:
         """From the server's answer on, every write to our queues rings. Errors as for `connect`."""
         self._ask(*self._tracking)
+        self.pause_writes += 1
+        self.armed = True
 
     def disarm(self) -> None:
         """Cost the server nothing more."""
+        self.armed = False
         self._ask("CLIENT", "TRACKING", "OFF")
 
     def daemons(self) -> int:
@@ -129,6 +145,7 @@ class Doorbell:
 
     def close(self) -> None:
         """Drop the connection."""
+        self.armed = False
         self._connection.close()
 
     def _ask(self, *command: Argument) -> Reply:
@@ -156,7 +173,10 @@ class Doorbell:
             self._replies.append(item)
         elif item[0] == b"invalidate":
             # No keys: the database was emptied, or so many keys changed that the server does not name them.
-            self._rung = self._rung or item[1] is None or any(map(self._hearing.concerns, item[1]))
+            keys: list[bytes] | None = item[1]
+            self._rung = self._rung or keys is None or any(map(self._hearing.concerns, keys))
+            if keys is None or any(key.startswith(self._pauses) for key in keys):
+                self.pause_writes += 1
 
 
 def _without_overlap(prefixes: set[bytes]) -> list[bytes]:

@@ -8,6 +8,7 @@ from resqd.store.keys import Keys, to_bytes
 from resqd.store.redis.client import redis_client, store_errors
 from resqd.store.resque import payload as payloads
 from resqd.store.resque.failed import Failures
+from resqd.store.resque.paused_queues import PausedQueues
 from resqd.store.resque.queues import Overview, Queues
 from resqd.store.resque.workers import WorkerManager
 
@@ -63,6 +64,7 @@ class Books:
         self.failures = Failures(client, keys)
         self.workers = WorkerManager(client, keys)
         self.overview = Overview(client, keys)
+        self.pauses = PausedQueues(client, keys)
 
     @store_errors
     def record_failure(self, record: bytes, queue: str, backend: FailureBackend) -> None:

@@ -12,6 +12,7 @@ from resqd.wire.messages.accounts import (
     NearEnd,
     PauseFile,
     Pong,
+    QueuePauses,
     Released,
     Relocated,
     Settled,
@@ -32,6 +33,7 @@ from resqd.wire.messages.orders import (
     Kill,
     KillJobs,
     Pause,
+    PausedQueues,
     Ping,
     Resume,
     Slots,
@@ -59,8 +61,10 @@ __all__ = [
     "NearEnd",
     "Pause",
     "PauseFile",
+    "PausedQueues",
     "Ping",
     "Pong",
+    "QueuePauses",
     "Released",
     "Relocated",
     "Resume",
@@ -106,4 +110,6 @@ Message = (
     | Confirmed
     | Relocated
     | Vitals
+    | QueuePauses
+    | PausedQueues
 )

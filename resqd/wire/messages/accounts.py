@@ -143,3 +143,11 @@ class Confirmed:
 
     request: int
     state: str
+
+
+@dataclass(frozen=True, slots=True)
+class QueuePauses:
+    """The housekeeper has seen which queues are paused, and the key that pauses them all; '' where none does."""
+
+    queues: tuple[str, ...]
+    by_key: str

@@ -128,3 +128,10 @@ class Confirm:
     """To a worker: say so when what it was told before this has taken effect."""
 
     request: int
+
+
+@dataclass(frozen=True, slots=True)
+class PausedQueues:
+    """To a worker: take no job from these queues until told otherwise."""
+
+    queues: tuple[str, ...]

@@ -31,12 +31,22 @@ class Births:
     def __init__(self, scene: "Scene") -> None:
         self.error: OSError | None = None
         self.paces: list[float] = []
+        self.paused: list[tuple[str, ...] | None] = []
         self._scene = scene
 
-    def spawn(self, order: Fork, *, fork: int, state: Intent, pace: float) -> Child:
+    def spawn(
+        self,
+        order: Fork,
+        *,
+        fork: int,
+        state: Intent,
+        pace: float,
+        paused_queues: tuple[str, ...] | None,
+    ) -> Child:
         if self.error is not None:
             raise self.error
         self.paces.append(pace)
+        self.paused.append(paused_queues)
         return self._scene.child(fork, order.kind, index=order.index, state=state)
 
 

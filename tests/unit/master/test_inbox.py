@@ -59,6 +59,36 @@ def test_a_new_housekeeper_is_told_of_the_living_at_once(scene: Scene) -> None:
     assert scene.fleet.losses.tell_at == 0.0
 
 
+def told(worker: Child) -> list[messages.PausedQueues]:
+    return [message for message in tape(worker) if isinstance(message, messages.PausedQueues)]
+
+
+def test_paused_queues_are_passed_on_and_kept_for_the_next_fork(scene: Scene) -> None:
+    """To every worker, each time."""
+    assert scene.fleet.paused_queues is None
+    for _ in range(2):
+        scene.inbox.take(scene.keeper, messages.QueuePauses(("low",), ""))
+    assert told(scene.worker) == [messages.PausedQueues(("low",))] * 2
+    assert scene.fleet.paused_queues == ("low",)
+
+
+def test_a_worker_of_another_release_is_not_told_of_paused_queues(scene: Scene) -> None:
+    """It might not know that message, and it is to leave anyway."""
+    scene.worker.identity = replace(scene.worker.identity, outdated=True)
+    scene.inbox.take(scene.keeper, messages.QueuePauses(("low",), ""))
+    assert told(scene.worker) == []
+
+
+def test_a_key_that_pauses_all_pauses_the_daemon(scene: Scene) -> None:
+    """Workers that looked for themselves wait for that order, and hear that queues are open only when it is gone."""
+    scene.inbox.take(scene.keeper, messages.QueuePauses((), "pause:all"))
+    assert (scene.fleet.intent, scene.fleet.orders.pause_reasons()) == (Intent.PAUSED, ["pause:all"])
+    assert told(scene.worker) == []
+    scene.inbox.take(scene.keeper, messages.QueuePauses((), ""))
+    assert (scene.fleet.intent, scene.fleet.orders.pause_reasons()) == (Intent.RUNNING, [])
+    assert told(scene.worker) == [messages.PausedQueues(())]
+
+
 def test_a_report_is_entered_into_the_books(scene: Scene) -> None:
     """Totals, the place's pace, and the CPU time between two reports."""
     scene.report(processed=5, failed=1, pace=3.0, cpu_seconds=1.0, redis="ok")

@@ -11,6 +11,7 @@ from typing import cast
 import pytest
 
 from resqd.store.redis.health import Health
+from resqd.store.resque.pauses import Paused
 from resqd.wire.birth import Birth
 from resqd.wire.messages import (
     Confirm,
@@ -34,6 +35,7 @@ from resqd.worker.control import Control, Signals
 from resqd.worker.guard import Guard
 from resqd.worker.holdings import Holdings
 from resqd.worker.manager import Manager
+from resqd.worker.open_queues import OpenQueues
 from resqd.worker.pause_hooks import PauseHooks
 from resqd.worker.prefetch import Prefetch
 from resqd.worker.queues import Quotas
@@ -89,6 +91,7 @@ class Scene:
         self.shared = Shared(
             holdings=Holdings(capped=()),
             quotas=Quotas(),
+            paused=OpenQueues(lambda _queues: Paused((), "")),
             prefetch=Prefetch(measured_at=self.now),
             health=Health(where="redis", clock=self.clock),
             mandate=Mandate.HOLD if state == "paused" else Mandate.RESERVE,

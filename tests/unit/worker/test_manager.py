@@ -11,11 +11,13 @@ import pytest
 
 from resqd.failures import Aftermath
 from resqd.store.redis.health import Health
+from resqd.store.resque.pauses import Paused
 from resqd.worker.executor import Executor
 from resqd.worker.fetcher import Fetcher
 from resqd.worker.holdings import Holdings
 from resqd.worker.interrupt import Ladder, Slot, Strikes
 from resqd.worker.manager import FETCHER_CRASHED, Manager
+from resqd.worker.open_queues import OpenQueues
 from resqd.worker.pool import Pool
 from resqd.worker.prefetch import Prefetch
 from resqd.worker.queues import Quotas
@@ -34,6 +36,7 @@ class Scene:
         self.shared = Shared(
             holdings=Holdings(capped=()),
             quotas=Quotas(),
+            paused=OpenQueues(lambda _queues: Paused((), "")),
             prefetch=Prefetch(measured_at=0.0),
             health=Health(where="redis", clock=lambda: 0.0),
             mandate=Mandate.RESERVE,

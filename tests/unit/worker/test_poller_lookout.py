@@ -56,3 +56,14 @@ def test_bell_that_fails_brings_the_next_look_forward() -> None:
 def test_interval_of_nought_polls_while_the_last_jobs_run() -> None:
     """In a burst the looks are not in a tight loop."""
     assert Lookout(0).first == POLL_BURST
+
+
+def test_queues_that_are_resumed_are_looked_at_once() -> None:
+    """Still as empty ones, so that a ring at the same time has their names read anew."""
+    lookout = Lookout(1.0)
+    lookout.looked(got=0, wanted=8, patient=True, now=100.0)
+    lookout.reopened = True
+    assert lookout.due(100.0, bell_works=True)
+    assert lookout.empty
+    lookout.looked(got=0, wanted=8, patient=True, now=100.0)
+    assert not lookout.due(100.1, bell_works=True)

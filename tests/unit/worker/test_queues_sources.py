@@ -5,6 +5,8 @@ import logging
 import pytest
 
 from resqd.parsing import QueueSpec
+from resqd.store.resque.pauses import Paused
+from resqd.worker.open_queues import OpenQueues
 from resqd.worker.queues import COMPLAIN_EVERY, COMPLAINTS_KEPT, Quotas, Sources
 
 
@@ -16,6 +18,7 @@ def test_each_broken_queue_is_named_once_a_minute_and_forgotten(caplog: pytest.L
         existing=list,
         waiting=lambda _queues: False,
         quotas=Quotas(),
+        paused=OpenQueues(lambda _queues: Paused((), "")),
         clock=lambda: now,
     )
     with caplog.at_level(logging.WARNING):
