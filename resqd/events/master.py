@@ -20,7 +20,29 @@ class Master:
     scaled = Event(INFO, "scaling from %(before)d to %(after)d workers")
     not_scaled = Event(WARNING, "%(why)s")
     drain_too_long = Event(WARNING, "the drain took longer than %(seconds)g s; stopping")
-    thread_kill_asked = Event(INFO, "a web page asks to kill the job on thread %(thread)d of %(child)s")
+    drain_waits = Event(
+        INFO,
+        "%(by)s: waiting up to %(seconds)g s for %(count)d jobs to finish: %(jobs)s; one more stops them",
+    )
+    stop_kills = Event(
+        WARNING,
+        "%(by)s: killing %(count)d jobs, which go to the failed list as DirtyExit: %(jobs)s; RESQD_TERM=drain would "
+        "let them finish first, RESQD_TERM=requeue would put back what does not",
+    )
+    drain_kills = Event(
+        WARNING,
+        "%(by)s: killing %(count)d jobs, which go to the failed list as DirtyExit: %(jobs)s; a longer DRAIN_TIMEOUT "
+        "would let them finish, RESQD_TERM=requeue would put them back",
+    )
+    stop_requeues = Event(
+        WARNING,
+        "%(by)s: stopping %(count)d jobs, which go back to their queues uncharged: %(jobs)s; a longer DRAIN_TIMEOUT "
+        "would let them finish",
+    )
+    jobs_killed = Event(
+        WARNING, "%(by)s: killing %(count)d jobs, which go to the failed list as DirtyExit: %(jobs)s"
+    )
+    job_killed = Event(WARNING, "%(by)s: killing %(job)s on %(child)s")
     caller_refused = Event(WARNING, "refused a control connection of user %(uid)d")
     refused_caller_gone = Event(DEBUG, "a refused control client was gone already")
     caller_left = Event(DEBUG, "a control connection ends: %(why)s")
@@ -36,7 +58,7 @@ class Master:
     place_waits = Event(ERROR, "%(child)s %(how)s; next try in %(seconds)g s")
     retired = Event(INFO, "%(child)s is to finish and leave")
     stopping = Event(WARNING, "%(child)s %(why)s; stopping it")
-    killing = Event(WARNING, "killing %(child)s: %(why)s")
+    killing = Event(WARNING, "killing %(child)s, which runs %(jobs)s: %(why)s")
     strange_message = Event(WARNING, "%(child)s sent a %(message)s")
     strangers_reaped = Event(DEBUG, "reaped %(count)d processes that jobs had left behind")
     stood_still = Event(WARNING, "the master stood still for %(seconds).1f s")

@@ -11,6 +11,7 @@ class Worker:
     """What a worker does and sees, and what jobs do to it."""
 
     signalled = Event(INFO, "got %(signal)s")
+    jobs_killed = Event(WARNING, "%(by)s: killing the jobs %(jobs)s")
     orphaned = Event(WARNING, "the master is gone; leaving within %(grace)g s")
     moved = Event(WARNING, "a job left this process in another folder; it finishes its jobs and gives way")
     setting_restored = Event(

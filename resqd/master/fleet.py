@@ -17,7 +17,7 @@ from resqd.master.quotas import limits
 from resqd.master.timeouts import Kills, Limits
 from resqd.settings import QueueSpec, Settings
 from resqd.wire.birth import Kind
-from resqd.wire.intent import Command, Intent, after
+from resqd.wire.intent import Command, Ending, Intent, after
 from resqd.wire.messages import Confirmed, Death, Killing, Stacks
 
 Answer = Killing | Stacks | Confirmed
@@ -32,6 +32,8 @@ class FleetSettings:
     thread_count: int
     burst: bool
     limits: Limits
+    term: str = "stop"
+    """What TERM means, as RESQD_TERM has it."""
     capped: Sequence[QueueSpec] = ()
 
     @classmethod
@@ -42,6 +44,7 @@ class FleetSettings:
             thread_count=settings.thread_count,
             burst=settings.burst,
             limits=Limits.of(settings),
+            term=settings.term,
             capped=[spec for spec in settings.queues if spec.capped],
         )
 
@@ -53,6 +56,7 @@ class Orders:
     commanded: Intent
     """The intent by command alone, without pause files."""
     drain_timeout: float
+    ending: Ending
     intent: Intent = Intent.RUNNING
     """What the daemon is to do, all in all."""
     pause_file: str = ""
@@ -68,6 +72,8 @@ class Orders:
     def command(self, command: Command, now: float) -> None:
         """Follow a command."""
         self.commanded = after(self.commanded, command)
+        if self.commanded not in LEAVING:
+            self.ending.taken_back()
         self._settle(now)
 
     def paused_by_file(self, path: str, now: float) -> None:
@@ -159,7 +165,7 @@ class Fleet:
         self.forks = forks
         """How many children were ever forked; the last one's number."""
         self.children: list[Child] = []
-        self.orders = Orders(commanded, settings.limits.drain)
+        self.orders = Orders(commanded, settings.limits.drain, Ending(settings.term))
         self.kills = Kills(settings.limits.kill_grace)
         self.places = Places()
         self.losses = Losses()
@@ -185,6 +191,11 @@ class Fleet:
     def housekeeper(self) -> Child | None:
         """The housekeeper, if there is one."""
         return next((child for child in self.children if not child.working), None)
+
+    def spares(self, child: Child) -> bool:
+        """Whether the jobs that a child is made to stop go back uncharged: it leaves, and RESQD_TERM says so."""
+        stopping = Intent.STOPPING in (self.intent, child.demands.told, child.life.state)
+        return stopping and self.settings.term == "requeue"
 
     def working(self) -> list[Child]:
         """All workers, those on probation too."""

@@ -9,6 +9,7 @@ from resqd import events
 from resqd.clock import Clock
 from resqd.master.child import Child
 from resqd.master.fleet import Fleet
+from resqd.master.naming import named
 from resqd.master.timeouts import leave_by
 from resqd.wire import messages
 from resqd.wire.birth import Kind
@@ -148,7 +149,9 @@ class Inbox:
         child.life.state = intent
         child.demands.leave_by = leave_by(child, intent, self._fleet.settings.limits, now)
         if intent is Intent.STOPPING:
-            self._fleet.kills.order(child.fork, frozenset(child.page.running()), now)
+            self._fleet.kills.order(
+                child.fork, frozenset(child.page.running()), now, spare=self._fleet.spares(child)
+            )
 
     def _on_released(self, child: Child, message: messages.Released) -> None:
         child.grants.released = max(child.grants.released, message.count)
@@ -162,7 +165,8 @@ class Inbox:
 
     def _on_killing(self, child: Child, message: messages.Killing) -> None:
         if message.token:
-            self._fleet.kills.order(child.fork, frozenset((message.token,)), self._clock())
+            spare = self._fleet.spares(child)
+            self._fleet.kills.order(child.fork, frozenset((message.token,)), self._clock(), spare=spare)
         self._fleet.answers.append((child, message))
 
     def _on_stacks(self, child: Child, message: messages.Stacks) -> None:
@@ -202,7 +206,8 @@ class Inbox:
     def _on_kill_thread(self, _child: Child, message: messages.KillThread) -> None:
         for worker in self._fleet.working():
             if worker.pid == message.pid:
-                events.Master.thread_kill_asked(thread=message.thread, child=worker.label)
+                jobs = [job for job in worker.page.jobs() if job.token == message.token]
+                events.Master.job_killed(by="a web page", job=named(jobs) or "a job", child=worker.label)
                 worker.channel.send(Kill(token=message.token))
                 if message.token in worker.page.running():
                     self._fleet.kills.order(worker.fork, frozenset((message.token,)), self._clock())

@@ -22,13 +22,13 @@ from resqd.master.plan import Action, Fork, Grant, Retire, Tell, next_at, plan
 from resqd.master.reload import Reload
 from resqd.master.signals import Signals
 from resqd.master.systemd import Notifier
-from resqd.wire.intent import SIGNALS, Command
+from resqd.wire.intent import SIGNALS
 
 LONGEST_SLEEP = 5.0
 FAULT_PAUSE = 0.5
 """Seconds until the next turn after one that failed, unless a signal comes: a fault that stays must not spin."""
 
-_COMMANDS = SIGNALS | {signal.SIGINT: Command.STOP}
+_ENDINGS = {signal.SIGTERM: "SIGTERM", signal.SIGINT: "Ctrl-C"}
 _SCALES = {signal.SIGTTIN: 1, signal.SIGTTOU: -1}
 
 
@@ -149,8 +149,10 @@ class Master:
         for number in self._outside.signals.take():
             if number is not signal.SIGCHLD:
                 events.Master.signal_received(name=number.name)
-            if command := _COMMANDS.get(number):
-                steering.command(self._fleet, command, self._clock())
+            if number in _ENDINGS:
+                steering.end(self._fleet, self._clock(), by=_ENDINGS[number])
+            elif command := SIGNALS.get(number):
+                steering.command(self._fleet, command, self._clock(), by=number.name)
             elif number in _SCALES:
                 steering.nudge(self._fleet, _SCALES[number])
             elif number is signal.SIGHUP:

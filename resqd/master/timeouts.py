@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from resqd.master.child import LEAVING, Child, Silence
 from resqd.settings import Settings
@@ -171,6 +171,8 @@ class KillOrder:
     tokens: frozenset[int]
     at: float
     warned: bool = False
+    spare: bool = False
+    """Whether they go back to their queues uncharged."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -182,7 +184,7 @@ class Cordon:
 
 @dataclass(frozen=True, slots=True)
 class Execute:
-    """Kill the process for the sake of these tokens."""
+    """Kill the process, and convict these tokens."""
 
     fork: int
     tokens: frozenset[int]
@@ -195,11 +197,11 @@ class Kills:
     grace: float
     _orders: list[KillOrder] = field(default_factory=list)
 
-    def order(self, fork: int, tokens: frozenset[int], now: float) -> None:
+    def order(self, fork: int, tokens: frozenset[int], now: float, *, spare: bool = False) -> None:
         """These tokens are being interrupted now. A token that is ordered already keeps its first deadline."""
         known = {token for order in self._orders if order.fork == fork for token in order.tokens}
         if fresh := tokens - known:
-            self._orders.append(KillOrder(fork, fresh, now + self.grace + MARGIN))
+            self._orders.append(KillOrder(fork, fresh, now + self.grace + MARGIN, spare=spare))
 
     def due(self, pages: dict[int, tuple[int, ...]], now: float) -> list[Cordon | Execute]:
         """What to do now, given the tokens that each living fork's page shows."""
@@ -213,10 +215,10 @@ class Kills:
             if now < order.at:
                 standing.append(order)
             elif order.warned or not siblings:
-                actions.append(Execute(order.fork, stuck))
+                actions.append(Execute(order.fork, frozenset() if order.spare else stuck))
             else:
                 actions.append(Cordon(order.fork))
-                standing.append(KillOrder(order.fork, stuck, now + SIBLINGS_GRACE, warned=True))
+                standing.append(replace(order, tokens=stuck, at=now + SIBLINGS_GRACE, warned=True))
         self._orders = standing
         return actions
 

@@ -15,6 +15,7 @@ from resqd.master.deaths import Strangers
 from resqd.master.fleet import Fleet
 from resqd.master.inbox import Inbox
 from resqd.master.lock import DaemonLock
+from resqd.master.naming import named
 from resqd.wire.intent import Intent
 from resqd.wire.messages import Ping
 
@@ -93,11 +94,12 @@ class Watch:
             events.Master.stopping(child=child.label, why=remedy.why)
             steering.tell(self._fleet, child, Intent.STOPPING, now)
         elif remedy.blamed:
-            events.Master.killing(child=child.label, why=f"it {remedy.why}")
+            jobs = named(child.page.jobs()) or "no job"
+            events.Master.killing(child=child.label, why=f"it {remedy.why}", jobs=jobs)
             os.kill(child.pid, signal.SIGKILL)  # not killed_for: its jobs are to blame
         else:
-            jobs = child.page.running() if remedy.for_jobs else ()
-            steering.execute(child, for_jobs=jobs, why=f"it {remedy.why}")
+            convicted = child.page.running() if remedy.for_jobs and not self._fleet.spares(child) else ()
+            steering.execute(child, for_jobs=convicted, why=f"it {remedy.why}")
 
 
 def _look_at_process(pid: int) -> timeouts.Look | None:

@@ -57,6 +57,9 @@ class Table:
     drain_timeout: float = setting(
         50.0, "DRAIN_TIMEOUT", "--drain-timeout SECONDS", parsing.seconds(0, 30 * DAY),
         "how long a drain waits for running jobs before it stops them")
+    term: str = setting(
+        "stop", "RESQD_TERM", "--term stop|drain|requeue", parsing.choice("stop", "drain", "requeue"),
+        "what TERM and Ctrl-C mean: kill the jobs, let them finish, or that and put back what is not done in time")
     boot_timeout: float = setting(
         30.0, "BOOT_TIMEOUT", "--boot-timeout SECONDS", parsing.seconds(0.1, DAY),
         "how long a forked worker may take to be ready")

@@ -56,6 +56,24 @@ COMMANDS: dict[type[Message], Command] = {
 }
 """What such a message asks of the worker."""
 
+
+class Ending:
+    """What TERM and Ctrl-C mean to a process, by RESQD_TERM: the first one may drain, and the next one stops."""
+
+    def __init__(self, term: str) -> None:
+        self._gently = term != "stop"
+        self._asked = False
+
+    def command(self) -> Command:
+        """What one more of them asks for. Commands that drain are no such signal: a preStop hook may give one."""
+        again, self._asked = self._asked, True
+        return Command.DRAIN if self._gently and not again else Command.STOP
+
+    def taken_back(self) -> None:
+        """The process goes on after all: the next one is the first."""
+        self._asked = False
+
+
 _AFTER = {
     (Intent.RUNNING, Command.PAUSE): Intent.PAUSED,
     (Intent.PAUSED, Command.CONTINUE): Intent.RUNNING,

@@ -12,7 +12,7 @@ from resqd import events
 from resqd.clock import Clock, Deadline
 from resqd.errors import ChannelClosed, ProtocolError
 from resqd.wire.birth import Birth
-from resqd.wire.intent import COMMANDS, SIGNALS, Command, Intent, after
+from resqd.wire.intent import COMMANDS, SIGNALS, Command, Ending, Intent, after
 from resqd.wire.messages import (
     Booted,
     Confirm,
@@ -53,9 +53,10 @@ IGNORED = (signal.SIGINT, signal.SIGHUP, signal.SIGTTIN, signal.SIGTTOU, signal.
 class Signals:
     """Signals as they come. A handler notes its signal, and Python makes `descriptor` readable; nothing more."""
 
-    def __init__(self) -> None:
+    def __init__(self, term: str = "stop") -> None:
         self.descriptor, self.wakeup = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
         self._received: deque[int] = deque()
+        self._ending = Ending(term)
 
     @property
     def descriptors(self) -> tuple[int, int]:
@@ -71,16 +72,17 @@ class Signals:
             signal.signal(number, lambda received, _frame: self._received.append(received))
         signal.pthread_sigmask(signal.SIG_UNBLOCK, {*SIGNALS, *IGNORED, signal.SIGCHLD})
 
-    def take(self) -> Iterator[signal.Signals]:
-        """Those that have come, in order."""
+    def take(self) -> Iterator[tuple[signal.Signals, Command]]:
+        """Those that have come, in order, and what each asks for."""
         while self._received:
-            yield signal.Signals(self._received.popleft())
+            number = signal.Signals(self._received.popleft())
+            yield number, self._ending.command() if number is signal.SIGTERM else SIGNALS[number]
 
 
 class Control:
     """The main thread of a worker. It never touches Redis, so it answers while Redis hangs.
 
-    `grace` is KILL_GRACE, in seconds.
+    `grace` is KILL_GRACE, in seconds. `spares`: jobs that a stop interrupts go back to their queues.
     """
 
     def __init__(
@@ -88,6 +90,7 @@ class Control:
         *,
         birth: Birth,
         grace: float,
+        spares: bool = False,
         manager: Manager,
         reporter: Reporter,
         pauses: PauseHooks,
@@ -98,6 +101,7 @@ class Control:
         self._channel = birth.channel
         self._intent = Intent(birth.state)
         self._grace = grace
+        self._spares = spares
         self._manager = manager
         self._reporter = reporter
         self._pauses = pauses
@@ -195,9 +199,11 @@ class Control:
     # --- commands
 
     def _handle_signals(self) -> None:
-        for number in self._signals.take():
+        for number, command in self._signals.take():
             events.Worker.signalled(signal=number.name)
-            self._command(SIGNALS[number])
+            if command in (Command.STOP, Command.KILL_JOBS) and (jobs := self._manager.ladder.jobs()):
+                events.Worker.jobs_killed(by=number.name, jobs=jobs)
+            self._command(command)
 
     def _handle_messages(self) -> None:
         try:
@@ -265,7 +271,8 @@ class Control:
             self._channel.send(Killing(order.job_id, struck))
 
     def _kill_jobs(self) -> None:
-        for struck_id, struck in self._manager.ladder.kill_all(self._clock()):
+        spare = self._spares and self._intent is Intent.STOPPING
+        for struck_id, struck in self._manager.ladder.kill_all(self._clock(), spare=spare):
             self._channel.send(Killing(struck_id, struck))
 
     def _orphan(self) -> None:

@@ -6,7 +6,7 @@ import contextlib
 import os
 import time
 from collections import deque
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Container, Mapping
 from datetime import UTC, datetime
 from functools import partial
 from queue import Empty
@@ -24,7 +24,7 @@ from resqd.store.resque.payload import Payload, decode
 from resqd.text import shown
 from resqd.threads import Title, Wake
 from resqd.wire.birth import Page, id_line, text_line, write_line
-from resqd.worker.holdings import LAST, Buffer, Failed, Hand, Mark, Outcome
+from resqd.worker.holdings import LAST, Buffer, Failed, Hand, Mark, Outcome, Unfinished
 from resqd.worker.interrupt import Slot, Strikes, clear_pending
 
 RETRY = 1.0
@@ -121,6 +121,7 @@ class Executor:
         timed: bool,
         report: Report,
         title: Title,
+        spared: Container[int] = frozenset(),
     ) -> None:
         self.index = index
         self.slot = Slot()
@@ -138,6 +139,7 @@ class Executor:
         self._timed = timed
         self._report = report
         self._title = title
+        self._spared = spared
 
     def run(self, *, thread_id: int, page: Page, wake: Wake) -> None:
         """Run jobs on this thread, by whose identifier it can be interrupted.
@@ -262,6 +264,8 @@ class Executor:
     def _failed(self, token: int, queue: str, raw: bytes, error: BaseException) -> Outcome:
         if self.copied:
             _leave(error)
+        if self.slot.cancelled and token in self._spared:
+            return Unfinished(token)
         payload = self.slot.payload
         failure = self._report(token, queue=queue, raw=raw, payload=payload, error=error)
         return Failed(token, payload, failure, self.slot.since, time.monotonic())

@@ -28,7 +28,13 @@ class Failed(NamedTuple):
     ended: float
 
 
-Outcome = int | Done | Failed
+class Unfinished(NamedTuple):
+    """A job that was interrupted because its process leaves, and goes back to its queue uncharged."""
+
+    token: int
+
+
+Outcome = int | Done | Failed | Unfinished
 
 
 class Mark:
@@ -65,6 +71,8 @@ class Holdings:
         self.outcomes: deque[Outcome] = deque()
         self.recalled = False
         """Whether the control thread has taken something out of the buffer that is not taken back yet."""
+        self.spared: set[int] = set()
+        """The jobs that go back to their queues where an interrupt ends them; written by the control thread."""
         self._recalled: deque[int] = deque()
         self._unfinished: set[int] = set()
         self._capped = capped
@@ -158,7 +166,9 @@ class Holdings:
             tokens.append(self._recalled.popleft())
         self._closed = False  # the LAST marks were taken out as well
         self._arrivals.clear()
-        tokens.sort()  # two threads may have emptied the buffer by turns
+        tokens = sorted(
+            self._unfinished.intersection(tokens)
+        )  # two threads may have emptied the buffer by turns
         self._forget(tokens)
         return tokens
 
@@ -203,7 +213,10 @@ class Holdings:
             told = {outcome[0]: outcome for outcome in fresh if not isinstance(outcome, int)}
             rich = [outcome for token, outcome in told.items() if token in held]
             failed = [outcome for outcome in rich if isinstance(outcome, Failed)]
-            timed = [outcome for outcome in rich if not isinstance(outcome, Failed)]
+            unfinished = [outcome.token for outcome in rich if isinstance(outcome, Unfinished)]
+            self._recalled.extend(unfinished)
+            self.recalled = self.recalled or bool(unfinished)
+            timed = [outcome for outcome in rich if not isinstance(outcome, Failed | Unfinished)]
             bare += [outcome[0] for outcome in timed]
         done = list(self._unfinished.intersection(bare))
         self._forget(done)

@@ -152,15 +152,28 @@ class _Again:
 class Ladder:
     """Interrupts jobs by their slots. The second interrupt comes at half of the grace: `__del__` may swallow one."""
 
-    def __init__(self, *, slots: Sequence[Slot], grace: float) -> None:
+    def __init__(self, *, slots: Sequence[Slot], grace: float, spared: set[int] | None = None) -> None:
         self._slots = slots
+        self._spared = set() if spared is None else spared
         self._grace = grace
         self._again: list[_Again] = []
         self._struck: dict[Slot, int] = {}
 
-    def kill_all(self, now: float) -> list[tuple[str, int]]:
-        """Interrupt every current job that is not being interrupted already; the id and token of each."""
+    def kill_all(self, now: float, *, spare: bool = False) -> list[tuple[str, int]]:
+        """Interrupt every current job that is not being interrupted already; the id and token of each.
+
+        `spare`: what the interrupt ends goes back to its queue, but for jobs that were to be killed before.
+        """
+        if spare:
+            self._spared.update(slot.token for slot in self._slots if self._struck.get(slot) != slot.token)
         return [struck for slot in self._slots if (struck := self._strike(slot, slot.token, now))]
+
+    def jobs(self) -> str:
+        """The current jobs by class and id, for the log."""
+        payloads = [slot.payload for slot in self._slots if slot.open]
+        return ", ".join(
+            f"{shown(one.job_class)} {shown(one.id or '(no id)')}" for one in payloads if one is not None
+        )
 
     def kill(self, job_id: str, now: float) -> int:
         """Interrupt the job of this id, as it is shown; its token, or 0 when it does not run here.

@@ -119,11 +119,14 @@ class Blueprint:
                 timed=settings.metered,
                 report=recorder,
                 title=self._title,
+                spared=self._holdings.spared,
             )
             for index in range(settings.thread_count)
         ]
         self._ladder = Ladder(
-            slots=[executor.slot for executor in self._executors], grace=settings.kill_grace
+            slots=[executor.slot for executor in self._executors],
+            grace=settings.kill_grace,
+            spared=self._holdings.spared,
         )
         self._health = Health(where=where, clock=clock)
         self._incarnation = partial(
@@ -170,12 +173,13 @@ class Blueprint:
 
     def control(self, birth: Birth, manager: Manager) -> Control:
         """The control thread that commands them."""
-        signals = Signals()
+        signals = Signals(self._settings.term)
         descriptors = [birth.channel.fileno(), *signals.descriptors, *manager.descriptors()]
         account = Account(shared=manager.shared, pool=manager.pool, metrics=self._metrics)
         return Control(
             birth=birth,
             grace=self._settings.kill_grace,
+            spares=self._settings.term == "requeue",
             manager=manager,
             reporter=Reporter(
                 birth=birth, settings=self._settings, account=account, title=self._title, clock=monotonic

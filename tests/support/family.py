@@ -1,6 +1,7 @@
 """Views of children that were never forked, for the pure parts of the master."""
 
 from collections.abc import Mapping
+from types import SimpleNamespace
 from typing import Any, cast
 
 from resqd.master.child import Account, Child, Demands, Grants, Identity, Life, Silence
@@ -37,7 +38,11 @@ class Client:
     def __init__(self, command: str, **arguments: str | int) -> None:
         self.told: list[Mapping[str, Any]] = []
         call = Call(command, arguments)
-        self.request = Request(call, caller=cast(Caller, None), send=lambda _, reply: self.told.append(reply))
+        self.request = Request(
+            call,
+            caller=cast(Caller, SimpleNamespace(uid=1000)),
+            send=lambda _, reply: self.told.append(reply),
+        )
 
 
 class Cells:

@@ -34,6 +34,7 @@ class Caller:
     """
 
     def __init__(self, sock: socket.socket, *, deadline: Deadline) -> None:
+        self.uid = peer_uid(sock)
         sock.setblocking(False)
         self._socket = sock
         self._decoder = CallDecoder()

@@ -7,12 +7,14 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
+from resqd import events
 from resqd.clock import Clock
 from resqd.errors import ResqdError
 from resqd.master.child import Child
 from resqd.master.commands import steering
 from resqd.master.commands.server import Request
 from resqd.master.fleet import Fleet
+from resqd.master.naming import named
 from resqd.master.status import daemon_status
 from resqd.master.timeouts import MARGIN, SIBLINGS_GRACE
 from resqd.settings import Settings
@@ -114,7 +116,7 @@ class Handlers:
             if wait.job_id == answer.job_id:
                 wait.missing.discard(child.fork)
                 if answer.token:
-                    wait.found = child, answer.token
+                    self._found(wait, child, answer.token)
 
     # --- commands that are answered at once
 
@@ -136,7 +138,7 @@ class Handlers:
 
     def _steer(self, request: Request, command: Command) -> None:
         """Carry out a command. One that is about jobs to come is answered when each worker has confirmed it."""
-        steering.command(self._fleet, command, self._clock())
+        steering.command(self._fleet, command, self._clock(), by=request.by)
         intent, reasons = self._fleet.intent, self._fleet.orders.pause_reasons()
         if command is Command.RESUME and intent is not Intent.RUNNING:
             why = f": {', '.join(reasons)}" if reasons else ""
@@ -181,8 +183,15 @@ class Handlers:
         for child in children:
             for job in child.page.jobs():
                 if wait.found is None and job.since and job.job_id == wait.job_id:
-                    wait.found = child, job.token
+                    self._found(wait, child, job.token)
                     self._fleet.kills.order(child.fork, frozenset((job.token,)), now)
+
+    def _found(self, wait: _KillWait, child: Child, token: int) -> None:
+        if wait.found is None:
+            jobs = [job for job in child.page.jobs() if job.token == token]
+            job = named(jobs) or f"job {wait.job_id}"
+            events.Master.job_killed(by=wait.request.by, job=job, child=child.label)
+        wait.found = child, token
 
     def _settled(self, wait: _KillWait, now: float) -> bool:
         """Whether the client has its answer: the job is gone, was not found, or does not go."""

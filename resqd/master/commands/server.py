@@ -15,7 +15,7 @@ from resqd import events
 from resqd.clock import Clock, Deadline, monotonic
 from resqd.errors import ChannelClosed, ProtocolError, ResqdError
 from resqd.folders import Trace, private_folder
-from resqd.master.commands.connection import Caller, may_call, peer_uid
+from resqd.master.commands.connection import Caller, may_call
 from resqd.wire.requests import Call, fault, refusal
 
 PATIENCE = 5.0
@@ -44,6 +44,11 @@ class Request:
         self.arguments = call.arguments
         self._caller = caller
         self._send = send
+
+    @property
+    def by(self) -> str:
+        """Who calls, for the log."""
+        return f"resqctl of user {self._caller.uid}"
 
     @property
     def closed(self) -> bool:
@@ -195,9 +200,8 @@ class ControlServer:
 
     def _welcome(self, sock: socket.socket) -> None:
         caller = Caller(sock, deadline=Deadline.after(PATIENCE, self._clock))
-        uid = peer_uid(sock)
-        if not may_call(uid):
-            events.Master.caller_refused(uid=uid)
+        if not may_call(caller.uid):
+            events.Master.caller_refused(uid=caller.uid)
             self._turn_away(caller, "only the daemon's own user and root may steer it")
         elif len(self._callers) >= CALLERS and not self._make_way():
             self._turn_away(caller, "too many requests at once")

@@ -13,6 +13,7 @@ from resqd.errors import ResqdError
 from resqd.master.child import LEAVING, Child
 from resqd.master.commands.server import Request
 from resqd.master.fleet import Fleet
+from resqd.master.naming import named
 from resqd.master.timeouts import leave_by
 from resqd.wire.birth import Kind
 from resqd.wire.intent import MESSAGES, Command, Intent
@@ -31,16 +32,44 @@ _FULFILLED = {
 """By what was ordered, the states in which a worker has done it."""
 
 
-def command(fleet: Fleet, asked: Command, now: float) -> None:
-    """Carry out a command. A second STOP kills every worker at once."""
+def command(fleet: Fleet, asked: Command, now: float, *, by: str) -> None:
+    """Carry out a command; `by` says in the log who gave it. A second STOP kills every worker at once."""
     again = asked is Command.STOP and fleet.orders.commanded is Intent.STOPPING
+    if not again:
+        _announce(fleet, asked, by)
     fleet.orders.command(asked, now)
     _reach_all(fleet)
     if again:
         for child in fleet.working():
-            execute(child, for_jobs=child.page.running(), why="stopped twice")
+            convicted = () if fleet.spares(child) else child.page.running()
+            execute(child, for_jobs=convicted, why=f"stopped twice, by {by}")
     elif asked in (Command.STOP, Command.KILL_JOBS):
         _kill_jobs(fleet, now, tell=asked is Command.KILL_JOBS)
+
+
+def end(fleet: Fleet, now: float, *, by: str) -> None:
+    """TERM or Ctrl-C came: do what RESQD_TERM makes of it."""
+    command(fleet, fleet.orders.ending.command(), now, by=by)
+
+
+def _announce(fleet: Fleet, asked: Command, by: str) -> None:
+    """Say which jobs a command waits for, or kills, what becomes of them, and what would spare them."""
+    running = [job for child in fleet.working() for job in child.page.jobs()]
+    if not running:
+        return
+    count, jobs = len(running), named(running)
+    if asked is Command.KILL_JOBS:
+        events.Master.jobs_killed(by=by, count=count, jobs=jobs)
+    elif asked is Command.DRAIN and fleet.intent not in LEAVING:
+        events.Master.drain_waits(by=by, count=count, jobs=jobs, seconds=fleet.orders.drain_timeout)
+    elif asked is not Command.STOP:
+        return
+    elif fleet.settings.term == "requeue":
+        events.Master.stop_requeues(by=by, count=count, jobs=jobs)
+    elif fleet.intent is Intent.DRAINING:
+        events.Master.drain_kills(by=by, count=count, jobs=jobs)
+    else:
+        events.Master.stop_kills(by=by, count=count, jobs=jobs)
 
 
 def scale(fleet: Fleet, count: int) -> None:
@@ -66,7 +95,7 @@ def end_long_drain(fleet: Fleet, now: float) -> None:
     """Turn a drain that took too long into a stop."""
     if fleet.orders.drain_by is not None and now >= fleet.orders.drain_by:
         events.Master.drain_too_long(seconds=fleet.orders.drain_timeout)
-        command(fleet, Command.STOP, now)
+        command(fleet, Command.STOP, now, by="DRAIN_TIMEOUT")
 
 
 def tell(fleet: Fleet, child: Child, intent: Intent, now: float) -> None:
@@ -92,7 +121,7 @@ def execute(child: Child, *, for_jobs: Iterable[int], why: str) -> None:
 
     It is our own child and not yet reaped, so its pid cannot be another's.
     """
-    events.Master.killing(child=child.label, why=why)
+    events.Master.killing(child=child.label, why=why, jobs=named(child.page.jobs()) or "no job")
     child.demands.killed_for = frozenset(for_jobs) | (child.demands.killed_for or frozenset())
     os.kill(child.pid, signal.SIGKILL)
 
@@ -100,7 +129,8 @@ def execute(child: Child, *, for_jobs: Iterable[int], why: str) -> None:
 def _kill_jobs(fleet: Fleet, now: float, *, tell: bool) -> None:
     """Kill what runs now. The deadline is ours; the workers interrupt, told by a KillJobs or by a Stop."""
     for child in fleet.working():
-        fleet.kills.order(child.fork, frozenset(child.page.running()), now)
+        tokens = frozenset(child.page.running())
+        fleet.kills.order(child.fork, tokens, now, spare=fleet.spares(child))
         if tell:
             child.channel.send(KillJobs())
 

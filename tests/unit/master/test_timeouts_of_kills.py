@@ -48,3 +48,13 @@ def test_a_dead_process_is_forgotten() -> None:
     kills.order(1, frozenset({7}), 0.0)
     assert kills.due(NOBODY, 9.0) == []
     assert not kills.busy
+
+
+def test_a_spared_job_is_executed_for_nobody() -> None:
+    """Its process is killed and the job goes back; one that was to be killed before is convicted all the same."""
+    kills = Kills(5.0)
+    kills.order(1, frozenset({7}), 0.0)
+    kills.order(1, frozenset({7}), 0.0, spare=True)
+    kills.order(2, frozenset({8}), 0.0, spare=True)
+    due = kills.due({1: (7,), 2: (8,)}, 5.0 + MARGIN)
+    assert due == [Execute(1, frozenset({7})), Execute(2, frozenset())]

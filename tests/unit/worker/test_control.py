@@ -79,7 +79,8 @@ class Rungs:
     def kill(self, job_id: str, _now: float) -> int:
         return 7 if job_id == "runs" else 0
 
-    def kill_all(self, _now: float) -> list[tuple[str, int]]:
+    def kill_all(self, _now: float, *, spare: bool) -> list[tuple[str, int]]:
+        assert not spare
         self.struck += 1
         return [("runs", 7)] if self.struck == 1 else []
 

@@ -3,7 +3,7 @@
 from collections import deque
 
 from resqd.store.inflight.owner import Failure
-from resqd.worker.holdings import Failed, Holdings, Mark
+from resqd.worker.holdings import Failed, Holdings, Mark, Unfinished
 
 BATCH = [(token, "q", b"{}") for token in range(1, 6)]
 
@@ -102,3 +102,18 @@ def test_what_was_given_up_is_still_nobody_elses() -> None:
     assert holdings.abandon() == [1, 2]
     assert len(holdings) == 0
     assert holdings.tokens == holdings.behind == {1, 2}
+
+
+def test_what_was_interrupted_and_spared_is_taken_back_once() -> None:
+    """Though its thread may say so twice; it is neither done nor failed."""
+    holdings = Holdings(capped=())
+    holdings.take_in(BATCH, 0.0)
+    begin(holdings, 5)
+    holdings.outcomes.extend([Unfinished(2), 1, Unfinished(2)])
+    assert holdings.settle() == ([1], [], [])
+    assert holdings.recalled
+    assert holdings.take_back() == [2]
+    holdings.outcomes.append(Unfinished(2))
+    assert holdings.settle() == ([], [], [])
+    assert holdings.take_back() == []
+    assert len(holdings) == 3

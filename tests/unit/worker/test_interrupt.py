@@ -75,3 +75,14 @@ def test_a_job_is_found_by_its_id() -> None:
     assert [ladder.kill(nobody, 10.0) for nobody in ("", " ", "\n")] == [0, 0, 0]
     second.open = False
     assert ladder.kill("b", 11.0) == 0
+
+
+def test_a_stop_spares_all_but_what_was_to_be_killed_before() -> None:
+    """They are named before they are struck, so that their threads find it said."""
+    first, second = Target(7, "a"), Target(8, "b")
+    spared: set[int] = set()
+    ladder = Ladder(slots=[cast(Slot, first), cast(Slot, second)], grace=4.0, spared=spared)
+    ladder.kill("a", 10.0)
+    ladder.kill_all(11.0, spare=True)
+    assert spared == {8}
+    assert (first.struck, second.struck) == ([7], [8])

@@ -1,10 +1,14 @@
 """Commands, turned into intents and orders to kill."""
 
+from collections.abc import Mapping
+
 import pytest
 
 from resqd.errors import ResqdError
+from resqd.events import event
 from resqd.master.commands import steering
 from resqd.master.fleet import Fleet
+from resqd.master.timeouts import Execute
 from resqd.wire.intent import Command, Intent
 from resqd.wire.messages import KillJobs
 from tests.support.family import child, fleet, tape
@@ -16,7 +20,7 @@ class Scene:
         self.fleet = steered
 
     def command(self, command: Command) -> None:
-        steering.command(self.fleet, command, self.now)
+        steering.command(self.fleet, command, self.now, by="a test")
 
     @property
     def state(self) -> str:
@@ -82,3 +86,29 @@ def test_the_scale_has_bounds() -> None:
     with pytest.raises(ResqdError, match="cannot scale while draining"):
         steering.scale(scene.fleet, 4)
     assert scene.fleet.worker_count == 3
+
+
+@pytest.mark.parametrize(
+    ("term", "said"),
+    [
+        ("stop", ["stop_kills"]),
+        ("drain", ["drain_waits", "drain_kills"]),
+        ("requeue", ["drain_waits", "stop_requeues"]),
+    ],
+)
+def test_a_stop_says_once_which_jobs_it_ends(
+    term: str, said: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """And what becomes of them; who is killed at last is convicted, or spared, as was said."""
+    heard: list[tuple[str, Mapping[str, object]]] = []
+    monkeypatch.setattr(event, "_listeners", [lambda name, facts: heard.append((name, facts))])
+    one = child(1, runs=(7, 8))
+    steered = fleet(one, term=term)
+    for _ in said:
+        steering.end(steered, 100.0, by="SIGTERM")
+    told = [(name, facts["by"], facts["count"]) for name, facts in heard if "jobs" in facts]
+    assert told == [(f"master.{name}", "SIGTERM", 2) for name in said]
+    assert steered.intent is Intent.STOPPING
+    (executed,) = steered.kills.due({1: (7, 8)}, 200.0)
+    assert isinstance(executed, Execute)
+    assert executed.tokens == (frozenset() if term == "requeue" else {7, 8})
