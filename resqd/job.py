@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 import functools
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final, Generic, Literal, ParamSpec, Protocol, TypeVar, overload
+from typing import TYPE_CHECKING, Any, Final, Generic, ParamSpec, Protocol, TypeVar, overload
 
 from resqd.current import as_recorded
-from resqd.errors import JobDefinitionError
 from resqd.hooks import Hook, JobHooks
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
     from resqd.definition import Definition
+    from resqd.options import JobOptions
 
 
 P = ParamSpec("P")
@@ -41,36 +40,11 @@ class Registrar(Protocol):
     def __call__(self, target: Callable[P, R], /) -> Job[P, R]: ...
 
 
-class Outlet(Protocol):
-    """Where enqueued payloads go: the store's queues, or a stand-in of `resqd.testing`."""
-
-    def push(self, queue: str, raws: Iterable[bytes]) -> int:
-        """Take payloads for a queue, in order; how many."""
-
-
 H = TypeVar("H", bound=Hook)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class JobOptions:
-    """What may differ from the daemon's settings for one job; None means as the daemon says."""
-
-    on_crash: Literal["retry", "fail"] | None = None
-    """What becomes of this job when its process dies under it."""
-    max_deliveries: int | None = None
-    """After how many crashes it is recorded in `failed` as DirtyExit."""
-    skip_failed_queue: bool = False
-    """Whether a failure is only counted, and no record kept."""
-
-    def __post_init__(self) -> None:
-        if self.on_crash not in {None, "retry", "fail"}:
-            raise JobDefinitionError(f"on_crash is {self.on_crash!r}; it takes 'retry' or 'fail'")
-        if self.max_deliveries is not None and self.max_deliveries < 1:
-            raise JobDefinitionError(f"max_deliveries is {self.max_deliveries}; it takes 1 or more")
-
-
 class Sender(Protocol):
-    """Where a job's `enqueue` goes: the App."""
+    """Where a job's `enqueue` goes: the Producer of its App."""
 
     def send(self, job: Job[..., Any], queue: str, args: Sequence[Any]) -> str | None:
         """Put one job on a queue; its id, or None where a hook vetoed."""

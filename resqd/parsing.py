@@ -127,6 +127,18 @@ def path(text: str) -> Path:
     return Path(line(text))
 
 
+_UNITS = {"": 1.0, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86_400.0, "w": 604_800.0}
+_DURATION = re.compile(r"([0-9]{1,9}(?:\.[0-9]{1,6})?)\s*([smhdw]?)")
+
+
+def duration(text: str) -> float:
+    """Seconds: a number of them, or of what a letter says: `90`, `15m`, `1.5h`, `2d`, `1w`."""
+    found = _DURATION.fullmatch(text.strip().lower())
+    if found is None:
+        raise ValueError("give a time such as 90, 15m, 1.5h, 2d or 1w")
+    return float(found[1]) * _UNITS[found[2]]
+
+
 def paths(text: str) -> tuple[Path, ...]:
     """Several paths with ':' or ',' between them."""
     return tuple(Path(part) for part in re.split("[:,]", line(text)) if part)

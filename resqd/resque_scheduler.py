@@ -45,7 +45,9 @@ class Schedule:
 class Home(Protocol):
     """What is needed of an App."""
 
-    jobs: dict[str, Job[..., Any]]
+    @property
+    def jobs(self) -> Mapping[str, Job[..., Any]]:
+        """The registered jobs by name."""
 
     @property
     def store(self) -> Store:

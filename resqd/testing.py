@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
+from resqd.application.parts import parts_of
 from resqd.current import Here, bind_thread, bound_slot
 from resqd.errors import UnknownJob
 from resqd.failures import backtrace_of
@@ -92,21 +93,21 @@ class Fake:
 def fake(app: App) -> Iterator[Fake]:
     """Within the block nothing goes to Redis: what the app enqueues is recorded."""
     recorder = Fake(app)
-    before = app.redirect(recorder)
+    before = parts_of(app).producer.redirect(recorder)
     try:
         yield recorder
     finally:
-        app.redirect(before)
+        parts_of(app).producer.redirect(before)
 
 
 @contextmanager
 def inline(app: App) -> Iterator[None]:
     """Within the block jobs run when they are enqueued, in the same thread, and raise what they raise."""
-    before = app.redirect(Inline(app.find))
+    before = parts_of(app).producer.redirect(Inline(app.find))
     try:
         yield
     finally:
-        app.redirect(before)
+        parts_of(app).producer.redirect(before)
 
 
 def fixture(app: App) -> Callable[..., Any]:

@@ -14,6 +14,7 @@ from resqd import __version__
 from resqd.cli.boot import boot
 from resqd.cli.cron_commands import cron
 from resqd.cli.failed_commands import failed
+from resqd.cli.later_commands import later
 from resqd.cli.loading import load_app, refuse_green_threads
 from resqd.cli.output import add_completion
 from resqd.cli.pause_commands import pause_queue, resume_queue
@@ -65,7 +66,7 @@ def version(in_json: bool) -> None:
     click.echo(json.dumps(facts) if in_json else ", ".join(f"{name} {text}" for name, text in facts.items()))
 
 
-for command in (enqueue, queues, peek, pause_queue, resume_queue, failed, cron, workers, info):
+for command in (enqueue, queues, peek, pause_queue, resume_queue, later, cron, failed, workers, info):
     main.add_command(command)
 add_completion(main)
 

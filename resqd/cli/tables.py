@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from datetime import datetime
 from typing import Any
 
 from rich.table import Table
@@ -52,6 +53,18 @@ def show_jobs(jobs: Sequence[dict[str, Any]], *, now: float) -> None:
             )
         )
     console().print(table)
+
+
+def show_later(jobs: Sequence[dict[str, Any]], *, total: int, now: float) -> None:
+    """One line for each job that is to run later."""
+    table = _table("due in", "queue", "class", "args", "ticket")
+    for job in jobs:
+        left = datetime.fromisoformat(job["due"]).timestamp() - now
+        due = duration(left) if left > 0 else "now"
+        table.add_row(*_cells(due, job["queue"], job["class"], _short(job["args"]), job["ticket"]))
+    console().print(table)
+    if total > len(jobs):
+        console().print(f"{len(jobs)} of {total:,}")
 
 
 def show_workers(workers: Sequence[dict[str, Any]]) -> None:

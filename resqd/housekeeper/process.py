@@ -12,6 +12,7 @@ from setproctitle import setproctitle
 
 from resqd import SHORT_VERSION
 from resqd.app import App
+from resqd.application.parts import parts_of
 from resqd.clock import monotonic
 from resqd.failures import Aftermath, FailureRules
 from resqd.housekeeper.control import FAREWELL, Control, Voice
@@ -70,12 +71,13 @@ def run(
         worker_id=worker_id,
         voice=Voice(),
     )
+    catalog = parts_of(app).catalog
     rules = FailureRules(
         policy=app.failure_policy,
         names=settings.failure_backend,
-        jobs=app.jobs,
+        jobs=catalog.jobs,
         keys=house.keys,
-        around=app.around,
+        around=catalog.around,
     )
     # Only when it has to run the application's code this process is made fit for it, as a worker is.
     aftermath = Aftermath(rules=rules, prepare=partial(app.hooks.run, "after_fork"))

@@ -8,6 +8,7 @@ from functools import partial
 
 from resqd import SHORT_VERSION, events
 from resqd.app import App
+from resqd.application.parts import parts_of
 from resqd.clock import Clock, monotonic
 from resqd.failures import Aftermath, FailureRules
 from resqd.settings import Settings
@@ -83,7 +84,7 @@ class Blueprint:
     def __init__(
         self, *, settings: Settings, app: App, link: Link, where: str, worker_id: str, clock: Clock
     ) -> None:
-        keys = Keys(settings.namespace)
+        keys, catalog = Keys(settings.namespace), parts_of(app).catalog
         self._settings = settings
         self._hooks = app.hooks
         self._clock = clock
@@ -104,9 +105,9 @@ class Blueprint:
         self._rules = FailureRules(
             policy=app.failure_policy,
             names=settings.failure_backend,
-            jobs=app.jobs,
+            jobs=catalog.jobs,
             keys=keys,
-            around=app.around,
+            around=catalog.around,
         )
         self._title = Title()
         recorder = Recorder(rules=self._rules, worker=worker_id)
@@ -115,7 +116,7 @@ class Blueprint:
                 index=index,
                 buffer=self._holdings.buffer,
                 outcomes=self._holdings.outcomes,
-                jobs=app.jobs,
+                jobs=catalog.jobs,
                 timed=settings.metered,
                 report=recorder,
                 title=self._title,

@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from resqd.definition import Definition
-from resqd.job import Job, JobOptions
+from resqd.job import Job
+from resqd.options import JobOptions
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Iterable, Sequence

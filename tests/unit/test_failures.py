@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from resqd import failures
 from resqd.app import App
+from resqd.application.parts import parts_of
 from resqd.failures import Aftermath, FailureRules
 from resqd.store.inflight.recovery import Held
 from resqd.store.inflight.tokens import Counts
@@ -23,7 +24,11 @@ NONE = Counts(0, 0)
 
 def aftermath(app: App, prepared: list[str]) -> Aftermath:
     rules = FailureRules(
-        policy=app.failure_policy, names=["redis"], jobs=app.jobs, keys=Keys(), around=app.around
+        policy=app.failure_policy,
+        names=["redis"],
+        jobs=app.jobs,
+        keys=Keys(),
+        around=parts_of(app).catalog.around,
     )
     return Aftermath(rules=rules, prepare=lambda: prepared.append("prepared"))
 

@@ -6,13 +6,14 @@ import threading
 from contextlib import contextmanager
 from functools import partial
 from importlib import import_module
-from typing import TYPE_CHECKING, Any, Literal, ParamSpec, Protocol, TypeVar, overload
+from typing import TYPE_CHECKING, Any, ParamSpec, Protocol, TypeVar, Unpack, overload
 
 from django.core.exceptions import ImproperlyConfigured
 from django.core.signals import setting_changed
 
 from resqd import app as plain
 from resqd import job as plain_job
+from resqd.application.producer import Producer
 from resqd.contrib.django.conf import configuration
 from resqd.contrib.django.connections import install
 from resqd.contrib.django.transaction import after_commit
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from resqd.job import HasPerform
+    from resqd.options import GivenOptions
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -59,6 +61,17 @@ class Job(plain_job.Job[P, R]):
             return self.enqueue(*args, **kwargs)
 
 
+class OnCommit(Producer):
+    """Puts jobs on queues once the transaction is committed, where that was asked for."""
+
+    def push(self, queue: str, raws: list[bytes]) -> None:
+        """Put payloads on a queue, at once or when the transaction is committed."""
+        if _asked.on_commit or configuration().on_commit:
+            after_commit(partial(super().push, queue, raws))
+        else:
+            super().push(queue, raws)
+
+
 class Registrar(Protocol):
     """What `app.job(...)` with options returns: a decorator for a function or a class."""
 
@@ -74,7 +87,8 @@ class App(plain.App):
     `RESQD["ON_COMMIT"] = True` makes every enqueue one on commit, `RESQD["INLINE"] = True` runs jobs at once.
     """
 
-    job_type = Job
+    _job_type = Job
+    _producer_type = OnCommit
 
     def __init__(self, redis_url: str | None = None, namespace: str | None = None) -> None:
         said = configuration()
@@ -92,14 +106,7 @@ class App(plain.App):
         def job(self, target: Callable[P, R], /) -> Job[P, R]: ...
         @overload
         def job(
-            self,
-            /,
-            *,
-            queue: str | None = None,
-            name: str | None = None,
-            on_crash: Literal["retry", "fail"] | None = None,
-            max_deliveries: int | None = None,
-            skip_failed_queue: bool = False,
+            self, /, *, queue: str | None = None, name: str | None = None, **options: Unpack[GivenOptions]
         ) -> Registrar: ...
         def job(self, target: Any = None, /, **options: Any) -> Any: ...  # noqa: D102 - as above
 
@@ -110,18 +117,12 @@ class App(plain.App):
         with _on_commit():
             return self.enqueue(job, *args, **kwargs)
 
-    def _push(self, queue: str, raws: list[bytes]) -> None:
-        if _asked.on_commit or configuration().on_commit:
-            after_commit(partial(super()._push, queue, raws))
-        else:
-            super()._push(queue, raws)
-
     def _settings_changed(self, *, setting: str, **_: Any) -> None:
         """Run jobs inline or not as RESQD says, unless a test has put something of its own there."""
         if setting != "RESQD":
             return
         wanted = configuration().inline
-        if wanted and self._outlet is None:
+        if wanted and self._parts.producer.outlet is None:
             self.inline = self._inline_as_set = True
         elif not wanted and self._inline_as_set:
             self.inline = self._inline_as_set = False

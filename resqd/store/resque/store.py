@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Final, TypeVar
 from resqd.errors import PayloadError
 from resqd.parsing import tagged
 from resqd.store.keys import Keys
+from resqd.store.later.later import Later, Schedule
 from resqd.store.redis.link import Links
 from resqd.store.redis.protocol import pack, pack_command
 from resqd.store.redis.url import ConnectionConfig
@@ -107,6 +108,15 @@ class Store:
     def open(self, kind: Callable[[Links, Keys], T]) -> T:
         """Something else that is kept in this namespace, over our connections."""
         return kind(self._links, self._keys)
+
+    @cached_property
+    def schedule(self) -> Schedule:
+        """Where jobs are put that are to run later."""
+        return Schedule(self._links, self._keys)
+
+    def on_later(self, use: Callable[[Later], T]) -> T:
+        """What `use` returns, which looks at jobs that are to run later, or changes them. Errors: those of `use`."""
+        return self._links.lend(lambda link: use(Later(link, self._keys)))
 
     @cached_property
     def books(self) -> Books:

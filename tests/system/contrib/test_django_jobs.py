@@ -243,7 +243,7 @@ def test_a_workers_job_begins_and_ends_as_a_request_does(app: App) -> None:
     """There connections past their age are closed before and after; not so by a job that it runs inline."""
 
     def check() -> bool:
-        app.run_hooks("after_fork")
+        app.hooks.run("after_fork")
         seen: list[bool] = []
 
         def inner() -> None:
@@ -266,7 +266,7 @@ def test_a_workers_job_finds_nothing_of_the_one_before(app: App) -> None:
     """Whatever zone and language that activated in the same thread."""
 
     def check() -> bool:
-        app.run_hooks("after_fork")
+        app.hooks.run("after_fork")
         timezone.activate("Asia/Tokyo")
         translation.activate("ja")
         seen: list[Any] = []

@@ -13,6 +13,7 @@ from sqlalchemy.orm import scoped_session, sessionmaker
 
 import resqd.testing
 from resqd.app import App
+from resqd.application.parts import parts_of
 from resqd.contrib import django as resqd_django
 from resqd.contrib import sqlalchemy as resqd_sqlalchemy
 from resqd.failures import Aftermath, FailureRules
@@ -53,7 +54,7 @@ def django_app(app: App, databases: None) -> App:  # noqa: ARG001 - Django must 
 def test_django_has_no_connection_at_the_fork(django_app: App) -> None:
     """The parent closes its connections before it forks, and goes on with new ones after."""
     assert connection.connection is not None
-    django_app.run_hooks("before_fork")
+    django_app.hooks.run("before_fork")
     assert connection.connection is None
     with connection.cursor() as cursor:
         cursor.execute("SELECT 1")
@@ -69,7 +70,7 @@ def test_django_child_leaves_the_parents_connection_alone(django_app: App) -> No
             connection.in_atomic_block = (
                 False  # what a fork in the middle of a transaction would leave behind
             )
-            django_app.run_hooks("after_fork")
+            django_app.hooks.run("after_fork")
             with connection.cursor() as own:
                 own.execute("SELECT count(*) FROM done")
                 return bool(own.fetchone() == (0,) and connection.connection is not parents)
@@ -120,7 +121,7 @@ def test_sqlalchemy_child_has_a_pool_of_its_own(app: App, engine: sqlalchemy.Eng
         parents = connection.connection.dbapi_connection
 
     def check() -> bool:
-        app.run_hooks("after_fork")
+        app.hooks.run("after_fork")
         with engine.connect() as own:
             return own.connection.dbapi_connection is not parents
 
@@ -192,7 +193,11 @@ def told(app: App) -> Aftermath:
     """What runs the application's code for failures."""
     return Aftermath(
         rules=FailureRules(
-            policy=app.failure_policy, names=["redis"], jobs=app.jobs, keys=Keys(), around=app.around
+            policy=app.failure_policy,
+            names=["redis"],
+            jobs=app.jobs,
+            keys=Keys(),
+            around=parts_of(app).catalog.around,
         )
     )
 
@@ -224,8 +229,8 @@ def test_django_process_hooks_start_and_end_with_sound_connections(django_app: A
     found: list[bool] = []
     django_app.hooks.before_pause(lambda: transaction.set_autocommit(False))
     django_app.hooks.after_pause(lambda: found.append(transaction.get_autocommit()))
-    django_app.run_hooks("before_pause")
-    django_app.run_hooks("after_pause")
+    django_app.hooks.run("before_pause")
+    django_app.hooks.run("after_pause")
     assert found == [True]
 
 
@@ -245,6 +250,6 @@ def test_sqlalchemy_session_ends_with_each_callback_and_hook(app: App, engine: s
     aftermath.close(10)
     for name in ("after_fork", "before_pause", "after_pause", "after_jobs_run", "worker_exit"):
         app.hooks.add(name, use)
-        app.run_hooks(name)
+        app.hooks.run(name)
     assert len({id(one) for one in sessions}) == 7
     assert not any(one.in_transaction() for one in sessions)

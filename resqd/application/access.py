@@ -1,0 +1,104 @@
+"""What an App can see and change in Redis: the queues, the failures, the workers, the counters."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING, Any
+
+from resqd.errors import PayloadError
+from resqd.store.redis.embedded import default_url
+from resqd.store.resque import payload as payloads
+from resqd.store.resque.store import Store
+
+if TYPE_CHECKING:
+    from resqd.store.resque.books import Stats
+    from resqd.store.resque.failed import Failures
+    from resqd.store.resque.payload import Payload
+    from resqd.store.resque.workers import WorkerManager
+
+
+class Access:
+    """A Redis, and a namespace in it.
+
+    `redis_url` and `namespace` default to REDIS_URL (else the embedded server, else localhost) and
+    RESQD_NAMESPACE, read at the first use. No socket is opened before that; a forked child opens its own.
+    """
+
+    def __init__(self, redis_url: str | None = None, namespace: str | None = None) -> None:
+        self._redis_url = redis_url
+        self._namespace = namespace
+        self._store: Store | None = None
+
+    def configure(self, *, redis_url: str | None = None, namespace: str | None = None) -> None:
+        """Fill in what the constructor was not given, before the first use; the daemon's flags come this way."""
+        self._redis_url = redis_url or self._redis_url
+        self._namespace = namespace or self._namespace
+        self._store = None
+
+    @property
+    def store(self) -> Store:
+        """The store, made at the first use. Two threads may both make one at first; either serves."""
+        if self._store is None:
+            url = self._redis_url or default_url(os.environ)[0]
+            namespace = self._namespace or os.environ.get("RESQD_NAMESPACE") or "resque"
+            self._store = Store.of(url=url, namespace=namespace)
+        return self._store
+
+    def pop(self, queue: str) -> Payload | None:
+        """Take the oldest job off a queue; one that cannot be decoded is put back and raises PayloadError."""
+        raw = self.store.books.queues.pop(queue)
+        if raw is None:
+            return None
+        try:
+            return payloads.decode(raw)
+        except PayloadError:
+            self.store.books.queues.push_front(queue, raw)
+            raise
+
+    def peek(self, queue: str, start: int = 0, count: int = 1) -> list[Payload]:
+        """Up to `count` jobs from position `start` on; one that cannot be decoded says so as its class."""
+        return [payloads.decode_or_explain(raw) for raw in self.store.books.queues.peek(queue, start, count)]
+
+    def size(self, queue: str) -> int:
+        """How many jobs wait in a queue."""
+        return self.store.books.queues.size(queue)
+
+    def queues(self) -> list[str]:
+        """The names of all queues, sorted."""
+        return self.store.books.queues.names()
+
+    def queue_sizes(self) -> dict[str, int]:
+        """How many jobs wait, by queue."""
+        return self.store.books.queues.sizes()
+
+    def sample_queues(self, count: int = 1_000) -> dict[str, dict[str, Any]]:
+        """By queue, its `size` and up to `count` of its oldest jobs as `samples`."""
+        sizes = self.store.books.queues.sizes()
+        return {name: {"size": size, "samples": self.peek(name, 0, count)} for name, size in sizes.items()}
+
+    def remove_queue(self, queue: str) -> int:
+        """Delete a queue with all its jobs; how many there were."""
+        return self.store.books.queues.remove(queue)
+
+    def info(self) -> dict[str, Any]:
+        """Resque's overview: pending, processed, queues, workers, working, failed."""
+        return self.store.books.info()
+
+    def keys(self) -> list[str]:
+        """Every key of the namespace without its prefix; walks the whole database."""
+        return self.store.books.all_keys()
+
+    @property
+    def stats(self) -> Stats:
+        """The counters of jobs processed and failed."""
+        return self.store.books.stats
+
+    @property
+    def failures(self) -> Failures:
+        """The failed lists: look, requeue, remove, clear."""
+        return self.store.books.failures
+
+    @property
+    def workers(self) -> WorkerManager:
+        """The registered workers of all hosts."""
+        return self.store.books.workers

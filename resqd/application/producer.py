@@ -1,0 +1,79 @@
+"""Enqueueing: from a job and its arguments to payloads on a queue, with the job's hooks before and after."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING, Any, Protocol
+
+from resqd.errors import PayloadError
+from resqd.store.resque import payload as payloads
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Sequence
+
+    from resqd.job import Job
+
+
+class Outlet(Protocol):
+    """Where enqueued payloads go: the store's queues, or a stand-in of `resqd.testing`."""
+
+    def push(self, queue: str, raws: Iterable[bytes]) -> int:
+        """Take payloads for a queue, in order; how many."""
+
+
+class Producer:
+    """Puts jobs on queues. `store` gives the store at each push, since a fork has another one than its parent."""
+
+    def __init__(self, store: Callable[[], Outlet]) -> None:
+        self._store = store
+        self.outlet: Outlet | None = None
+        """The stand-in that takes what is enqueued; None: Redis takes it."""
+
+    def send(self, job: Job[..., Any], queue: str, args: Sequence[Any]) -> str | None:
+        """Put one job with bound arguments on a queue; its id, or None where a before_enqueue hook vetoed."""
+        if not job.plain_enqueue and not job.hooks.allow("before_enqueue", args):
+            return None
+        job_id, raw = payloads.encode_new(job.name, args, enqueued_at=time.time())
+        self.push(queue, [raw])
+        if not job.plain_enqueue:
+            job.hooks.notify("after_enqueue", args)
+        return job_id
+
+    def send_many(self, job: Job[..., Any], queue: str, batch: Iterable[Sequence[Any]]) -> list[str | None]:
+        """Put many jobs on a queue, 2,000 to a round trip; their ids, None for each that a hook vetoed.
+
+        Where one fails its error is raised; those before it have pushed their jobs.
+        """
+        rows = list(batch)
+        if not job.hooks.of("before_enqueue"):
+            return [*self._send_rows(job, queue, rows)]
+        allowed = [job.hooks.allow("before_enqueue", args) for args in rows]
+        ids = iter(
+            self._send_rows(job, queue, [args for args, allow in zip(rows, allowed, strict=True) if allow])
+        )
+        return [next(ids) if allow else None for allow in allowed]
+
+    def _send_rows(self, job: Job[..., Any], queue: str, rows: list[Sequence[Any]]) -> list[str]:
+        pairs = list(payloads.encode_many(job.name, rows, enqueued_at=time.time()))
+        self.push(queue, [raw for _, raw in pairs])
+        if job.hooks.of("after_enqueue"):
+            for args in rows:
+                job.hooks.notify("after_enqueue", args)
+        return [job_id for job_id, _ in pairs]
+
+    def send_unregistered(self, name: str, queue: str, args: Sequence[Any]) -> str:
+        """Put a job of which only the name is known on a queue; its id. Errors: PayloadError."""
+        if not name.strip():
+            raise PayloadError("a job's name cannot be blank")
+        job_id, raw = payloads.encode_new(name, args, enqueued_at=time.time())
+        self.push(queue, [raw])
+        return job_id
+
+    def push(self, queue: str, raws: list[bytes]) -> None:
+        """Put payloads on a queue, or where the stand-in has them."""
+        (self.outlet or self._store()).push(queue, raws)
+
+    def redirect(self, outlet: Outlet | None) -> Outlet | None:
+        """Send what is enqueued to a stand-in, or to Redis again (None); what it went to before."""
+        before, self.outlet = self.outlet, outlet
+        return before

@@ -1,0 +1,32 @@
+"""App: its public surface."""
+
+from typing import Any
+
+import pytest
+
+from resqd.app import App
+
+FOR_USERS = {
+    "registering": {"job", "jobs", "find", "around_each_job", "hooks", "failure_policy"},
+    "enqueueing": {"enqueue", "enqueue_to", "enqueue_many", "dequeue", "push", "resque_scheduler"},
+    "looking": {"pop", "peek", "size", "queues", "queue_sizes", "sample_queues", "remove_queue", "info", "keys"},
+    "of all hosts": {"stats", "failures", "workers"},
+    "without a daemon": {"inline", "run_one"},
+    "its Redis": {"configure", "store"},
+}  # fmt: skip
+
+
+def test_the_surface_holds_what_users_need() -> None:
+    """A method for resqd's own use stands in `application/`, where completion in an editor does not offer it."""
+    app = App()
+    assert {name for name in dir(app) if not name.startswith("_")} == set[str]().union(*FOR_USERS.values())
+
+
+def test_the_jobs_can_be_looked_at_and_not_changed() -> None:
+    """What is registered is registered by `job`."""
+    app = App()
+    app.job(name="Send")(test_the_jobs_can_be_looked_at_and_not_changed)
+    jobs: Any = app.jobs
+    assert list(jobs) == ["Send"]
+    with pytest.raises(TypeError):
+        jobs["Other"] = jobs["Send"]

@@ -1,0 +1,38 @@
+"""The options of a job: known to type checkers as to the registration, and refused by name."""
+
+from dataclasses import fields
+from typing import Any, get_type_hints
+
+import pytest
+
+from resqd.errors import JobDefinitionError
+from resqd.options import GivenOptions, JobOptions
+
+
+def test_type_checkers_know_each_option() -> None:
+    """What `app.job` takes by its annotation is what the registration takes, and of the same types."""
+    own = {field.name for field in fields(JobOptions)}
+    hints = {name: hint for name, hint in get_type_hints(JobOptions).items() if name in own}
+    assert get_type_hints(GivenOptions) == hints
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        ({"on_crash": "never"}, "on_crash is 'never'; it takes 'retry' or 'fail'"),
+        ({"max_deliveries": 0}, "max_deliveries is 0; it takes 1 or more"),
+        ({"max_delivery": 3}, "a job has no option 'max_delivery'; did you mean max_deliveries"),
+        ({"queues": "mail"}, "a job has no option 'queues'; did you mean queue"),
+        ({"zzz": 1}, "a job has no option 'zzz'; there are on_crash, "),
+    ],
+)
+def test_wrong_options_are_refused_by_name(given: dict[str, Any], said: str) -> None:
+    """A misspelt option would be a promise that nobody keeps."""
+    with pytest.raises(JobDefinitionError, match=said):
+        JobOptions.of(given)
+
+
+def test_options_are_kept() -> None:
+    """As they were given; those that were not are the daemon's affair."""
+    options = JobOptions.of({"max_deliveries": 2})
+    assert (options.on_crash, options.max_deliveries, options.skip_failed_queue) == (None, 2, False)
