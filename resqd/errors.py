@@ -55,6 +55,10 @@ class StoreRefused(StoreError):  # noqa: N818 - names the state of the store
     """Redis answers but refuses us: wrong password, a missing ACL right, too old a server. Needs a person."""
 
 
+class LoginRefused(StoreRefused):
+    """Redis does not let us in: the password, the user or the database is wrong."""
+
+
 class Fenced(StoreError):  # noqa: N818 - the field's name for the state
     """This incarnation's in-flight hash is gone: recovery took its jobs, and it must act on none of them."""
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING, Any, Protocol
 
-from resqd.errors import PayloadError
+from resqd.errors import PayloadError, StoreError
 from resqd.store.resque import payload as payloads
 
 if TYPE_CHECKING:
@@ -71,7 +71,11 @@ class Producer:
 
     def push(self, queue: str, raws: list[bytes]) -> None:
         """Put payloads on a queue, or where the stand-in has them."""
-        (self.outlet or self._store()).push(queue, raws)
+        try:
+            (self.outlet or self._store()).push(queue, raws)
+        except StoreError as error:
+            # From here: what led to it inside resqd hides the caller's own line, and the text tells it.
+            raise error.with_traceback(None) from None
 
     def redirect(self, outlet: Outlet | None) -> Outlet | None:
         """Send what is enqueued to a stand-in, or to Redis again (None); what it went to before."""

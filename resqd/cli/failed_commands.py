@@ -26,7 +26,7 @@ _which = click.argument("failures", type=output.name, nargs=-1, metavar="[ID|POS
 _place = {"ignore_unknown_options": True}  # so that -1 is a position
 
 
-@click.group()
+@click.group(cls=output.Group)
 def failed() -> None:
     """Look at failed jobs, requeue them, delete their records.
 

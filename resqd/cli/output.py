@@ -84,10 +84,35 @@ class Talking(click.Group):
         finally:
             _settle()
 
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Each command with its whole first sentence, on as many lines as it takes: click cuts it to one."""
+        list_commands(self, ctx, formatter)
+
     def _give_up(self, error: OutputError) -> NoReturn:
         _silence(_STDOUT)
         complain(f"cannot write the output: {error.strerror}", program=self.name)
         sys.exit(_FAILED)
+
+
+class Group(click.Group):
+    """A group of commands within a program."""
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """As a program lists its own."""
+        list_commands(self, ctx, formatter)
+
+
+def list_commands(group: click.Group, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+    """Write the list of a group's commands for its help."""
+    named = [(name, group.get_command(ctx, name)) for name in group.list_commands(ctx)]
+    rows = [(name, about(command)) for name, command in named if command is not None and not command.hidden]
+    with formatter.section("Commands"):
+        formatter.write_dl(rows)
+
+
+def about(command: click.Command) -> str:
+    """What a command does, in a sentence: the first paragraph of its help."""
+    return " ".join((command.help or "").partition("\n\n")[0].split())
 
 
 def _prepare_streams() -> None:

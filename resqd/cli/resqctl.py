@@ -6,7 +6,7 @@ import json
 import os
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext, suppress
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -100,6 +100,11 @@ def _paths(name: str, socket: str | None) -> list[Path]:
 @click.pass_obj
 def status(session: Session, watch: bool) -> None:
     """Show what the daemon does."""
+    with suppress(KeyboardInterrupt) if watch else nullcontext():  # how one ends what has no end
+        _show_status(session, watch)
+
+
+def _show_status(session: Session, watch: bool) -> None:
     if session.json:
         _print_status(session, watch)
     elif watch:

@@ -68,6 +68,10 @@ class Master:
         "leaving, though the jobs of dead workers are not back in their queues: redis does not answer",
     )
     redis_lost = Event(WARNING, "%(why)s; trying again until it is back")
+    redis_refused = Event(
+        ERROR,
+        "%(why)s; that does not pass by itself: it is tried again every 5 s until somebody puts it right",
+    )
     redis_back = Event(INFO, "Redis is back after %(seconds).1f s")
 
     reload_tried = Event(INFO, "reloading: trying to import the new code in %(folder)s first")

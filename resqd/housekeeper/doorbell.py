@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 from resqd import events
 from resqd.clock import Clock
-from resqd.errors import StoreError, StoreUnavailable
+from resqd.errors import LoginRefused, StoreError, StoreUnavailable
 from resqd.store.redis.health import Backoff
 from resqd.store.redis.tracking import Doorbell
 from resqd.threads import NamedThread
@@ -213,6 +213,9 @@ class DoorbellThread:
         except StoreUnavailable as error:
             events.Housekeeper.doorbell_lost(error=str(error))  # the keeper says that Redis is away
             return self._backoff.delay()
+        except LoginRefused as error:
+            events.Housekeeper.doorbell_lost(error=str(error))  # the same
+            return self._backoff.delay(refused=True)
         except StoreError as error:
             self._complain(str(error))
             return REFUSED_PAUSE

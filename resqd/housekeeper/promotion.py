@@ -12,7 +12,7 @@ from typing import Final
 
 from resqd import events
 from resqd.clock import Clock
-from resqd.errors import StoreError, StoreUnavailable
+from resqd.errors import LoginRefused, StoreError, StoreUnavailable
 from resqd.store.later.ear import Ear
 from resqd.store.later.later import Later
 from resqd.store.redis.health import Backoff
@@ -75,6 +75,8 @@ class Promotion:
         except StoreUnavailable:
             self._ahead = None  # another server may have another clock; the keeper says that Redis is away
             self._sleep(self._backoff.delay())
+        except LoginRefused:
+            self._sleep(self._backoff.delay(refused=True))  # the keeper says that we are not let in
         except StoreError as error:
             if str(error) != self._deaf:
                 self._deaf = str(error)
@@ -98,7 +100,7 @@ class Promotion:
         """When the first is due, by Redis's time."""
         try:
             due = self._ear.first()
-        except StoreUnavailable:
+        except (StoreUnavailable, LoginRefused):
             raise
         except StoreError as error:
             if str(error) != self._deaf:

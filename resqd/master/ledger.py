@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from resqd import events
 from resqd.wire.birth import Kind
-from resqd.wire.messages import REDIS_OK, Stats
+from resqd.wire.messages import REDIS_OK, REDIS_REFUSED, Stats
 
 WINDOW = 10.0
 """Seconds over which the rate is taken."""
@@ -111,6 +111,8 @@ class RedisHealth:
     """Since when the text is true, in monotonic seconds."""
     _troubled: set[int] = field(default_factory=set)
     _outage_since: float | None = None
+    _refused: bool = False
+    """Whether the log was told of this outage that Redis refuses us, which does not pass by itself."""
 
     def report(self, text: str, since: float) -> None:
         """Take the housekeeper's account."""
@@ -123,12 +125,17 @@ class RedisHealth:
             self._troubled.add(fork)
             if self._outage_since is None:
                 self._outage_since = now
-                events.Master.redis_lost(why=text)
+                if not text.startswith(REDIS_REFUSED):
+                    events.Master.redis_lost(why=text)
+            if text.startswith(REDIS_REFUSED) and not self._refused:
+                self._refused = True
+                events.Master.redis_refused(why=text.removeprefix(REDIS_REFUSED))
             return
         self._troubled.discard(fork)
         if self._outage_since is not None and not self._troubled:
             events.Master.redis_back(seconds=now - self._outage_since)
             self._outage_since = None
+            self._refused = False
 
     def forget(self, fork: int) -> None:
         """A child is dead: its trouble is no more, but only another's word ends the outage."""

@@ -105,6 +105,11 @@ class Settings(Table):
         if "*" in patterns and patterns[-1] != "*":
             after = ", ".join(patterns[patterns.index("*") + 1 :])
             lines.append(f"QUEUES: {after}: stands after *, which already holds every queue")
+        lines += [
+            f"QUEUES: {pattern!r} is one queue with a space in its name; commas go between two"
+            for pattern in patterns
+            if any(char.isspace() for char in pattern)
+        ]
         if (self.statsd_host is None) != (self.statsd_key is None):
             lines.append("STATSD_HOST and STATSD_KEY: nothing is sent unless both are set")
         return lines
@@ -146,5 +151,6 @@ def _plain(value: object) -> object:
 def _problem(option: Option, source: str, text: str, *, remedy: str) -> str:
     """One line that names the variable even where a flag was wrong; a URL's password is not repeated."""
     name = source if source in (option.variable, *option.aliases) else f"{option.variable} ({source})"
-    shown = "…" if option.field == "redis_url" else ascii(text)[1:-1][:100]
+    secret = option.field == "redis_url" and ("://" not in text or "@" in text or "password" in text)
+    shown = "…" if secret else ascii(text)[1:-1][:100]
     return f"{name}={shown}: {remedy}"

@@ -157,15 +157,30 @@ def _read(terminal: int) -> bytes:
 
 @pytest.mark.usefixtures("master")
 def test_watch_goes_on() -> None:
-    """`status --watch --json` prints an account again and again until it is interrupted."""
+    """`status --watch --json` prints an account again and again; Ctrl-C is how it ends, with 0 and without a word."""
     with subprocess.Popen(
-        [*COMMAND, "status", "--watch", "--json"], env=ENVIRON, stdout=subprocess.PIPE
+        [*COMMAND, "status", "--watch", "--json"], env=ENVIRON, stdout=subprocess.PIPE, stderr=subprocess.PIPE
     ) as process:
         assert process.stdout is not None
         states = [json.loads(process.stdout.readline())["state"] for _ in range(2)]
         process.send_signal(signal.SIGINT)
-        assert process.wait(10) == 1
+        _, said = process.communicate(timeout=10)
+        assert (process.returncode, said) == (0, b"")
     assert states == ["running", "running"]
+
+
+@pytest.mark.usefixtures("master")
+def test_ctrl_c_ends_what_people_watch() -> None:
+    """The tables of `status --watch` end likewise."""
+    with subprocess.Popen(
+        [*COMMAND, "status", "--watch"], env=ENVIRON, stdout=subprocess.PIPE, stderr=subprocess.PIPE
+    ) as process:
+        assert process.stdout is not None
+        while b"resqd" not in process.stdout.readline():
+            pass
+        process.send_signal(signal.SIGINT)
+        _, said = process.communicate(timeout=10)
+        assert (process.returncode, said) == (0, b"")
 
 
 @pytest.mark.usefixtures("master")

@@ -13,6 +13,7 @@ from redis.retry import Retry
 
 from resqd.errors import StoreError, StoreRefused, StoreUnavailable
 from resqd.store.redis.discovery import Finder, finder
+from resqd.store.redis.protocol import login_refused
 from resqd.store.redis.url import ConnectionConfig
 
 if TYPE_CHECKING:
@@ -41,11 +42,15 @@ class StoreErrors(ContextDecorator):
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         if isinstance(error, exceptions.RedisError):
-            raise meaning(error) from error
+            raise meaning(
+                error
+            ) from None  # it tells all that redis-py's says, and its chain hides the caller's line
 
 
 def meaning(error: exceptions.RedisError) -> StoreError:
     """What an error of redis-py's means for the caller: try later, needs a person, or plainly wrong."""
+    if (login := login_refused(str(error))) is not None:
+        return login
     if isinstance(error, _REFUSED):  # first: an AuthenticationError is a ConnectionError too
         return StoreRefused(f"Redis refuses us: {error}")
     if isinstance(error, _LATER):

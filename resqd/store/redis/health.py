@@ -6,10 +6,10 @@ from collections.abc import Callable
 
 from resqd import events
 from resqd.clock import Clock
-from resqd.errors import StoreError, StoreUnavailable
+from resqd.errors import StoreError, StoreRefused, StoreUnavailable
 from resqd.store.keys import to_text
 from resqd.store.redis.link import Link
-from resqd.wire.messages import REDIS_OK
+from resqd.wire.messages import REDIS_OK, REDIS_REFUSED
 
 
 class Backoff:
@@ -91,10 +91,11 @@ class Health:
     def bad(self, error: StoreError) -> None:
         """Note a failure; it is noted when it differs from the last one."""
         text = " ".join(str(error).split()).rstrip(".")
-        if self.text != text:
+        told = f"{REDIS_REFUSED}{text}" if isinstance(error, StoreRefused) else text
+        if self.text != told:
             place = "" if self._where in text else f"redis at {self._where}: "
             events.Store.redis_lost(error=f"{place}{text}")
-            self._turn(text)
+            self._turn(told)
 
     def _turn(self, text: str) -> None:
         self.text = text

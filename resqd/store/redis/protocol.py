@@ -7,8 +7,9 @@ import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from importlib.resources import files
+from typing import Final
 
-from resqd.errors import Fenced, StoreError, StoreRefused, StoreUnavailable
+from resqd.errors import Fenced, LoginRefused, StoreError, StoreRefused, StoreUnavailable
 from resqd.store.keys import to_bytes
 
 Argument = bytes | str | int
@@ -96,16 +97,30 @@ _LATER = {
     "TRYAGAIN",
     "UNBLOCKED",
 }
-_REFUSED = {"DENIED", "NOAUTH", "NOPERM", "WRONGPASS"}
+_REFUSED = {"DENIED", "NOPERM"}
 _LATER_TEXTS = ("max number of clients",)
 _REFUSED_TEXTS = (
     "ACL failure in script",
     "can't run this command",
-    "called without any password configured",
-    "DB index is out of range",
-    "invalid DB index",
     "unknown command",
 )
+_NO_PASSWORD = "it wants a password: put it into REDIS_URL, as in redis://:PASSWORD@HOST:PORT/DB"  # noqa: S105 - a sentence
+_WRONG_PASSWORD = "it does not take the password, or the user, of REDIS_URL"  # noqa: S105 - a sentence
+_NEEDS_NONE = "it has no password set: take the one in REDIS_URL out, or set requirepass there"
+_NO_DATABASE = (
+    "it has no such database: the number at the end of REDIS_URL must be below its setting `databases`"
+)
+_LOGIN_TEXTS: Final = {
+    "NOAUTH": _NO_PASSWORD,
+    "Authentication required": _NO_PASSWORD,
+    "called without any password configured": _NEEDS_NONE,
+    "WRONGPASS": _WRONG_PASSWORD,
+    "invalid username-password pair": _WRONG_PASSWORD,
+    "DB index is out of range": _NO_DATABASE,
+    "invalid DB index": _NO_DATABASE,
+    "Invalid Database": _NO_DATABASE,
+}
+"""What a server, or redis-py for it, says when it does not let us in, and what is to be done about it."""
 _INNER_CODE = re.compile(r"-([A-Z]+) ")  # Redis 6.2 wraps what a script's command answered
 _PAYLOAD_LIMIT = 300
 
@@ -125,8 +140,16 @@ def judge(error: ServerError) -> StoreError:
     codes = {error.code, inner.group(1) if inner else ""}
     if error.code == "FENCED":
         return Fenced("Redis says that recovery took this incarnation's jobs")
+    if (login := login_refused(error.text)) is not None:
+        return login
     if codes & _REFUSED or any(text in error.text for text in _REFUSED_TEXTS):
         return StoreRefused(f"Redis refuses us: {error.text}")
     if codes & _LATER or any(text in error.text for text in _LATER_TEXTS):
         return StoreUnavailable(f"Redis cannot answer now: {error.text}")
     return StoreError(f"Redis answered: {error.text}")
+
+
+def login_refused(text: str) -> LoginRefused | None:
+    """The error for what a server says when it does not let us in, with the remedy; None for anything else."""
+    remedy = next((remedy for said, remedy in _LOGIN_TEXTS.items() if said in text), None)
+    return None if remedy is None else LoginRefused(f"Redis refuses us: {remedy}")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from resqd.wire.messages.accounts import (
     REDIS_OK,
+    REDIS_REFUSED,
     Booted,
     Confirmed,
     Exiting,
@@ -43,6 +44,7 @@ from resqd.wire.messages.orders import (
 
 __all__ = [
     "REDIS_OK",
+    "REDIS_REFUSED",
     "Alive",
     "Booted",
     "Busy",

@@ -87,6 +87,8 @@ class Stacks:
 
 REDIS_OK = "ok"
 """What children say about Redis when it answers."""
+REDIS_REFUSED = "refused: "
+"""What their text begins with where Redis refuses us: that does not pass by itself."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,11 +3,13 @@
 import json
 
 import pytest
+from click import Group
 from click.testing import CliRunner, Result
 
 from resqd import __version__
-from resqd.cli.failed_commands import _POSITION
+from resqd.cli.failed_commands import _POSITION, failed
 from resqd.cli.program import exit_status, one_line
+from resqd.cli.resqctl import main as resqctl
 from resqd.cli.resqd import main
 from resqd.errors import AppLoadError, ResqdError, SettingsError, StoreRefused, StoreUnavailable
 
@@ -32,6 +34,17 @@ def test_the_version_is_said_in_both_forms() -> None:
     """`resqd version` says what `resqd --version` says, and --json gives it to scripts."""
     assert run("version").output.startswith(f"resqd {__version__}, python 3.")
     assert json.loads(run("version", "--json").output)["resqd"] == __version__
+
+
+@pytest.mark.parametrize("program", [main, resqctl, failed], ids=["resqd", "resqctl", "failed"])
+def test_the_help_cuts_no_sentence(program: Group) -> None:
+    """On a terminal of any width the list of commands says the whole of each first sentence."""
+    for width in (40, 80, 200):
+        shown = CliRunner().invoke(program, ["--help"], terminal_width=width).output
+        listed = " ".join(shown.partition("Commands:")[2].split())
+        assert "..." not in listed
+        for name, command in program.commands.items():
+            assert f"{name} {' '.join((command.help or '').partition(chr(10) * 2)[0].split())}" in listed
 
 
 @pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])

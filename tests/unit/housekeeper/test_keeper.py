@@ -90,7 +90,7 @@ def test_an_outage_is_said_once_and_no_order_shortens_the_pause() -> None:
     scene.trouble["beat"] = StoreRefused("no")
     scene.play()
     assert scene.times("beat") == [0, 5]
-    assert [said for said in scene.said if isinstance(said, Upkeep)] == [Upkeep("no", 100.0, 0)]
+    assert [said for said in scene.said if isinstance(said, Upkeep)] == [Upkeep("refused: no", 100.0, 0)]
 
 
 def test_while_redis_is_away_the_pauses_stay_within_a_heartbeat() -> None:
@@ -149,7 +149,7 @@ def test_a_refused_duty_slows_no_heartbeat() -> None:
     assert scene.times("recover") == [0, 5, 10]
     assert [said for said in scene.said if isinstance(said, Upkeep)] == [
         Upkeep("ok", 100.0, 0),
-        Upkeep("no right", 100.0, 0),
+        Upkeep("refused: no right", 100.0, 0),
     ]
 
 

@@ -142,6 +142,19 @@ def test_a_wrong_url_is_refused_without_repeating_it(url: str) -> None:
     assert "cret" not in problem
 
 
+@pytest.mark.parametrize("url", ["redis://h:port", "http://h/0"])
+def test_a_wrong_url_without_a_password_is_shown(url: str) -> None:
+    """So that one sees the slip."""
+    assert problems_of({"REDIS_URL": url})[0].startswith(f"REDIS_URL={url}: ")
+
+
+def test_queues_with_a_space_between_them_are_one() -> None:
+    """`mail low` is a name that Redis would hold, so it starts; but the log says how two are written."""
+    line = "QUEUES: 'mail low' is one queue with a space in its name; commas go between two"
+    assert Settings.load({"QUEUES": "mail low"}).warnings() == [line]
+    assert Settings.load({"QUEUES": "mail, low"}).warnings() == []
+
+
 def test_no_password_is_shown() -> None:
     """Neither `public` nor the settings' own repr holds the URL's user or password."""
     settings = Settings.load({"REDIS_URL": "redis://user:secret@h:6379/2?password=secret"})

@@ -2,7 +2,7 @@
 
 import pytest
 
-from resqd.errors import Fenced, StoreError, StoreRefused, StoreUnavailable
+from resqd.errors import Fenced, LoginRefused, StoreError, StoreRefused, StoreUnavailable
 from resqd.store.redis.protocol import ServerError, judge
 
 
@@ -29,12 +29,12 @@ from resqd.store.redis.protocol import ServerError, judge
         ("ASK 3999 127.0.0.1:6381", StoreUnavailable),
         ("OOM command not allowed when used memory > 'maxmemory'.", StoreUnavailable),
         ("ERR max number of clients reached", StoreUnavailable),
-        ("NOAUTH Authentication required.", StoreRefused),
-        ("WRONGPASS invalid username-password pair or user is disabled.", StoreRefused),
+        ("NOAUTH Authentication required.", LoginRefused),
+        ("WRONGPASS invalid username-password pair or user is disabled.", LoginRefused),
         ("NOPERM User w has no permissions to run the 'lpop' command", StoreRefused),
         ("ERR ACL failure in script: User w has no permissions to run the 'hset' command", StoreRefused),
         ("ERR The user executing the script can't run this command or subcommand script: f", StoreRefused),
-        ("ERR DB index is out of range", StoreRefused),
+        ("ERR DB index is out of range", LoginRefused),
         ("ERR unknown command 'EVALSHA'", StoreRefused),
         ("WRONGTYPE Operation against a key holding the wrong kind of value", StoreError),
         ("", StoreError),
