@@ -110,6 +110,9 @@ class Table:
     scheduler_lock_prefix: str = setting(
         "", "RESQUE_SCHEDULER_MASTER_LOCK_PREFIX", "--scheduler-lock-prefix PREFIX", parsing.line,
         "what Ruby's schedulers have in this variable, if they have it")
+    resque_locks: str = setting(
+        "off", "RESQUE_LOCKS", "--resque-locks on|off", parsing.choice("on", "off"),
+        "whether to free the locks of resque-loner and resque_solo, for Ruby producers")
     procline_prefix: str = setting(
         "", "RESQUE_PROCLINE_PREFIX", "--procline-prefix TEXT", parsing.line,
         "put before process titles")

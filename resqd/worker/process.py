@@ -19,6 +19,7 @@ from resqd.store.redis.health import Backoff, Health
 from resqd.store.redis.link import Link
 from resqd.store.resque.pauses import PauseKeys
 from resqd.store.resque.pauses import look as look_for_pauses
+from resqd.store.resque.plugin_locks import PluginLocks
 from resqd.threads import Title
 from resqd.wire.birth import Birth, Kind
 from resqd.wire.intent import SIGNALS, Intent
@@ -139,6 +140,7 @@ class Blueprint:
             link=link,
             keys=keys,
             worker_id=worker_id,
+            locks=PluginLocks(settings.namespace) if settings.resque_locks == "on" else None,
         )
 
     def manager(self, birth: Birth) -> Manager:

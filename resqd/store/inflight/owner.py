@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
@@ -32,6 +33,8 @@ __all__ = [
 ]
 
 
+Locks = Callable[[bytes, list[bytes]], list[bytes]]
+"""The keys to delete for the payloads that were taken off a queue."""
 _MOST_MET: Final = 64
 """Queues that are named on suspicion."""
 
@@ -40,7 +43,14 @@ class Inflight:
     """The jobs in flight of one incarnation. One thread owns it, and only one request is ever under way."""
 
     def __init__(
-        self, *, link: Link, keys: Keys, incarnation: Incarnation, worker_id: str, source: Source = "queues"
+        self,
+        *,
+        link: Link,
+        keys: Keys,
+        incarnation: Incarnation,
+        worker_id: str,
+        source: Source = "queues",
+        locks: Locks | None = None,
     ) -> None:
         self._link = link
         self._keys = keys
@@ -51,6 +61,7 @@ class Inflight:
             if source == "suspects"
             else FromQueues(inflight=calls.inflight, keys=keys)
         )
+        self._locks = locks
         self._names = Names()
         self._seq = 1
         self._unsure = False
@@ -86,6 +97,8 @@ class Inflight:
             error = error or judge(answer)
         if error:
             raise error
+        if self._locks is not None and answer[0]:
+            self._unlock(self._locks, answer[0])
         skipped = tuple(map(to_text, answer[1])) if answer[1] else ()
         failed, withheld, refusal = counts.failed
         return Exchanged(
@@ -176,6 +189,12 @@ class Inflight:
         return (
             [self._keys.queue(name) for name in self._names.values()] if len(self._names) <= _MOST_MET else []
         )
+
+    def _unlock(self, locks: Locks, groups: list[Any]) -> None:
+        """Delete the locks of jobs that were taken, before they begin. When it raises, the same batch comes again."""
+        keys = [key for at in range(0, len(groups), 3) for key in locks(groups[at], groups[at + 2])]
+        if keys:
+            self._link.call("DEL", *keys)
 
     def _accept(self, groups: list[Any]) -> list[Reservation]:
         batch = read_batch(self._seq, groups, self._names)
