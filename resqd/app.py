@@ -9,6 +9,7 @@ from resqd.application.access import Access
 from resqd.application.catalog import Catalog
 from resqd.application.parts import Parts
 from resqd.application.producer import Producer
+from resqd.cron.releases import release_text
 from resqd.definition import Definition
 from resqd.failures import FailurePolicy
 from resqd.hooks import ProcessHooks
@@ -21,6 +22,7 @@ from resqd.testing import Inline, run_next
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
+    from resqd.cron.options import GivenRecurrence
     from resqd.job import HasPerform, Registrar
     from resqd.store.resque.payload import Payload
 
@@ -33,14 +35,27 @@ class App(Access):
 
     `redis_url` and `namespace` default to REDIS_URL (else the embedded server, else localhost) and
     RESQD_NAMESPACE, read at the first use. No socket is opened before that; a forked child opens its own.
+
+    Entries of `cron` belong to the application: `name` (default: where the daemon was told to find it) tells it from
+    others in the same namespace, and `release`, a number that grows such as 42 or "2026.11.3", its releases from each
+    other where two are alive at a time.
     """
 
     _job_type: ClassVar[type[Job[..., Any]]] = Job
     _producer_type: ClassVar[type[Producer]] = Producer
     # What registering makes, and what enqueues; resqd.contrib has its own of both.
 
-    def __init__(self, redis_url: str | None = None, namespace: str | None = None) -> None:
+    def __init__(
+        self,
+        redis_url: str | None = None,
+        namespace: str | None = None,
+        *,
+        name: str | None = None,
+        release: str | int | None = None,
+    ) -> None:
         super().__init__(redis_url, namespace)
+        self.name = name
+        self.release = release_text(release)
         producer = self._producer_type(lambda: self._store or self.store)
         self._parts = Parts(Catalog(job_type=self._job_type, sender=producer), producer)
         self.hooks = ProcessHooks()
@@ -91,6 +106,26 @@ class App(Access):
     def find(self, name: str) -> Job[..., Any]:
         """The job of that name; raises UnknownJob. Only what was registered is found: nothing is imported."""
         return self._parts.catalog.find(name)
+
+    def cron(
+        self,
+        expression: str,
+        job: Job[..., Any] | str,
+        /,
+        *,
+        args: Sequence[Any] = (),
+        tz: str = "UTC",
+        **options: Unpack[GivenRecurrence],
+    ) -> None:
+        """Enqueue a job whenever a cron expression of five fields says so, in a time zone, once in the whole fleet.
+
+        For the options see GivenRecurrence, and Job.every for periods. Hooks around enqueueing are not called.
+        Errors: JobDefinitionError, UnknownJob; PayloadError and TypeError for the arguments.
+        """
+        from resqd import recurring  # noqa: PLC0415 - who declares nothing does not pay for it
+
+        job = self.find(job) if isinstance(job, str) else job
+        recurring.by_cron(self._parts.producer, job, expression, tz=tz, args=args, options=options)
 
     # Enqueueing.
 

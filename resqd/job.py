@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import functools
-from typing import TYPE_CHECKING, Any, Final, Generic, ParamSpec, Protocol, TypeVar, overload
+from typing import TYPE_CHECKING, Any, Final, Generic, ParamSpec, Protocol, TypeVar, Unpack, overload
 
 from resqd.current import as_recorded
 from resqd.hooks import Hook, JobHooks
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
+    from datetime import timedelta
 
+    from resqd.cron.declared import Declared
+    from resqd.cron.options import GivenRecurrence
     from resqd.definition import Definition
     from resqd.options import JobOptions
 
@@ -45,6 +48,9 @@ H = TypeVar("H", bound=Hook)
 
 class Sender(Protocol):
     """Where a job's `enqueue` goes: the Producer of its App."""
+
+    timetable: Declared | None
+    """The entries of jobs that recur, where there are any."""
 
     def send(self, job: Job[..., Any], queue: str, args: Sequence[Any]) -> str | None:
         """Put one job on a queue; its id, or None where a hook vetoed."""
@@ -122,6 +128,23 @@ class Job(Generic[P, R]):
         Raises TypeError, before any is sent, for the first item that is neither, or whose arguments do not fit.
         """
         return self._sender.send_many(self, self.queue, self._definition.rows(batch))
+
+    def every(
+        self,
+        period: str | float | timedelta,
+        /,
+        *,
+        offset: str | float | timedelta = 0,
+        args: Sequence[Any] = (),
+        **options: Unpack[GivenRecurrence],
+    ) -> None:
+        """Enqueue the job once in the whole fleet every so often: "15m", "1h30m", seconds or a timedelta.
+
+        That is at the multiples of the period since 1970 (UTC), `offset` later. For options and errors see App.cron.
+        """
+        from resqd import recurring  # noqa: PLC0415 - who declares nothing does not pay for it
+
+        recurring.by_period(self._sender, self, period, offset=offset, args=args, options=options)
 
     def run(self, args: Sequence[Any]) -> bool:
         """Perform with the job's hooks; False where a hook ended it quietly. Raises what the job raises."""

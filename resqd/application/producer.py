@@ -11,6 +11,7 @@ from resqd.store.resque import payload as payloads
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
+    from resqd.cron.declared import Declared
     from resqd.job import Job
 
 
@@ -28,6 +29,8 @@ class Producer:
         self._store = store
         self.outlet: Outlet | None = None
         """The stand-in that takes what is enqueued; None: Redis takes it."""
+        self.timetable: Declared | None = None
+        """The entries of jobs that recur, which the daemon's housekeeper enqueues; None: there are none."""
 
     def send(self, job: Job[..., Any], queue: str, args: Sequence[Any]) -> str | None:
         """Put one job with bound arguments on a queue; its id, or None where a before_enqueue hook vetoed."""

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import re
 
+from resqd.errors import JobDefinitionError
+
 
 def release_text(release: object) -> str:
-    """How a release is written down. Errors: ValueError for what has no order."""
+    """How a release is written down. Errors: JobDefinitionError for what has no order."""
     text = "" if release is None else str(release)
     if isinstance(release, bool) or not re.fullmatch(r"(\d{1,18}(\.\d{1,18}){0,15})?", text, re.ASCII):
-        raise ValueError(
+        raise JobDefinitionError(
             f"release is {release!r}; give a number that grows with each release, such as 42 or '2026.11.3'"
         )
     return text

@@ -6,6 +6,7 @@ import random
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from resqd.application.parts import parts_of
 from resqd.clock import monotonic
 from resqd.cron.tables import Declaration
 from resqd.housekeeper.cron import LOOK_EVERY, Cron
@@ -43,11 +44,16 @@ def _of_cron(cron: Cron) -> Timekeeper:
 
 
 def _cron(house: House) -> Cron:
-    settings = house.settings
+    settings, app = house.settings, house.app
+    declared = parts_of(app).producer.timetable
+    owner = app.name or settings.app or ""
     return Cron(
         timetable=Timetable(house.link, house.keys),
         declaration=Declaration(
-            life=life(settings.daemon, house.birth.epoch), app=settings.app or "", release="", entries={}
+            life=life(settings.daemon, house.birth.epoch),
+            app=owner,
+            release=app.release,
+            entries=declared.texts(owner) if declared else {},
         ),
         clock=monotonic,
         random=random.random,

@@ -11,12 +11,15 @@ from resqd.options import JobOptions
 if TYPE_CHECKING:
     from collections.abc import Generator, Iterable, Sequence
 
+    from resqd.cron.declared import Declared
+
 
 class Outbox:
     """A sender that keeps what it was given."""
 
     def __init__(self) -> None:
         self.sent: list[tuple[str, list[Any]]] = []
+        self.timetable: Declared | None = None
 
     def send(self, job: Job[..., Any], queue: str, args: Sequence[Any]) -> str | None:
         self.sent.append((queue, list(args)))

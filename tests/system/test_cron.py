@@ -1,6 +1,7 @@
 """Jobs that recur, with a real daemon on a real clock: each second once, and the commands that change that."""
 
 import json
+import signal
 import subprocess
 import sys
 import time
@@ -14,13 +15,16 @@ from tests.support.daemon import Daemon
 from tests.support.waiting import wait_for
 
 _JOBS = """
-import pathlib, time, resqd
-app = resqd.App()
+import os, time, resqd
+app = resqd.App(name="ticker", release=7)
 
 @app.job(queue="q", name="Tick")
 def tick(path, name):
     with open(path, "a") as file:
         print(resqd.current_job().id, time.time(), file=file)
+
+if "CRON_FILE" in os.environ:
+    tick.every("1s", args=[os.environ["CRON_FILE"], "code"], name="code")
 """
 
 
@@ -43,6 +47,31 @@ def start(folder: Path, redis_url: str, name: str) -> Daemon:
     logs = folder / name
     logs.mkdir()
     return Daemon("--app", "cron_jobs:app", "--queues", "q", "--name", name, folder=logs, environ=environ)
+
+
+def test_an_entry_in_code_ticks_and_goes_with_it(
+    tmp_path: Path, redis_url: str, redis_client: redis.Redis, monkeypatch: Any
+) -> None:
+    """Its daemon ticks each second once, also over the SIGKILL of its housekeeper and a reload that drops it."""
+    monkeypatch.setenv("REDIS_URL", redis_url)
+    monkeypatch.setenv("CRON_FILE", str(tmp_path / "ran"))
+    with start(tmp_path, redis_url, "one") as one:
+        wait_for(lambda: len(ran(tmp_path / "ran")) >= 2, 20, what="two ticks")
+        (housekeeper,) = one.titled("housekeeper")
+        housekeeper.kill()
+        (shown,) = resqd_cron("list")
+        assert (shown["app"], shown["schedule"], shown["declared"]) == ("ticker", "every 1s", True)
+        refused = resqd_cron("remove", "code", status=1)
+        assert "declared in the code of ticker" in refused["error"]
+        wait_for(lambda: len(ran(tmp_path / "ran")) >= 5, 20, what="it goes on")
+        text = (tmp_path / "cron_jobs.py").read_text().replace('"CRON_FILE" in os.environ', "False")
+        (tmp_path / "cron_jobs.py").write_text(text)
+        one.send(signal.SIGHUP)
+        wait_for(lambda: not redis_client.hlen("resque:resqd:cron"), 20, what="the entry is gone")
+        assert one.stop() == 0
+    ids = [job_id for job_id, _ in ran(tmp_path / "ran")]
+    dues = sorted(int(each.rsplit(":", 1)[1]) for each in ids)
+    assert dues == list(range(dues[0], dues[-1] + 1))
 
 
 def ran(file: Path) -> list[tuple[str, float]]:

@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 
 from resqd.cron.releases import release_order, release_text
+from resqd.errors import JobDefinitionError
 
 
 def test_releases_are_ordered_as_numbers() -> None:
@@ -18,5 +19,5 @@ def test_releases_are_ordered_as_numbers() -> None:
 @pytest.mark.parametrize("bad", ["abc1234", "v1", "1.", "-1", -1, 1.5e300, True, "\u0661"])
 def test_what_has_no_order_is_refused(bad: Any) -> None:
     """With an example of what has."""
-    with pytest.raises(ValueError, match="give a number that grows"):
+    with pytest.raises(JobDefinitionError, match="give a number that grows"):
         release_text(bad)
