@@ -77,14 +77,22 @@ def enqueue(
     report(json.dumps(said) if in_json else f"{one_line(job_class)} {job_id} is on {one_line(target)}")
 
 
-@click.command()
+@click.group(cls=output.Group, invoke_without_command=True)
 @with_redis
 @as_json
-def queues(in_json: bool, **redis: str | None) -> None:
-    """Show all queues.
+@click.pass_context
+def queues(context: click.Context, /, in_json: bool, **redis: str | None) -> None:
+    """Show all queues; or clear, move or remove one.
 
     How many jobs wait and are in flight, and how long the oldest has waited.
     """
+    if context.invoked_subcommand is None:
+        _show_queues(in_json, redis)
+    elif in_json or any(given is not None for given in redis.values()):
+        raise click.UsageError(f"give the options after `{context.invoked_subcommand}`")
+
+
+def _show_queues(in_json: bool, redis: dict[str, str | None]) -> None:
     with opened(**redis) as there:
         books, now = there.store.books, time.time()
         states = books.overview.queues()

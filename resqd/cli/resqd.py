@@ -19,6 +19,7 @@ from resqd.cli.loading import load_app, refuse_green_threads
 from resqd.cli.output import add_completion
 from resqd.cli.pause_commands import pause_queue, resume_queue
 from resqd.cli.program import Program, as_json, with_flags
+from resqd.cli.queue_changes import clear, move, remove
 from resqd.cli.queue_commands import enqueue, info, peek, queues, workers
 from resqd.master import handover
 from resqd.settings import Settings
@@ -68,6 +69,8 @@ def version(in_json: bool) -> None:
 
 for command in (enqueue, queues, peek, pause_queue, resume_queue, later, cron, failed, workers, info):
     main.add_command(command)
+for command in (clear, move, remove):
+    queues.add_command(command)
 add_completion(main)
 
 

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from resqd.cli.failed_commands import failed
+from resqd.cli.queue_commands import queues
 from resqd.cli.resqctl import main as resqctl
 from resqd.cli.resqd import main as resqd
 from resqd.settings import OPTIONS
@@ -71,4 +72,5 @@ def test_every_command_stands_in_the_readme() -> None:
     missing = [name for name in resqctl.commands if f"`{name}" not in text and f"resqctl {name}" not in text]
     missing += [name for name in resqd.commands if f"resqd {name}" not in text]
     missing += [name for name in failed.commands if f"resqd failed {name}" not in text]
+    missing += [name for name in queues.commands if f"queues {name}" not in text]
     assert missing == []

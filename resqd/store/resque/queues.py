@@ -24,6 +24,10 @@ if TYPE_CHECKING:
 
 
 _SCAN_CHUNK: Final = 1_000
+_MOVE: Final = Script.load("resque/move")
+_MOVE_JOBS: Final = 500
+_MOVE_BYTES: Final = 1_000_000
+"""How much one step of a move takes: Redis serves nobody else for about half a millisecond."""
 
 
 class Queues:
@@ -32,6 +36,7 @@ class Queues:
     def __init__(self, client: Redis, keys: Keys) -> None:
         self._client = client
         self._keys = keys
+        self._move = client.register_script(_MOVE.source)
 
     @store_errors
     def push_front(self, queue: str, raw: bytes) -> None:
@@ -70,6 +75,30 @@ class Queues:
         """The names in the set of queues, sorted; bytes that are not UTF-8 come as surrogate escapes."""
         members = cast("set[bytes]", self._client.smembers(self._keys.queues))
         return sorted(to_text(member) for member in members)
+
+    @store_errors
+    def clear(self, queue: str) -> int:
+        """Delete all jobs of a queue, in one step whatever their number; how many there were."""
+        with self._client.pipeline(transaction=True) as pipe:
+            pipe.llen(self._list(queue))
+            pipe.unlink(self._list(queue))
+            return cast("int", pipe.execute()[0])
+
+    @store_errors
+    def move(self, source: str, target: str) -> int:
+        """Move what waits in one queue to the end of another, in order; how many jobs.
+
+        A step of it is one script, so each job is in one of the two, also after an error; calling it again moves the
+        rest. What is pushed meanwhile is left where it was pushed to, or goes along.
+        """
+        keys = [self._list(source), self._list(target), to_bytes(self._keys.queues)]
+        total, moved = self.size(source), 0
+        while moved < total:
+            step = cast("int", self._move(keys=keys, args=[to_bytes(target), _MOVE_JOBS, _MOVE_BYTES]))
+            if not step:
+                break  # workers have taken the rest
+            moved += step
+        return moved
 
     @store_errors
     def remove(self, queue: str) -> int:
