@@ -6,7 +6,7 @@ import threading
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
-from resqd.errors import DirtyExit, JobInterrupt
+from resqd.errors import DirtyExit, JobInterrupt, JobTimeout, ResqdError
 
 if TYPE_CHECKING:
     from resqd.store.resque.payload import Payload
@@ -27,6 +27,14 @@ class Slot(Protocol):
     def cancelled(self) -> bool:
         """Whether the job has been asked to stop."""
 
+    @property
+    def late(self) -> bool:
+        """Whether that was because its time is over."""
+
+    @property
+    def deadline(self) -> float | None:
+        """When the job will be stopped, in seconds of the system's monotonic clock; None: never."""
+
 
 @dataclass(frozen=True, slots=True)
 class CurrentJob:
@@ -38,6 +46,12 @@ class CurrentJob:
     args: list[Any]
     generation: int
     deliveries: int
+    attempt: int
+    """The number of this try, from 1; a lost process counts as none."""
+    enqueued_at: float | None
+    """When its producer put it on the queue, in seconds since 1970; None where it does not say."""
+    deadline: float | None
+    """When its time will be over, in seconds of `time.monotonic()`; None: it has no timeout."""
     _payload: Payload
     _slot: Slot
 
@@ -54,6 +68,8 @@ class Here:
     payload: Payload | None
     queue: str
     cancelled: bool = False
+    late: bool = False
+    deadline: float | None = None
 
 
 class _Bound(threading.local):
@@ -78,7 +94,12 @@ def as_recorded(error: BaseException) -> BaseException:
     slot = _bound.slot
     if isinstance(error, DirtyExit) or not (isinstance(error, JobInterrupt) or (slot and slot.cancelled)):
         return error
-    return DirtyExit("Job was killed")
+    return stopped(slot)
+
+
+def stopped(slot: Slot | None) -> ResqdError:
+    """What is recorded of a job that was stopped from outside."""
+    return JobTimeout("Job ran out of time") if slot and slot.late else DirtyExit("Job was killed")
 
 
 def current_job() -> CurrentJob | None:
@@ -96,6 +117,9 @@ def current_job() -> CurrentJob | None:
         args=payload.args,
         generation=payload.generation,
         deliveries=payload.deliveries,
+        attempt=(payload.attempts or 0) + 1,
+        enqueued_at=payload.enqueued_at,
+        deadline=slot.deadline,
         _payload=payload,
         _slot=slot,
     )

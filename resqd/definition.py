@@ -28,6 +28,8 @@ JOB_HOOKS: Final = (
     "around_perform",
     "after_perform",
     "on_failure",
+    "on_retry",
+    "on_discard",
 )
 """The kinds of job hooks; a class job's hook starts its name with one of them: before_perform_log."""
 

@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING, Any, Final
 
 from resqd import events
 from resqd.current import Here, bind_thread
-from resqd.errors import DirtyExit, PayloadError
+from resqd.errors import DirtyExit, JobTimeout, PayloadError
 from resqd.hooks import Hook, call, run_within
+from resqd.retry import Again
 from resqd.store.resque import payload as payloads
 from resqd.store.resque.backends import (
     DEFAULT_EXPIRE_GENERATION,
@@ -38,6 +39,7 @@ _OURS: Final = f"{Path(__file__).parent}/"
 _KEPT: Final = 50
 """Frames kept at each end of a long backtrace, such as that of an endless recursion."""
 _MAX_CAUSES: Final = 10
+OVERRUN: Final = "Job ran out of time, and was killed with its process"
 MOST_WAITING: Final = 1_000
 """Records that may wait for the application's code before the worker takes no more jobs."""
 
@@ -142,10 +144,10 @@ class FailureRules:
             return place_of(self._backend, queue, self._keys)
         return Place(()) if self.notifies else None
 
-    def hooked(self, payload: Payload | None) -> bool:
-        """Whether this job has on_failure hooks of its own."""
+    def hooked(self, payload: Payload | None, kind: str = "on_failure") -> bool:
+        """Whether this job has such hooks of its own."""
         job = self._jobs.get(payload.job_class) if payload else None
-        return job is not None and bool(job.hooks.of("on_failure"))
+        return job is not None and bool(job.hooks.of(kind))
 
     def after(self, record: bytes, crashed: Payload | None = None) -> None:
         """Let backends of the application's own save a record, and call its callbacks. What they raise is logged.
@@ -160,9 +162,19 @@ class FailureRules:
         finally:
             bind_thread(None)
 
+    def after_overrun(self, payload: Payload, queue: str, delay: float) -> None:
+        """Call the on_retry hooks of a job whose process was killed for its timeout, as `after` does."""
+        hooks, error = self._jobs[payload.job_class].hooks, JobTimeout(OVERRUN)
+        bind_thread(Here(payload, queue))
+        try:
+            run_within(self._around, lambda: hooks.report(error, payload.args, lambda _: Again(delay)))
+        finally:
+            bind_thread(None)
+
     def _tell(self, told: Record, crashed: Payload | None) -> None:
         if crashed is not None and self.hooked(crashed):
-            self._jobs[crashed.job_class].hooks.report_failure(DirtyExit(told["error"]), crashed.args)
+            kind = JobTimeout if told["exception"] == JobTimeout.__name__ else DirtyExit
+            self._jobs[crashed.job_class].hooks.report_failure(kind(told["error"]), crashed.args)
         if not self._skips(told["payload"].get("class")):
             try:
                 self._backend.save(told)
@@ -199,7 +211,7 @@ class Aftermath:
         self._rules = rules
         self._eased = eased
         self._prepare = prepare
-        self._waiting: SimpleQueue[tuple[bytes, Payload | None]] = SimpleQueue()
+        self._waiting: SimpleQueue[Callable[[], object] | None] = SimpleQueue()
         self._thread: NamedThread | None = None
 
     @property
@@ -213,7 +225,7 @@ class Aftermath:
             return
         for record in records:
             if record is not None:
-                self._waiting.put((record, None))
+                self._waiting.put(partial(self._rules.after, record))
         self._start()
 
     def put_crashed(self, crashed: Iterable[tuple[Held, bytes]]) -> None:
@@ -228,8 +240,19 @@ class Aftermath:
             if self.full:
                 events.App.failure_left_out(waiting=MOST_WAITING)
                 continue
-            self._waiting.put((record, payload))
+            self._waiting.put(partial(self._rules.after, record, payload))
             self._start()
+
+    def put_retried(self, retried: Iterable[tuple[Held, float]]) -> None:
+        """Note jobs that ran out of their time, whose process was killed for it, and that run again in some seconds."""
+        for held, delay in retried:
+            try:
+                payload = payloads.decode(held.payload)
+            except PayloadError:
+                continue
+            if self._rules.hooked(payload, "on_retry") and not self.full:
+                self._waiting.put(partial(self._rules.after_overrun, payload, held.queue, delay))
+                self._start()
 
     def close(self, timeout: float) -> None:
         """Wait at most so many seconds until all is done."""
@@ -237,7 +260,7 @@ class Aftermath:
             return
         self._start()
         if self._thread is not None:
-            self._waiting.put((b"", None))
+            self._waiting.put(None)
             self._thread.join(timeout)
         if left := self._waiting.qsize():
             events.App.failures_left_out(count=left)
@@ -256,8 +279,8 @@ class Aftermath:
 
     def _work(self) -> None:
         self._safely(self._prepare)
-        while (case := self._waiting.get()) and case[0]:
-            self._safely(partial(self._rules.after, *case))
+        while work := self._waiting.get():
+            self._safely(work)
             if self._waiting.qsize() == MOST_WAITING:
                 self._eased()
 

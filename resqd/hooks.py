@@ -14,6 +14,8 @@ from typing import Any, Final, TypeVar
 from resqd import events
 from resqd.definition import JOB_HOOKS
 from resqd.errors import DontPerform, HookError, JobDefinitionError
+from resqd.hook_checks import check, named
+from resqd.retry import Again, Dropped
 
 Hook = Callable[..., Any]
 H = TypeVar("H", bound=Hook)
@@ -33,7 +35,13 @@ PROCESS_HOOKS: Final = (
 AFTER_BOOT: Final = ("after_jobs_run", "before_pause", "after_pause", "worker_exit")
 """Those of them that run in a worker that is at work."""
 
-_PERFORMING: Final = ("before_perform", "around_perform", "after_perform", "on_failure")
+_PERFORMING: Final = tuple(kind for kind in JOB_HOOKS if kind.endswith("_perform") or kind.startswith("on_"))
+Judge = Callable[[BaseException], Again | Dropped | None]
+"""From what ended a job to what becomes of it; None: it has failed."""
+
+
+def fails(_error: BaseException) -> None:
+    """Every error is a failure: what is judged where nobody can run the job again."""
 
 
 class Hooks:
@@ -51,7 +59,7 @@ class Hooks:
 
     def add(self, kind: str, hook: H) -> H:
         """Append a hook; raises JobDefinitionError where it cannot work as that kind."""
-        _check(kind, hook)
+        check(kind, hook)
         self._by_kind[kind].append(hook)
         return hook
 
@@ -90,26 +98,38 @@ class JobHooks(Hooks):
         for hook in self._by_kind[kind]:
             hook(*args)
 
-    def perform(self, perform: Hook, args: Sequence[Any], *, told: Told = lambda error: error) -> bool:
+    def perform(
+        self,
+        perform: Hook,
+        args: Sequence[Any],
+        *,
+        told: Told = lambda error: error,
+        judge: Judge = fails,
+    ) -> bool:
         """Run a job with its hooks; False where a hook ended it quietly by DontPerform or by not yielding.
 
         What the job or a hook raises goes on to the caller after the on_failure hooks have seen it, as `told` says
-        of it: a job that is killed is recorded as something else than what stopped it.
+        of it: a job that is killed is recorded as something else than what stopped it. Where `judge` says that it
+        has not failed for good, the hooks for that see it instead.
         """
+
+        def report(error: BaseException) -> None:
+            self.report(told(error), args, judge)
+
         outermost = self._around["around_perform"]
         if not outermost:
-            return self._perform(perform, args, told)
+            return self._perform(perform, args, report)
         ended: list[bool] = []
-        run = _Run(lambda: ended.append(self._perform(perform, args, told)), ())
+        run = _Run(lambda: ended.append(self._perform(perform, args, report)), ())
         try:
             run.around(outermost)
         except BaseException as error:
             if ended or not run.started:  # else they have seen it already
-                self.report_failure(told(error), args)
+                report(error)
             raise
         return ended == [True]
 
-    def _perform(self, perform: Hook, args: Sequence[Any], told: Told) -> bool:
+    def _perform(self, perform: Hook, args: Sequence[Any], report: Callable[[BaseException], None]) -> bool:
         run = _Run(perform, args)
         try:
             self.notify("before_perform", args)
@@ -119,9 +139,25 @@ class JobHooks(Hooks):
         except BaseException as error:
             if isinstance(error, DontPerform) and not run.started:
                 return False
-            self.report_failure(told(error), args)
+            report(error)
             raise
         return run.performed
+
+    def report(self, error: BaseException, args: Sequence[Any], judge: Judge) -> None:
+        """Call the hooks that the judgement on an error is for; what they raise is logged."""
+        judgement = judge(error)
+        if isinstance(judgement, Again):
+            for hook in self._by_kind["on_retry"]:
+                call("on_retry hook", hook, error, judgement.delay, *args)
+        elif isinstance(judgement, Dropped):
+            self.report_discard(judgement.reason, args)
+        else:
+            self.report_failure(error, args)
+
+    def report_discard(self, reason: str, args: Sequence[Any]) -> None:
+        """Call the on_discard hooks with the reason and the job's arguments; what they raise is logged."""
+        for hook in self._by_kind["on_discard"]:
+            call("on_discard hook", hook, reason, *args)
 
     def report_failure(self, error: BaseException, args: Sequence[Any]) -> None:
         """Call the on_failure hooks with the error and the job's arguments; what they raise is logged."""
@@ -158,9 +194,9 @@ class ProcessHooks(Hooks):
                 if kind == "after_fork":
                     raise
                 if kind == "before_first_fork":
-                    line = f"the {kind} hook {_named(hook)} called sys.exit({error.code!r})"
+                    line = f"the {kind} hook {named(hook)} called sys.exit({error.code!r})"
                     raise HookError(line) from error
-                events.App.hook_called_exit(kind=kind, hook=_named(hook), code=error.code)
+                events.App.hook_called_exit(kind=kind, hook=named(hook), code=error.code)
 
     def before_first_fork(self, hook: H) -> H:
         """Call `hook()` in the master, once, before it forks the first worker."""
@@ -199,7 +235,7 @@ def call(what: str, hook: Hook, *args: Any) -> None:
     try:
         hook(*args)
     except Exception:  # noqa: BLE001 - the application's code; the event tells its traceback
-        events.App.hook_failed(what=what, hook=_named(hook))
+        events.App.hook_failed(what=what, hook=named(hook))
 
 
 def run_within(hooks: Sequence[Hook], work: Callable[[], object]) -> None:
@@ -258,39 +294,3 @@ def _expect_end(wrapper: Generator[None, None, None], resume: Callable[[], objec
         return
     wrapper.close()
     raise JobDefinitionError("an around_perform hook yielded twice")
-
-
-def _named(hook: object) -> object:
-    return getattr(hook, "__qualname__", hook)
-
-
-def _check(kind: str, hook: Any) -> None:
-    """Errors: JobDefinitionError for what cannot be called as that kind, or would do nothing then."""
-    if not callable(hook):
-        raise JobDefinitionError(f"the {kind} hook {hook!r} cannot be called")
-    code = hook if inspect.isroutine(hook) or inspect.isclass(hook) else getattr(hook, "func", hook.__call__)
-    if inspect.iscoroutinefunction(code):
-        raise JobDefinitionError(f"the {kind} hook {_named(hook)} is async, which resqd does not run")
-    yields = inspect.isgeneratorfunction(code) or inspect.isasyncgenfunction(code)
-    if kind in JOB_HOOKS:
-        if yields != (kind == "around_perform"):
-            raise JobDefinitionError(
-                f"{_named(hook)}: an around_perform hook, and no other, yields once where the job runs"
-            )
-    elif yields:
-        raise JobDefinitionError(
-            f"the {kind} hook {_named(hook)} is a generator: calling it would do nothing"
-        )
-    else:
-        _check_bare(kind, hook)
-
-
-def _check_bare(kind: str, hook: Any) -> None:
-    try:
-        inspect.signature(hook).bind()
-    except TypeError as error:
-        raise JobDefinitionError(
-            f"the {kind} hook {_named(hook)} is called without arguments: {error}"
-        ) from None
-    except ValueError:  # a builtin without a signature that Python knows
-        return

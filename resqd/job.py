@@ -6,7 +6,7 @@ import functools
 from typing import TYPE_CHECKING, Any, Final, Generic, ParamSpec, Protocol, TypeVar, Unpack, overload
 
 from resqd.current import as_recorded
-from resqd.hooks import Hook, JobHooks
+from resqd.hooks import Hook, JobHooks, Judge, fails
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
@@ -74,8 +74,12 @@ class Job(Generic[P, R]):
         self.options = options
         self.definition = definition.target
         self.perform: Callable[P, R] = definition.perform
+        self.policy = options.policy
+        self.simple = options.simple
         self.hooks = JobHooks(definition.hooks())
         self.plain = not self.hooks.around_running
+        self.bare = self.plain and self.simple
+        """Whether a run of it is a call of its code and nothing else."""
         self.plain_enqueue = self._enqueues_plainly()
         self._definition = definition
         self._sender = sender
@@ -146,22 +150,26 @@ class Job(Generic[P, R]):
 
         recurring.by_period(self._sender, self, period, offset=offset, args=args, options=options)
 
-    def run(self, args: Sequence[Any]) -> bool:
-        """Perform with the job's hooks; False where a hook ended it quietly. Raises what the job raises."""
+    def run(self, args: Sequence[Any], judge: Judge = fails) -> bool:
+        """Perform with the job's hooks; False where a hook ended it quietly. Raises what the job raises.
+
+        `judge` says what becomes of an error, and so which hooks are told of it.
+        """
         perform: Hook = self.perform
         if self.plain:
             perform(*args)
             return True
-        return self.hooks.perform(perform, args, told=as_recorded)
+        return self.hooks.perform(perform, args, told=as_recorded, judge=judge)
 
     def surround(self, hook: Hook) -> None:
         """Wrap each run, hooks included, in the generator `hook()`; for what an App does around all its jobs."""
         self.hooks.surround(hook)
-        self.plain = False
+        self.plain = self.bare = False
 
     def _hook(self, kind: str, hook: H) -> H:
         self.hooks.add(kind, hook)
         self.plain = not self.hooks.around_running
+        self.bare = self.plain and self.simple
         self.plain_enqueue = self._enqueues_plainly()
         return hook
 
@@ -197,8 +205,19 @@ class Job(Generic[P, R]):
         return self._hook("after_perform", hook)
 
     def on_failure(self, hook: H) -> H:
-        """Call `hook(error, *args)` when the job failed; DirtyExit says that it was killed, or its process died.
+        """Call `hook(error, *args)` when the job failed and is not retried; DirtyExit says that it was killed, or lost.
 
         In that last case the housekeeper calls it, on a thread of its own.
         """
         return self._hook("on_failure", hook)
+
+    def on_retry(self, hook: H) -> H:
+        """Call `hook(error, delay, *args)` when the job failed and will be tried again in `delay` seconds.
+
+        Then no on_failure hook is called. A snooze is told here as well, with its own error.
+        """
+        return self._hook("on_retry", hook)
+
+    def on_discard(self, hook: H) -> H:
+        """Call `hook(reason, *args)` when the job discarded itself, or expired and was not begun."""
+        return self._hook("on_discard", hook)

@@ -10,6 +10,7 @@ from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING, Any, Literal, TypedDict
 
 from resqd.errors import JobDefinitionError
+from resqd.retry import Policy, is_seconds, policy_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -21,6 +22,9 @@ class GivenOptions(TypedDict, total=False):
     on_crash: Literal["retry", "fail"] | None
     max_deliveries: int | None
     skip_failed_queue: bool
+    retry: int | Policy | None
+    timeout: float | None
+    expires: float | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,6 +37,12 @@ class JobOptions:
     """After how many crashes it is recorded in `failed` as DirtyExit."""
     skip_failed_queue: bool = False
     """Whether a failure is only counted, and no record kept."""
+    retry: int | Policy | None = None
+    """When it is tried again after a failure: a number of retries, a Retry, or a callable (attempt, error)."""
+    timeout: float | None = None
+    """Seconds that it may run on its thread."""
+    expires: float | None = None
+    """Seconds after it was due, after which it need not begin any more."""
 
     @classmethod
     def of(cls, given: Mapping[str, Any]) -> JobOptions:
@@ -50,3 +60,18 @@ class JobOptions:
             raise JobDefinitionError(f"on_crash is {self.on_crash!r}; it takes 'retry' or 'fail'")
         if self.max_deliveries is not None and self.max_deliveries < 1:
             raise JobDefinitionError(f"max_deliveries is {self.max_deliveries}; it takes 1 or more")
+        policy_of(self.retry)
+        for name in ("timeout", "expires"):
+            value = getattr(self, name)
+            if value is not None and not is_seconds(value):
+                raise JobDefinitionError(f"{name} is {value!r}; it takes a number of seconds above 0")
+
+    @property
+    def policy(self) -> Policy | None:
+        """When it is tried again."""
+        return policy_of(self.retry)
+
+    @property
+    def simple(self) -> bool:
+        """Whether a run of it needs nothing to be looked at before or after."""
+        return self.retry is None and self.timeout is None and self.expires is None

@@ -170,6 +170,11 @@ def decide(
     return Again(_checked("the retry policy", delay))
 
 
+def is_seconds(value: object) -> bool:
+    """Whether it is a number of seconds that a clock can hold, above 0."""
+    return _is_number(value, 0.0) and 0 < value <= _FOREVER  # type: ignore[operator] # _is_number has looked
+
+
 def _checked(what: str, delay: object) -> float:
     if not _is_number(delay, 0.0):
         raise ValueError(f"{what}: a delay of {delay!r}; it takes a number of seconds, 0 or more")

@@ -25,7 +25,7 @@ class Housekeeper:
     recovered = Event(
         WARNING,
         "recovered the jobs of %(incarnation)s (pid %(pid)d): %(requeued)d back to their queues,"
-        " %(suspected)d suspects, %(failed)d failed",
+        " %(suspected)d suspects, %(failed)d failed, %(later)d to be tried again",
     )
     recovery_failed = Event(ERROR, "cannot recover the jobs of %(incarnation)s now", traceback=True)
     jobs_kept = Event(

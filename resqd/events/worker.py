@@ -43,6 +43,10 @@ class Worker:
         "a failure cannot be recorded: %(refusal)s; %(count)d such jobs stay in flight with their records until that "
         "key is a list again, or deleted",
     )
+    jobs_unmoved = Event(
+        ERROR,
+        "jobs cannot be put off: %(refusal)s; %(count)d of them stay in flight until that key is deleted",
+    )
     jobs_reappeared = Event(
         WARNING,
         "Redis has %(count)d jobs in flight for this worker that it had confirmed as settled, or never told: "
@@ -54,6 +58,16 @@ class Worker:
         "dropped",
     )
     job_failed = Event(INFO, "%(job)s of queue %(queue)s failed: %(error)s: %(text)s")
+    job_retried = Event(
+        INFO,
+        "%(job)s of queue %(queue)s failed in try %(attempt)d, next in %(delay).1f s: %(error)s: %(text)s",
+    )
+    job_snoozed = Event(INFO, "%(job)s of queue %(queue)s asked to be run again in %(delay).1f s")
+    job_discarded = Event(INFO, "%(job)s of queue %(queue)s discarded itself: %(reason)s")
+    job_expired = Event(INFO, "%(job)s of queue %(queue)s was not begun: it expired %(late).1f s ago")
+    retry_failed = Event(
+        ERROR, "the retry policy of %(job)s failed, so the job fails for good", traceback=True
+    )
     record_incomplete = Event(ERROR, "a failure cannot be recorded in full", traceback=True)
     strays_ignored = Event(
         WARNING,

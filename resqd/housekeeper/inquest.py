@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import threading
+import time
 from collections.abc import Callable, Iterable
 from datetime import UTC, datetime
 from functools import cached_property
@@ -11,20 +12,24 @@ from typing import Generic, TypeVar
 
 from resqd import events
 from resqd.app import App
-from resqd.errors import PayloadError
-from resqd.failures import FailureRules, fewest_deliveries
+from resqd.errors import DirtyExit, JobTimeout, PayloadError
+from resqd.failures import OVERRUN, FailureRules, fewest_deliveries
 from resqd.housekeeper.verdicts import Judge, Rule
+from resqd.retry import Again, Dropped, decide
 from resqd.settings import Settings
 from resqd.store.inflight.incarnation import Incarnation
-from resqd.store.inflight.recovery import Convict, Held, Recovered, Recovery
+from resqd.store.inflight.recovery import Convict, Held, Later, Recovered, Recovery, Verdict
+from resqd.store.inflight.tokens import attempts
 from resqd.store.keys import Keys
 from resqd.store.resque.backends import Place
-from resqd.store.resque.failure_record import WHOLE_PAYLOAD, build_record
+from resqd.store.resque.failure_record import WHOLE_PAYLOAD, build_record, describe
 from resqd.store.resque.payload import Payload, decode
+from resqd.store.resque.tries import attempt_entry, postpone, tried
 from resqd.threads import NamedThread
 from resqd.wire.messages import Death
 
 T = TypeVar("T")
+V = TypeVar("V", Convict, Verdict)
 
 ANSWER_WITHIN = 1.0
 """Seconds that the application's code may take for an answer, while the heartbeat waits."""
@@ -67,6 +72,7 @@ class Culprits:
         self._app = app
         self._rules = rules
         self._worker = worker_id
+        self._retrying: Patience[Again | Dropped | None] = Patience(what="the retry policy of a job")
         self._placing: Patience[Place | None] = Patience(what="place() of the application's failure backend")
 
     @cached_property
@@ -84,9 +90,29 @@ class Culprits:
 
     def convict(self, held: Held, why: str) -> Convict:
         """The record of this job as DirtyExit, and the lists that take it."""
-        payload = _decoded(held)
+        return self._convict(held, DirtyExit(why))
+
+    def overrun(self, token: int, held: Held) -> Later | Convict:
+        """What becomes of a job that had run out of its time: its next try, or its record as JobTimeout."""
+        payload, error = _decoded(held), JobTimeout(OVERRUN)
+        again = self._judged(held, payload, error)
+        if payload is None or not isinstance(again, Again):
+            return self._convict(held, error)
+        entry = attempt_entry(describe(error), (), worker=self._worker, began=None, ended=time.time())
+        return Later(postpone(token, payload, delay=again.delay, kind="timeout", attempt=entry))
+
+    def _judged(self, held: Held, payload: Payload | None, error: JobTimeout) -> Again | Dropped | None:
+        job, tries = self._app.jobs.get(payload.job_class) if payload else None, attempts(held.payload)
+        if job is None or job.policy is None or tries is None:
+            return None
+        policy = job.policy
+        return self._retrying.ask(lambda: decide(policy, attempt=tries + 1, error=error), None)
+
+    def _convict(self, held: Held, error: DirtyExit | JobTimeout) -> Convict:
+        payload, late = _decoded(held), isinstance(error, JobTimeout)
         place = self._place(held.queue, payload) or Place(())
-        return Convict(self._record(held, payload, why), place.lists, place.member or "")
+        known = tried(payload) if payload else ""
+        return Convict(self._record(held, payload, error), place.lists, place.member or "", known, late)
 
     def _place(self, queue: str, payload: Payload | None) -> Place | None:
         if not self._rules.foreign:
@@ -94,11 +120,11 @@ class Culprits:
         default = Place((Keys(self._settings.namespace).failed,))
         return self._placing.ask(lambda: self._rules.place(queue, payload), default)
 
-    def _record(self, held: Held, payload: Payload | None, why: str) -> bytes:
+    def _record(self, held: Held, payload: Payload | None, error: DirtyExit | JobTimeout) -> bytes:
         return build_record(
             raw=held.payload,
             payload=payload,
-            exception=("DirtyExit", why),
+            exception=error,
             backtrace=(),
             worker=self._worker,
             queue=held.queue,
@@ -119,7 +145,10 @@ def _decoded(held: Held) -> Payload | None:
 
 
 class Inquest:
-    """For the dead of this daemon and of others. `convicted` is told what failed, with the records."""
+    """For the dead of this daemon and of others.
+
+    `convicted` is told what failed, with the records, `retried` what runs again, with the delays.
+    """
 
     def __init__(
         self,
@@ -127,10 +156,12 @@ class Inquest:
         recovery: Recovery,
         culprits: Culprits,
         convicted: Callable[[Iterable[tuple[Held, bytes]]], None],
+        retried: Callable[[Iterable[tuple[Held, float]]], None],
     ) -> None:
         self._recovery = recovery
         self._culprits = culprits
         self._convicted = convicted
+        self._retried = retried
 
     def hold(self, incarnation: Incarnation, death: Death | None) -> Recovered:
         """Recover the jobs of an incarnation; without last words nobody knows which of them ran. Errors: StoreError."""
@@ -138,9 +169,16 @@ class Inquest:
         found = self._recovery.inspect(incarnation, running, patience=self._culprits.patience)
 
         def convict(token: int, why: str) -> Convict:
-            return self._convict(incarnation, token, found.held[token], why)
+            return self._whole(
+                incarnation, token, found.held[token], lambda job: self._culprits.convict(job, why)
+            )
 
-        judge = Judge(rule=self._culprits.rule, convict=convict)
+        def overrun(token: int) -> Verdict:
+            return self._whole(
+                incarnation, token, found.held[token], lambda job: self._culprits.overrun(token, job)
+            )
+
+        judge = Judge(rule=self._culprits.rule, convict=convict, overrun=overrun)
         findings = judge.judge(death, found.held, probation=found.probation)
         done = self._recovery.recover(
             incarnation, findings.verdicts, counted=findings.counted, queues=found.queues
@@ -151,14 +189,20 @@ class Inquest:
                 for token, verdict in findings.verdicts.items()
                 if isinstance(verdict, Convict)
             )
+        if done.postponed:
+            self._retried(
+                (found.held[token], verdict.postpone.delay)
+                for token, verdict in findings.verdicts.items()
+                if isinstance(verdict, Later)
+            )
         return done
 
-    def _convict(self, incarnation: Incarnation, token: int, job: Held, why: str) -> Convict:
-        """With its payload whole, if that is not too much; its worker may have died for lack of memory."""
+    def _whole(self, incarnation: Incarnation, token: int, job: Held, judge: Callable[[Held], V]) -> V:
+        """A verdict with its payload whole, if that is not too much; its worker may have died for lack of memory."""
         if job.missing and len(job.payload) + job.missing <= WHOLE_PAYLOAD:
             try:
                 whole = self._recovery.inspect(incarnation, (token,), most=2 * WHOLE_PAYLOAD)
-                return self._culprits.convict(whole.held.get(token, job), why)
+                return judge(whole.held.get(token, job))
             except MemoryError:
                 pass  # then with the beginning of it
-        return self._culprits.convict(job, why)
+        return judge(job)

@@ -150,13 +150,14 @@ class Recoverer:
     def _recover(self, incarnation: Incarnation, death: Death | None) -> None:
         done = self._inquest.hold(incarnation, death)
         self._note_kept(incarnation, done)
-        if done.requeued or done.suspected or done.convicted or done.recorded:
+        if done.requeued or done.suspected or done.convicted or done.recorded or done.postponed:
             events.Housekeeper.recovered(
                 incarnation=incarnation.id,
                 pid=incarnation.pid,
                 requeued=done.requeued,
                 suspected=done.suspected,
                 failed=done.convicted + done.recorded,
+                later=done.postponed,
             )
 
     def _note_kept(self, incarnation: Incarnation, done: Recovered) -> None:

@@ -161,7 +161,14 @@ def _keep(counts: dict[int, int], pid: int, count: int) -> None:
 
 def _put(pipe: Any, metrics: JobMetrics) -> None:
     name = safe(metrics.job_class)
-    counts = {name: metrics.started, f"{name}.success": metrics.succeeded, f"{name}.failure": metrics.failed}
+    counts = {
+        name: metrics.started,
+        f"{name}.success": metrics.succeeded,
+        f"{name}.failure": metrics.failed,
+        f"{name}.retried": metrics.retried,
+        f"{name}.discarded": metrics.discarded,
+        f"{name}.expired": metrics.expired,
+    }
     for counter, count in counts.items():
         if count:
             pipe.incr(counter, count)

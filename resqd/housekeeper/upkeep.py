@@ -40,7 +40,12 @@ class Upkeep:
         beat, prune = settings.heartbeat_interval, settings.prune_interval
         recovery = Recovery(link=link, keys=keys)
         orphans = Orphans(grace=settings.kill_grace + MARGIN, clock=monotonic)
-        inquest = Inquest(recovery=recovery, culprits=culprits, convicted=aftermath.put_crashed)
+        inquest = Inquest(
+            recovery=recovery,
+            culprits=culprits,
+            convicted=aftermath.put_crashed,
+            retried=aftermath.put_retried,
+        )
         registry = Registry(
             link=link,
             keys=keys,

@@ -33,7 +33,8 @@ class Findings:
 class Judge:
     """`rule` tells what applies to a job, `convict` makes the record of a conviction, of a token, for a reason.
 
-    Jobs for whose sake resqd killed the process are recorded as killed. A death that resqd did not cause is blamed
+    Jobs for whose sake resqd killed the process are recorded as killed; for those that had run out of their time
+    `overrun` says what becomes of them. A death that resqd did not cause is blamed
     on the jobs that ran: one alone is charged; several are suspects, each run alone next time, so that the innocent
     finish and the culprit kills only itself. What is lost without a charge, since resqd caused the death, or nobody
     knows what ran, or nothing did, is forgiven as often as a job may be charged; then it is a suspect as well. On
@@ -44,6 +45,7 @@ class Judge:
 
     rule: Callable[[Held], Rule]
     convict: Callable[[int, str], Convict]
+    overrun: Callable[[int], Verdict]
 
     def judge(self, death: Death | None, held: Mapping[int, Held], *, probation: bool) -> Findings:
         """The verdicts on `held`: the jobs on the dead worker's threads, and those whose next loss may be decisive.
@@ -51,8 +53,11 @@ class Judge:
         Without last words any of them may have run.
         """
         convicted = death.convicted if death else ()
+        late = death.late if death else ()
         judged: dict[int, Verdict] = {
-            token: self.convict(token, "Job was killed") for token in held if token in convicted
+            token: self.overrun(token) if token in late else self.convict(token, "Job was killed")
+            for token in held
+            if token in convicted
         }
         left = {token: job for token, job in held.items() if token not in judged}
         if probation:

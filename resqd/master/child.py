@@ -19,6 +19,8 @@ from resqd.wire.messages import Message, Running, Slots, Stats
 UNREAD = "(being read)"
 """Stands for the class of a job whose payload its thread is reading."""
 NO_STATS = Stats(0, 0, 0, 0, 0.0, 0, 0.0, "", (), ())
+_OTHERS = ("retried", "discarded", "expired", "timeouts")
+"""What else became of a worker's jobs, in its stats."""
 LEAVING = frozenset({Intent.DRAINING, Intent.STOPPING})
 """What a daemon or a child does that is on its way out."""
 
@@ -99,6 +101,8 @@ class Demands:
     """Since when it is drained whatever the daemon's intent is: rolled over by a reload, or one too many."""
     killed_for: frozenset[int] | None = None
     """Tokens for whose sake resqd killed this process; empty: killed for none of its jobs; None: not killed."""
+    late: frozenset[int] = frozenset()
+    """The tokens of jobs that had run out of their time."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -254,6 +258,7 @@ class Child:
             "retiring_since": self.demands.retiring_since or 0.0,
             "processed": self.account.stats.processed,
             "failed": self.account.stats.failed,
+            "others": [getattr(self.account.stats, name) for name in _OTHERS],
         }
 
     @classmethod
@@ -263,7 +268,8 @@ class Child:
             os.set_inheritable(descriptor, False)
         unsent, unread = facts["leftovers"]
         channel = Channel(socket.socket(fileno=facts["channel"]), unsent=unsent, unread=unread)
-        stats = replace(NO_STATS, processed=facts["processed"], failed=facts["failed"])
+        others = dict(zip(_OTHERS, facts.get("others", ()), strict=False))
+        stats = replace(NO_STATS, processed=facts["processed"], failed=facts["failed"], **others)
         return cls(
             Identity(
                 facts["pid"],

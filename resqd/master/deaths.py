@@ -172,6 +172,7 @@ def death(child: Child, end: Exit) -> Death | None:
         convicted=convicted,
         blamed=child.demands.killed_for is None and child.life.exiting is None,
         probation=child.kind is Kind.PROBATION,
+        late=tuple(token for token in convicted if token in child.demands.late),
         reason=f"{end}: {error}" if (error := _own_error(child)) else str(end),
     )
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 
 from resqd import events
 from resqd.master.child import LEAVING, Child
-from resqd.master.ledger import Ledger, Places, RedisHealth
+from resqd.master.ledger import Ledger, Places, RedisHealth, Totals
 from resqd.master.quotas import limits
 from resqd.master.timeouts import Kills, Limits
 from resqd.settings import QueueSpec, Settings
@@ -141,7 +141,8 @@ class Snapshot:
     """What the housekeeper said last of Redis, and since when."""
     suspects: int
     worker_count: int
-    past: tuple[int, int]
+    past: tuple[int, ...]
+    """The ledger's totals; an older release tells the first two."""
     deaths: tuple[Death, ...]
     children: tuple[dict[str, object], ...]
 
@@ -157,7 +158,7 @@ class Fleet:
         started: float,
         commanded: Intent = Intent.RUNNING,
         forks: int = 0,
-        past: tuple[int, int] = (0, 0),
+        past: Sequence[int] = (),
     ) -> None:
         self.settings = settings
         self.worker_count = worker_count
@@ -172,7 +173,7 @@ class Fleet:
         self.suspects = Suspects()
         self.paused_queues: tuple[str, ...] | None = None
         """By the housekeeper's last word; None: it has not spoken yet, and workers look for themselves."""
-        self.ledger = Ledger(past)
+        self.ledger = Ledger(Totals(*past))
         self.redis = RedisHealth("not connected yet", started)
         self.answers: deque[tuple[Child, Answer]] = deque()
         """What workers have answered to clients who wait, until the handlers take it."""

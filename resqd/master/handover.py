@@ -120,7 +120,7 @@ def load(descriptor: int) -> Handover:
     for name in ("redis", "past", "bell", "held", "children", "socket_file"):
         facts[name] = tuple(facts[name])
     facts["deaths"] = tuple(
-        Death(**{**each, "running": tuple(each["running"]), "convicted": tuple(each["convicted"])})
+        Death(**{**each, **{name: tuple(each.get(name, ())) for name in ("running", "convicted", "late")}})
         for each in facts["deaths"]
     )
     fleet = Snapshot(**{each.name: facts.pop(each.name) for each in fields(Snapshot)})

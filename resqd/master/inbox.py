@@ -165,8 +165,10 @@ class Inbox:
 
     def _on_killing(self, child: Child, message: messages.Killing) -> None:
         if message.token:
-            spare = self._fleet.spares(child)
+            spare = self._fleet.spares(child) and not message.late
             self._fleet.kills.order(child.fork, frozenset((message.token,)), self._clock(), spare=spare)
+        if message.late:
+            child.demands.late = child.demands.late.intersection(child.page.running()) | {message.token}
         self._fleet.answers.append((child, message))
 
     def _on_stacks(self, child: Child, message: messages.Stacks) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter, deque
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from resqd import events
 from resqd.wire.birth import Kind
@@ -18,6 +19,30 @@ LONGEST_PAUSE = 30.0
 """Seconds: the first and the longest pause of a place whose children die at boot."""
 
 
+class Totals(NamedTuple):
+    """Jobs that ended, failed ones too, and those that failed; then what became of some, in order of Stats' fields."""
+
+    processed: int = 0
+    failed: int = 0
+    retried: int = 0
+    discarded: int = 0
+    expired: int = 0
+    timeouts: int = 0
+
+    @classmethod
+    def of(cls, stats: Stats) -> Totals:
+        """Those of a report."""
+        return cls(*(getattr(stats, name) for name in cls._fields))
+
+    def plus(self, other: Totals) -> Totals:
+        """Both together."""
+        return Totals(*(one + more for one, more in zip(self, other, strict=True)))
+
+    def most(self, other: Totals) -> Totals:
+        """The higher of each."""
+        return Totals(*map(max, self, other))
+
+
 @dataclass(slots=True)
 class Ledger:
     """Jobs processed and failed since the daemon's start, and how many a second lately.
@@ -26,30 +51,36 @@ class Ledger:
     changes nothing; what a dead fork last said stays in `past`.
     """
 
-    past: tuple[int, int] = (0, 0)
-    """Processed and failed jobs of the forks that are dead."""
-    _current: dict[int, tuple[int, int]] = field(default_factory=dict)
+    past: Totals = Totals()  # noqa: RUF009 - a constant
+    """Those of the forks that are dead."""
+    _current: dict[int, Totals] = field(default_factory=dict)
     _samples: deque[tuple[float, int]] = field(default_factory=deque)
 
     def report(self, fork: int, stats: Stats) -> None:
         """Take a fork's report; one that is older than the last changes nothing."""
-        processed, failed = self._current.get(fork, (0, 0))
-        self._current[fork] = max(processed, stats.processed), max(failed, stats.failed)
+        self._current[fork] = self._current.get(fork, Totals()).most(Totals.of(stats))
 
     def buried(self, fork: int) -> None:
         """Keep what a dead fork has done."""
-        processed, failed = self._current.pop(fork, (0, 0))
-        self.past = self.past[0] + processed, self.past[1] + failed
+        self.past = self.past.plus(self._current.pop(fork, Totals()))
+
+    @property
+    def totals(self) -> Totals:
+        """All since the daemon's start."""
+        found = self.past
+        for each in self._current.values():
+            found = found.plus(each)
+        return found
 
     @property
     def processed(self) -> int:
         """Jobs that ended, failed ones too."""
-        return self.past[0] + sum(processed for processed, _ in self._current.values())
+        return self.past.processed + sum(each.processed for each in self._current.values())
 
     @property
     def failed(self) -> int:
         """Jobs that failed."""
-        return self.past[1] + sum(failed for _, failed in self._current.values())
+        return self.totals.failed
 
     def sample(self, now: float) -> None:
         """Note the total at this moment, for the rate; cheap enough for every turn of the loop."""

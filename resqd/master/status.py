@@ -34,8 +34,7 @@ def daemon_status(fleet: Fleet, settings: Settings, now: float) -> dict[str, Any
         "uptime_s": round(now - fleet.started, 3),
         "settings": settings.public() | {"worker_count": fleet.worker_count},
         "totals": {
-            "processed": fleet.ledger.processed,
-            "failed": fleet.ledger.failed,
+            **fleet.ledger.totals._asdict(),
             "per_second": round(fleet.ledger.per_second(now), 1),
         },
         "workers": sorted(

@@ -16,6 +16,7 @@ from resqd.master.fleet import Fleet
 from resqd.master.inbox import Inbox
 from resqd.master.lock import DaemonLock
 from resqd.master.naming import named
+from resqd.master.overruns import Overruns, Seen
 from resqd.wire.intent import Intent
 from resqd.wire.messages import Ping
 
@@ -30,6 +31,7 @@ class Watch:
         self._inbox = inbox
         self._lock = lock
         self._strangers = Strangers()
+        self._overruns = Overruns(fleet.settings.limits.kill_grace)
         self._look_at = 0.0
 
     def next_at(self) -> float:
@@ -71,8 +73,30 @@ class Watch:
             if remedy := timeouts.overdue(child, limits, now):
                 self._carry_out(remedy, now)
         self._inbox.look(now)
+        self._end_overruns(now)
         for child in children:
             self._listen_for(child, now)
+
+    def _end_overruns(self, now: float) -> None:
+        """Kill the processes of jobs whose time is over, where the worker cannot interrupt them."""
+        children = {child.fork: child for child in self._fleet.working()}
+        workers = [
+            Seen(fork, child.account.heard, frozenset(child.page.running()), child.page.overdue(now))
+            for fork, child in children.items()
+        ]
+        for overrun in self._overruns.look(workers, now):
+            child = children[overrun.fork]
+            look = _look_at_process(child.pid)
+            if look is None or look.stopped:
+                continue  # whoever has stopped it will let it go on, and it can then speak for itself
+            if overrun.culprit is not None:
+                child.demands.late |= {overrun.culprit}
+                why = "its job holds on beyond its timeout, and lets nobody else speak"
+                steering.execute(child, for_jobs=(overrun.culprit,), why=why)
+            else:
+                why = "a job holds on beyond its timeout, and lets nobody else speak: it may be any of those that run"
+                events.Master.killing(child=child.label, why=why, jobs=named(child.page.jobs()))
+                os.kill(child.pid, signal.SIGKILL)  # not killed_for: they are suspects
 
     def _reap_strangers(self, now: float) -> None:
         """In a container, and wherever else orphans come to this process, leave no zombies of jobs' processes."""

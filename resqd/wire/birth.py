@@ -14,14 +14,18 @@ from resqd.wire.doorbell import Bell
 from resqd.wire.messages import Running
 
 _CELL = 8
+_LIMIT = struct.Struct("<dQ")
+"""Of one thread: when its job must have ended, and that job's token. A job without a limit leaves it alone."""
 _LINE = struct.Struct(f"<d{SHOWN + 1}p112p64pQ")
 """Of one thread: since when, id, class and queue of its job, each with its length in front, and the job's token."""
-LAYOUT = _CELL + _LINE.size
+LAYOUT = _CELL + _LINE.size + _LIMIT.size
 """Bytes of a page for each thread. Who maps a page that another release made must know that they agree on this."""
 _LOOKS = 3
 
 write_line = _LINE.pack_into
 """Writes at a place that `Page.line` gives: since when (monotonic), id, class, queue, token; texts are cut to fit."""
+write_limit = _LIMIT.pack_into
+"""Writes at a place that `Page.limit` gives: when the job must have ended (monotonic), and its token."""
 
 
 class Page:
@@ -40,11 +44,30 @@ class Page:
         self.descriptor = descriptor
         self._memory = mmap.mmap(descriptor, threads * LAYOUT)
         self._lines = threads * _CELL
+        self._limits = threads * (_CELL + _LINE.size)
         self.cells = memoryview(self._memory)[: self._lines].cast("Q")
 
     def line(self, thread: int) -> tuple[mmap.mmap, int]:
         """Where the thread names its job, once its token stands in the cell."""
         return self._memory, self._lines + thread * _LINE.size
+
+    def limit(self, thread: int) -> tuple[mmap.mmap, int]:
+        """Where the thread writes until when its job may run, once its token stands in the cell."""
+        return self._memory, self._limits + thread * _LIMIT.size
+
+    def overdue(self, now: float) -> frozenset[int]:
+        """The tokens on the threads whose jobs should have ended.
+
+        A limit holds where two looks at it agree and name the cell's token: the writer puts that last, so the second
+        look cannot see a moment that is older than the token which the first has seen.
+        """
+        found = set()
+        for thread, token in enumerate(self.cells):
+            first, second = (_LIMIT.unpack_from(*self.limit(thread)) for _ in range(2))
+            moment, named = second
+            if token and first == second and named == token and now >= moment:
+                found.add(token)
+        return frozenset(found)
 
     def running(self) -> tuple[int, ...]:
         """The tokens on the threads now."""

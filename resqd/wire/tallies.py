@@ -28,6 +28,9 @@ class Tally:
     started: int = 0
     succeeded: int = 0
     failed: int = 0
+    retried: int = 0
+    discarded: int = 0
+    expired: int = 0
     run_ms: deque[float] = field(default_factory=_sample)
     wait_ms: deque[float] = field(default_factory=_sample)
 
@@ -53,6 +56,9 @@ class Tallies:
             tally.started += each.started
             tally.succeeded += each.succeeded
             tally.failed += each.failed
+            tally.retried += each.retried
+            tally.discarded += each.discarded
+            tally.expired += each.expired
             tally.run_ms.extend(each.run_ms)
             tally.wait_ms.extend(each.wait_ms)
 
@@ -64,5 +70,13 @@ class Tallies:
 
 def _message(job_class: str, tally: Tally) -> JobMetrics:
     return JobMetrics(
-        job_class, tally.started, tally.succeeded, tally.failed, tuple(tally.run_ms), tuple(tally.wait_ms)
+        job_class,
+        tally.started,
+        tally.succeeded,
+        tally.failed,
+        tuple(tally.run_ms),
+        tuple(tally.wait_ms),
+        tally.retried,
+        tally.discarded,
+        tally.expired,
     )

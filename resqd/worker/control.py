@@ -148,7 +148,11 @@ class Control:
             self._selector.register(descriptor, selectors.EVENT_READ, handler)
 
     def _wait(self) -> None:
-        for key, _ in self._selector.select(self._timeout()):
+        alarm = self._manager.ladder.alarm
+        alarm.awake_at = float("inf")
+        timeout = self._timeout()
+        alarm.awake_at = self._clock() + timeout
+        for key, _ in self._selector.select(timeout):
             key.data()
 
     def _timeout(self) -> float:
@@ -160,6 +164,8 @@ class Control:
     def _tick(self) -> None:
         now = self._clock()
         self._manager.ladder.tick(now)
+        for struck_id, struck in self._manager.ladder.overdue(now):
+            self._channel.send(Killing(struck_id, struck, late=True))
         if self._intent is Intent.STOPPING:
             self._kill_jobs()  # a thread may have taken its next job just as the stop came
         self._tell_news()

@@ -5,58 +5,23 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterable
 
 from resqd import events
-from resqd.clock import Clock, Complaints
+from resqd.clock import Clock
 from resqd.errors import Fenced, StoreError, StoreRefused
 from resqd.failures import Aftermath
-from resqd.store.inflight.owner import Exchanged, Failure, Inflight, Outbox, Recorded, Return, Want
+from resqd.store.inflight.owner import (
+    Dismiss,
+    Exchanged,
+    Failure,
+    Inflight,
+    Outbox,
+    Postpone,
+    Return,
+    Want,
+)
 from resqd.store.redis.health import Backoff, Health
 from resqd.worker.poller import Sleeper
-from resqd.worker.reconciliation import LOOK_EVERY, Differences, RecentFailures, compare
-
-MOST = 1_000
-"""So many may wait in one worker before it takes no more jobs: each holds its record in Redis beside its payload."""
-TRY_EVERY = 2.0
-"""Seconds between two tries."""
-
-
-class Unrecorded:
-    """Counts them, and says when to try. Redis keeps the records, so a worker's death loses none."""
-
-    def __init__(self, clock: Clock) -> None:
-        self.next_at = float("inf")
-        """When to try again."""
-        self._count = 0
-        self._clock = clock
-        self._complaints = Complaints(clock)
-
-    @property
-    def full(self) -> bool:
-        """Whether so many wait that no more jobs should be begun."""
-        return self._count >= MOST
-
-    def note(self, exchanged: Exchanged) -> None:
-        """Note what an exchange could not record."""
-        if exchanged.withheld:
-            self._count += exchanged.withheld
-            self.next_at = min(self.next_at, self._clock() + TRY_EVERY)
-            self._complain(exchanged.refusal)
-
-    def retry(self, inflight: Inflight) -> None:
-        """Try to record them. Errors: StoreError; then they are tried again after the next exchange."""
-        self.next_at = self._clock() + TRY_EVERY
-        result: Recorded = inflight.record()
-        if result.recorded:
-            events.Worker.failures_recorded(count=result.recorded)
-        self._count = result.left
-        if result.left:
-            self._complain(result.refusal)
-        else:
-            self.next_at = float("inf")
-
-    def _complain(self, refusal: str) -> None:
-        if self._complaints.due(refusal):
-            events.Worker.failures_unrecorded(refusal=refusal, count=self._count)
-
+from resqd.worker.reconciliation import LOOK_EVERY, Differences, Rare, Recent, compare
+from resqd.worker.unrecorded import Unrecorded
 
 ACK_AFTER = 0.005
 """Seconds after which an outcome is acknowledged though all threads still have work."""
@@ -89,7 +54,7 @@ class Exchange:
         """Before this moment there is no use in trying."""
         self.unrecorded = Unrecorded(clock)
         self._oldest: float | None = None  # since when an outcome waits to be acknowledged
-        self._recent = RecentFailures()
+        self._recent = Recent()
         self._look_at = clock() + LOOK_EVERY
         self._inflight = inflight
         self._health = health
@@ -106,7 +71,13 @@ class Exchange:
     def owes(self, token: int) -> bool:
         """Whether Redis has not confirmed this job's end. Any thread may ask."""
         outbox = self.outbox
-        return token in outbox.done or any(failure.token == token for failure in tuple(outbox.failed))
+        rare: tuple[Rare, ...] = (
+            *outbox.failed,
+            *outbox.postponed,
+            *outbox.dismissed,
+            *self.unrecorded.unmoved,
+        )
+        return token in outbox.done or any(each.token == token for each in rare)
 
     @property
     def full(self) -> bool:
@@ -121,14 +92,27 @@ class Exchange:
     @property
     def parting(self) -> bool:
         """Whether what is still to be told may be told as the worker ends: successes only, and Redis answers."""
+        return not (self.unsure or self.doubtful or self._asks_more) and self.healthy
+
+    @property
+    def _asks_more(self) -> bool:
+        """Whether there is more to be told than plain successes."""
         outbox = self.outbox
-        return not (self.unsure or self.doubtful or outbox.failed or outbox.returned) and self.healthy
+        return bool(outbox.failed or outbox.returned or outbox.postponed or outbox.dismissed)
 
     def tell(self, done: list[int], failed: Iterable[Failure]) -> None:
         """Put outcomes into the outbox."""
         self._oldest = self._oldest or self._clock()
         self.outbox.done += done
         self.outbox.failed += failed
+
+    def settle(self, settlements: Iterable[Postpone | Dismiss]) -> None:
+        """Put outcomes into the outbox that are neither plain successes nor failures; after `tell`."""
+        for each in settlements:
+            if isinstance(each, Postpone):
+                self.outbox.postponed.append(each)
+            else:
+                self.outbox.dismissed.append(each)
 
     def give_back(self, tokens: list[int]) -> None:
         """Put jobs into the outbox that have not begun and are to go back to their queues."""
@@ -158,6 +142,7 @@ class Exchange:
                 absent = self._reconcile(held)
             if self._clock() >= self.unrecorded.next_at:
                 self.unrecorded.retry(self._inflight)
+                self.outbox.postponed += self.unrecorded.take_unmoved()
         except Fenced:
             raise
         except StoreError as error:
@@ -176,7 +161,7 @@ class Exchange:
             held=held,
             outbox=self.outbox,
             ended=self._inflight.ended,
-            failures=self._recent.recall(),
+            recent=self._recent.recall(),
         )
         found.tell(self.outbox)
         _say(found)
@@ -208,7 +193,7 @@ class Exchange:
     def _close(self) -> Exchanged:
         if self.doubtful:  # or jobs whose ends Redis has lost would go back with the rest
             self._reconcile(())
-        if self.outbox.failed or self.outbox.returned:
+        if self._asks_more:
             self._inflight.exchange(self.outbox)
         return self._inflight.close(self.outbox.done)
 
@@ -218,6 +203,7 @@ class Exchange:
         A batch whose reply was lost comes with the next exchange, whatever that asks for.
         """
         failures = list(self.outbox.failed)
+        settled: list[Postpone | Dismiss] = [*self.outbox.postponed, *self.outbox.dismissed]
         try:
             exchanged = self._inflight.exchange(self.outbox, want)
         except Fenced:
@@ -229,6 +215,8 @@ class Exchange:
         if failures and not self.outbox.failed:  # Redis has confirmed them, maybe nothing else
             news = self._recent.add(failures, self._clock())
             self._aftermath.put([failure.record for failure in news])
+        if settled and not (self.outbox.postponed or self.outbox.dismissed):
+            self._recent.add(settled, self._clock())
         if exchanged is not None:
             self.unsure = False
             self._oldest = None
@@ -251,6 +239,6 @@ class Exchange:
 
 
 def _say(found: Differences) -> None:
-    ended, returned = len(found.ended) + len(found.failed), len(found.strangers)
+    ended, returned = len(found.ended) + len(found.again), len(found.strangers)
     if ended or returned:
         events.Worker.jobs_reappeared(count=ended + returned, ended=ended, returned=returned)

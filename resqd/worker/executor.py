@@ -7,97 +7,25 @@ import os
 import time
 from collections import deque
 from collections.abc import Callable, Container, Mapping
-from datetime import UTC, datetime
 from functools import partial
 from queue import Empty
-from typing import NoReturn, Protocol
+from typing import NoReturn
 
-from resqd import events
-from resqd.current import bind_thread
-from resqd.errors import DirtyExit, JobInterrupt, PayloadError, UnknownJob
-from resqd.failures import FailureRules, backtrace_of
+from resqd.current import bind_thread, stopped
+from resqd.errors import JobInterrupt, PayloadError, UnknownJob
 from resqd.job import Job
 from resqd.log import flush_streams
-from resqd.store.inflight.owner import Failure, Reservation
-from resqd.store.resque.failure_record import build_record, describe
-from resqd.store.resque.payload import Payload, decode
-from resqd.text import shown
+from resqd.store.inflight.owner import Dismiss, Failure, Reservation
+from resqd.store.resque.payload import decode
 from resqd.threads import Title, Wake
-from resqd.wire.birth import Page, id_line, text_line, write_line
-from resqd.worker.holdings import LAST, Buffer, Failed, Hand, Mark, Outcome, Unfinished
+from resqd.wire.birth import Page, id_line, text_line, write_limit, write_line
+from resqd.worker.holdings import LAST, Buffer, Failed, Hand, Mark, Outcome, Settled, Unfinished
 from resqd.worker.interrupt import Slot, Strikes, clear_pending
+from resqd.worker.recorder import Report
+from resqd.worker.trial import Limit, Trials
 
 RETRY = 1.0
 """Seconds between two tries at the bookkeeping of a job that is struck again and again."""
-_LOGGED = 500
-"""The most characters of an error's text in the log; the record holds more."""
-
-
-class Recorder:
-    """Knows where failures go and in whose name they are written."""
-
-    def __init__(self, *, rules: FailureRules, worker: str) -> None:
-        self._rules = rules
-        self._worker = worker
-
-    def __call__(
-        self, token: int, *, queue: str, raw: bytes, payload: Payload | None, error: BaseException
-    ) -> Failure:
-        """The record of a job that failed with `error`, and the lists that take it.
-
-        An error that cannot be described, or for which there is no memory, is recorded by its type alone.
-        """
-        try:
-            return self._failure(token, queue=queue, raw=raw, payload=payload, error=error)
-        except BaseException:  # noqa: BLE001 - overridden attributes of `error` may raise anything; the job must be settled
-            events.Worker.record_incomplete()
-        place = self._rules.place(queue, payload)
-        if place is None:
-            return Failure(token, None)
-        text = "(its text and backtrace could not be read)"
-        record = self._record(raw, payload, (type(error).__name__, text), [], queue)
-        return Failure(token, record, place.lists, place.member or "")
-
-    def _failure(
-        self, token: int, *, queue: str, raw: bytes, payload: Payload | None, error: BaseException
-    ) -> Failure:
-        name, text = describe(error)
-        job = "a job that cannot be read"
-        if payload:
-            job = f"{shown(payload.job_class)} {shown(payload.id or '(no id)')}"
-        events.Worker.job_failed(job=job, queue=shown(queue), error=name, text=text[:_LOGGED])
-        place = self._rules.place(queue, payload)
-        if place is None:
-            return Failure(token, None)
-        record = self._record(raw, payload, (name, text), backtrace_of(error), queue)
-        return Failure(token, record, place.lists, place.member or "")
-
-    def _record(
-        self,
-        raw: bytes,
-        payload: Payload | None,
-        exception: tuple[str, str],
-        backtrace: list[str],
-        queue: str,
-    ) -> bytes:
-        return build_record(
-            raw=raw,
-            payload=payload,
-            exception=exception,
-            backtrace=backtrace,
-            worker=self._worker,
-            queue=queue,
-            failed_at=datetime.now(UTC),
-        )
-
-
-class Report(Protocol):
-    """Makes the failure record of a job."""
-
-    def __call__(
-        self, token: int, *, queue: str, raw: bytes, payload: Payload | None, error: BaseException
-    ) -> Failure:
-        """The record, and the lists that it goes to."""
 
 
 class Executor:
@@ -121,6 +49,7 @@ class Executor:
         timed: bool,
         report: Report,
         title: Title,
+        trials: Callable[[Slot], Trials],
         spared: Container[int] = frozenset(),
     ) -> None:
         self.index = index
@@ -132,6 +61,7 @@ class Executor:
         self.strikes = Strikes()
         self._cells: memoryview
         self._show: Callable[..., None]
+        self._limit: Limit
         self._wake: Wake
         self._hand = Hand(buffer)
         self._outcomes = outcomes
@@ -140,6 +70,7 @@ class Executor:
         self._report = report
         self._title = title
         self._spared = spared
+        self._trials = trials(self.slot)
 
     def run(self, *, thread_id: int, page: Page, wake: Wake) -> None:
         """Run jobs on this thread, by whose identifier it can be interrupted.
@@ -150,6 +81,7 @@ class Executor:
         self.slot.thread_id = thread_id
         self._cells, self._wake = page.cells, wake
         self._show = partial(write_line, *page.line(self.index))
+        self._limit = partial(write_limit, *page.limit(self.index))
         while not self.finished:
             try:
                 try:
@@ -233,7 +165,7 @@ class Executor:
             with contextlib.suppress(PayloadError):
                 slot.payload = decode(raw)
         if error is None or slot.cancelled or isinstance(error, JobInterrupt):
-            error = DirtyExit("Job was killed")
+            error = stopped(slot)
         return self._failed(token, queue, raw, error)
 
     def _perform(self, token: int, queue: str, raw: bytes) -> Outcome:
@@ -247,16 +179,21 @@ class Executor:
             self._show(slot.since, label, job.label, slot.line, token)
             if self._title.idle:
                 self._title.began(job.name, thread=f"job-{self.index}")
-            if job.plain:
+            ended: Dismiss | None = None
+            if job.bare and payload.marks is None:
                 job.perform(*payload.args)
+            elif job.simple and payload.marks is None:
+                job.run(payload.args, self._trials.judge)
             else:
-                job.run(payload.args)
+                ended = self._trials.run(job, payload, self._limit)
         except JobInterrupt:
             raise
         except BaseException as error:  # noqa: BLE001 - the job's boundary: whatever it raises is its failure
-            return self._failed(token, queue, raw, DirtyExit("Job was killed") if slot.cancelled else error)
+            return self._failed(token, queue, raw, self._trials.told(error))
         if self.copied:
             _leave(None)
+        if ended is not None:
+            return Settled(token, payload, ended, slot.since, time.monotonic())
         if self._timed:
             return token, payload.job_class, slot.since, time.monotonic(), payload.enqueued_at
         return token
@@ -266,9 +203,19 @@ class Executor:
             _leave(error)
         if self.slot.cancelled and token in self._spared:
             return Unfinished(token)
-        payload = self.slot.payload
-        failure = self._report(token, queue=queue, raw=raw, payload=payload, error=error)
-        return Failed(token, payload, failure, self.slot.since, time.monotonic())
+        payload, since = self.slot.payload, self.slot.since
+        told = self._report(
+            token,
+            queue=queue,
+            raw=raw,
+            payload=payload,
+            error=error,
+            judgement=self._trials.judge(error),
+            since=since,
+        )
+        if isinstance(told, Failure):
+            return Failed(token, payload, told, since, time.monotonic())
+        return Settled(token, payload, told, since, time.monotonic())
 
 
 def _leave(error: BaseException | None) -> NoReturn:

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 
 from resqd import events
 from resqd.clock import Clock
 from resqd.errors import Fenced, StoreError
 from resqd.store.inflight.owner import Exchanged, Reservation, Want
 from resqd.worker.exchange import ACK_AFTER, Exchange
-from resqd.worker.holdings import Done, Failed
+from resqd.worker.holdings import Outcomes
 from resqd.worker.poller import Poller
 from resqd.worker.pool import LOOK_EVERY, Pool
 from resqd.worker.prefetch import Permits
@@ -36,7 +36,7 @@ class Fetcher:
         poller: Poller,
         pool: Pool,
         permits: Permits,
-        told: Callable[[Sequence[Done], Sequence[Failed]], None],
+        told: Callable[[Outcomes], None],
         clock: Clock,
     ) -> None:
         self._shared = shared
@@ -122,12 +122,15 @@ class Fetcher:
         return self._permits.out and not (self._shared.leaving or unsettled) and self._exchange.parting
 
     def _collect(self) -> None:
-        done, timed, failed = self._holdings.settle()
-        if not done and not failed:
+        found = self._holdings.settle()
+        done, timed, failed, settled = found
+        if not done and not failed and not settled:
             return
         self._exchange.tell(done, [outcome.failure for outcome in failed])
-        if timed or failed:
-            self._told(timed, failed)
+        if settled:
+            self._exchange.settle([outcome.settlement for outcome in settled])
+        if timed or failed or settled:
+            self._told(found)
 
     def _tend(self) -> None:
         """Compare with Redis what is held: what it has lost, and no thread has begun, is in its queue again."""
@@ -221,10 +224,11 @@ class Fetcher:
     def _account(self, exchanged: Exchanged, wanted: int) -> None:
         shared, batch = self._shared, exchanged.batch
         if batch:
-            self._take_in(batch, idle=not (len(self._holdings) or exchanged.processed))
-        self._prefetch.measure(exchanged.processed, self._clock(), slots=shared.slots)
+            self._take_in(batch, idle=not (len(self._holdings) or exchanged.ended))
+        self._prefetch.measure(exchanged.ended, self._clock(), slots=shared.slots)
         shared.processed += exchanged.processed
         shared.failed += exchanged.failed
+        shared.tally = shared.tally.plus(exchanged.tally) if any(exchanged.tally) else shared.tally
         self._poller.complain(exchanged.skipped)
         self._look_ahead()
         if wanted:

@@ -9,7 +9,7 @@ from queue import Empty, SimpleQueue
 from typing import NamedTuple
 
 from resqd import events
-from resqd.store.inflight.owner import Failure, Reservation
+from resqd.store.inflight.owner import Dismiss, Failure, Postpone, Reservation
 from resqd.store.resque.payload import Payload
 from resqd.worker.prefetch import STUCK_AFTER
 
@@ -34,7 +34,26 @@ class Unfinished(NamedTuple):
     token: int
 
 
-Outcome = int | Done | Failed | Unfinished
+class Settled(NamedTuple):
+    """A job that is to run later, or has ended in another way than by a plain success or a failure."""
+
+    token: int
+    payload: Payload | None
+    settlement: Postpone | Dismiss
+    began: float
+    ended: float
+
+
+Outcome = int | Done | Failed | Settled | Unfinished
+
+
+class Outcomes(NamedTuple):
+    """Outcomes that were collected, each token once: those that succeeded, their times where wanted, and the others."""
+
+    done: list[int]
+    timed: list[Done]
+    failed: list[Failed]
+    settled: list[Settled]
 
 
 class Mark:
@@ -202,12 +221,13 @@ class Holdings:
         self.behind = self.behind.union(tokens)
         return tokens
 
-    def settle(self) -> tuple[list[int], list[Done], list[Failed]]:
-        """Collect the outcomes: tokens that succeeded, their times where wanted, failures. Each token counts once."""
+    def settle(self) -> Outcomes:
+        """Collect the outcomes."""
         fresh = self._drain()
         bare = [outcome for outcome in fresh if isinstance(outcome, int)]
         timed: list[Done] = []
         failed: list[Failed] = []
+        settled: list[Settled] = []
         if len(bare) != len(fresh):
             held = self._unfinished
             told = {outcome[0]: outcome for outcome in fresh if not isinstance(outcome, int)}
@@ -216,13 +236,15 @@ class Holdings:
             unfinished = [outcome.token for outcome in rich if isinstance(outcome, Unfinished)]
             self._recalled.extend(unfinished)
             self.recalled = self.recalled or bool(unfinished)
-            timed = [outcome for outcome in rich if not isinstance(outcome, Failed | Unfinished)]
+            settled = [outcome for outcome in rich if isinstance(outcome, Settled)]
+            timed = [outcome for outcome in rich if not isinstance(outcome, Failed | Settled | Unfinished)]
             bare += [outcome[0] for outcome in timed]
         done = list(self._unfinished.intersection(bare))
         self._forget(done)
         self._forget([outcome.token for outcome in failed])
-        self.ended += len(done) + len(failed)
-        return done, timed, failed
+        self._forget([outcome.token for outcome in settled])
+        self.ended += len(done) + len(failed) + len(settled)
+        return Outcomes(done, timed, failed, settled)
 
     def _drain(self) -> list[Outcome]:
         take = self.outcomes.popleft

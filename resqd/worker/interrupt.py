@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ctypes
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -46,11 +46,13 @@ class Slot:
         "line",
         "open",
         "outcome",
+        "overrun",
         "payload",
         "queue",
         "since",
         "striking",
         "thread_id",
+        "timed",
         "token",
     )
 
@@ -67,6 +69,21 @@ class Slot:
         self.interrupts = 0
         self.open = False
         self.striking = False
+        self.timed = (0, 0.0)
+        """The token of the last job that had a timeout, and when that is over, in monotonic seconds."""
+        self.overrun = -1
+        """The token of the last job that was interrupted because its time was over."""
+
+    @property
+    def late(self) -> bool:
+        """Whether the job was interrupted because its time was over."""
+        return self.overrun == self.token
+
+    @property
+    def deadline(self) -> float | None:
+        """When the job's time is over; None where it has no timeout."""
+        token, moment = self.timed
+        return moment if token == self.token else None
 
     def begin(self, token: int, queue: str) -> None:
         """Open the slot for a job. `open` comes last: an interrupter looks at it first, and at the token after."""
@@ -85,15 +102,18 @@ class Slot:
         if self.interrupts:
             clear_pending(self.thread_id)
 
-    def interrupt(self, token: int) -> bool:
+    def interrupt(self, token: int, *, late: bool = False) -> bool:
         """Ask the job to end and raise JobInterrupt in its thread. False when it no longer runs.
 
-        For one thread only: two would hide each other's `striking`.
+        `late`: because its time is over, unless it was asked before. For one thread only: two would hide each
+        other's `striking`.
         """
         self.striking = True
         try:
             if not self.open or self.token != token:
                 return False
+            if late and not self.cancelled:
+                self.overrun = token
             self.cancelled = True
             if self.interrupts < MOST:
                 self.interrupts += 1
@@ -149,15 +169,50 @@ class _Again:
     at: float
 
 
+class Alarm:
+    """Wakes the control thread in time for a job's deadline, without a word where it will look early enough anyway.
+
+    The control thread sets `awake_at` to infinity before it looks at all deadlines, and to the moment when it will
+    look again before it sleeps; a job thread has set its deadline before it asks. So one of them sees the other's.
+    """
+
+    def __init__(self) -> None:
+        self.awake_at = float("inf")
+        self.ring: Callable[[], object] = lambda: None
+
+    def set(self, moment: float) -> None:
+        """See to it that the control thread looks at deadlines by that moment."""
+        if moment < self.awake_at:
+            self.ring()
+
+
 class Ladder:
     """Interrupts jobs by their slots. The second interrupt comes at half of the grace: `__del__` may swallow one."""
 
-    def __init__(self, *, slots: Sequence[Slot], grace: float, spared: set[int] | None = None) -> None:
+    def __init__(
+        self,
+        *,
+        slots: Sequence[Slot],
+        grace: float,
+        spared: set[int] | None = None,
+        alarm: Alarm | None = None,
+    ) -> None:
+        self.alarm = alarm or Alarm()
         self._slots = slots
         self._spared = set() if spared is None else spared
         self._grace = grace
         self._again: list[_Again] = []
         self._struck: dict[Slot, int] = {}
+
+    def overdue(self, now: float) -> list[tuple[str, int]]:
+        """Interrupt the jobs whose time is over; the id and token of each."""
+        return [
+            struck
+            for slot in self._slots
+            if (deadline := slot.deadline) is not None
+            and now >= deadline
+            and (struck := self._strike(slot, slot.timed[0], now, late=True))
+        ]
 
     def kill_all(self, now: float, *, spare: bool = False) -> list[tuple[str, int]]:
         """Interrupt every current job that is not being interrupted already; the id and token of each.
@@ -201,12 +256,18 @@ class Ladder:
             again.slot.interrupt(again.token)
 
     def next_at(self) -> float | None:
-        """When `tick` has something to do."""
-        return min((again.at for again in self._again), default=None)
+        """When `tick` or `overdue` has something to do."""
+        moments = [again.at for again in self._again]
+        moments += [
+            slot.timed[1]
+            for slot in self._slots
+            if slot.open and slot.deadline and self._struck.get(slot) != slot.token
+        ]
+        return min(moments, default=None)
 
-    def _strike(self, slot: Slot, token: int, now: float) -> tuple[str, int] | None:
+    def _strike(self, slot: Slot, token: int, now: float, *, late: bool = False) -> tuple[str, int] | None:
         payload = slot.payload
-        if self._struck.get(slot) == token or not slot.interrupt(token):
+        if self._struck.get(slot) == token or not slot.interrupt(token, late=late):
             return None
         self._struck[slot] = token
         self._again.append(_Again(slot, token, now + self._grace / 2))

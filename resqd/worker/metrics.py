@@ -5,14 +5,14 @@ from __future__ import annotations
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 
 from resqd.store.resque.payload import believed
 from resqd.text import shown
 from resqd.wire.messages import JobMetrics, Running
 from resqd.wire.tallies import SAMPLES, Tallies, Tally
-from resqd.worker.holdings import Done, Failed
+from resqd.worker.holdings import Done, Failed, Outcomes, Settled
 
 NAME = 128
 """The most characters of a job's class that are counted by."""
@@ -32,26 +32,35 @@ class Metrics:
         self._tallies = Tallies()
         self._begun: set[int] = set()
 
-    def told(self, timed: Sequence[Done], failed: Sequence[Failed]) -> None:
+    def told(self, outcomes: Outcomes) -> None:
         """Count jobs that have ended. Of a large batch all are counted, and some times kept of each class."""
-        ends = [
-            (
-                outcome.token,
-                outcome.payload.job_class,
-                outcome.began,
-                outcome.ended,
-                outcome.payload.enqueued_at,
-            )
-            for outcome in failed
-            if outcome.payload is not None  # what could not be read has no class to count it by
-        ]
+        failed, timed = [end for end in map(_end, outcomes.failed) if end], outcomes.timed
+        others = {
+            kind: [end for end in map(_end, outcomes.settled) if end and end[0] in tokens]
+            for kind, tokens in _by_kind(outcomes.settled).items()
+        }
         with self._lock:
             for job_class, count in Counter([done[1] for done in timed]).items():
                 self._tally(job_class).succeeded += count
-            for job_class, count in Counter([end[1] for end in ends]).items():
+            for job_class, count in Counter([end[1] for end in failed]).items():
                 self._tally(job_class).failed += count
-            self._count_starts([*timed, *ends])
-            self._keep_times([*timed, *ends])
+            for kind, ends in others.items():
+                self._count_others(kind, ends)
+            ran = [end for kind, ends in others.items() if kind != "expired" for end in ends]
+            self._count_starts([*timed, *failed, *ran])
+            self._keep_times([*timed, *failed, *ran])
+
+    def _count_others(self, kind: str, ends: list[Done]) -> None:
+        for job_class, count in Counter([end[1] for end in ends]).items():
+            tally = self._tally(job_class)
+            if kind == "done":
+                tally.succeeded += count
+            elif kind == "discarded":
+                tally.discarded += count
+            elif kind == "expired":
+                tally.expired += count
+            elif kind != "snooze":
+                tally.retried += count
 
     def _tally(self, job_class: str) -> Tally:
         return self._tallies.of(job_class[:NAME])
@@ -94,3 +103,19 @@ class Metrics:
         """Put counts back: the report could not be sent."""
         with self._lock:
             self._tallies.add(metrics)
+
+
+def _end(outcome: Failed | Settled) -> Done | None:
+    """When it began and ended; what could not be read has no class to count it by."""
+    payload = outcome.payload
+    if payload is None:
+        return None
+    return outcome.token, payload.job_class, outcome.began, outcome.ended, payload.enqueued_at
+
+
+def _by_kind(settled: Iterable[Settled]) -> dict[str, set[int]]:
+    """The tokens of each kind of end."""
+    kinds: dict[str, set[int]] = {}
+    for outcome in settled:
+        kinds.setdefault(outcome.settlement.kind, set()).add(outcome.token)
+    return kinds

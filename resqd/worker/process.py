@@ -26,11 +26,11 @@ from resqd.wire.intent import SIGNALS, Intent
 from resqd.wire.messages import Exiting
 from resqd.worker.control import IGNORED, Control, Signals
 from resqd.worker.exchange import Exchange
-from resqd.worker.executor import Executor, Recorder
+from resqd.worker.executor import Executor
 from resqd.worker.fetcher import RECYCLED, Fetcher
 from resqd.worker.guard import Guard, at_fork
 from resqd.worker.holdings import Holdings
-from resqd.worker.interrupt import Ladder
+from resqd.worker.interrupt import Alarm, Ladder
 from resqd.worker.manager import FETCHER_CRASHED, Manager
 from resqd.worker.metrics import Metrics
 from resqd.worker.open_queues import OpenQueues
@@ -39,8 +39,10 @@ from resqd.worker.poller import Poller, Sleeper
 from resqd.worker.pool import Pool
 from resqd.worker.prefetch import Permits, Prefetch
 from resqd.worker.queues import Quotas, Sources, Suspects
+from resqd.worker.recorder import Recorder
 from resqd.worker.reports import Account, Reporter
 from resqd.worker.shared import MANDATES, Shared
+from resqd.worker.trial import ServerClock, Trials
 
 SWITCH_INTERVAL = 0.0005
 """Seconds a thread may hold the GIL while others ask for it: with CPU-bound jobs on every thread the
@@ -111,6 +113,8 @@ class Blueprint:
             around=catalog.around,
         )
         self._title = Title()
+        self._alarm, server_clock = Alarm(), ServerClock()
+        trials = partial(Trials, jobs=app.jobs, alarm=self._alarm, clock=server_clock)
         recorder = Recorder(rules=self._rules, worker=worker_id)
         self._executors = [
             Executor(
@@ -122,6 +126,7 @@ class Blueprint:
                 report=recorder,
                 title=self._title,
                 spared=self._holdings.spared,
+                trials=trials,
             )
             for index in range(settings.thread_count)
         ]
@@ -129,6 +134,7 @@ class Blueprint:
             slots=[executor.slot for executor in self._executors],
             grace=settings.kill_grace,
             spared=self._holdings.spared,
+            alarm=self._alarm,
         )
         self._health = Health(where=where, clock=clock)
         self._incarnation = partial(
@@ -141,6 +147,7 @@ class Blueprint:
             keys=keys,
             worker_id=worker_id,
             locks=PluginLocks(settings.namespace) if settings.resque_locks == "on" else None,
+            time_heard=server_clock.heard,
         )
 
     def manager(self, birth: Birth) -> Manager:
@@ -156,6 +163,7 @@ class Blueprint:
             mandate=MANDATES[Intent(birth.state)],
             slots=birth.slots,
         )
+        self._alarm.ring = shared.announce
         pool = Pool(
             executors=self._executors[: len(birth.page.cells)],
             page=birth.page,
@@ -219,6 +227,6 @@ class Blueprint:
             ),
             pool=pool,
             permits=Permits(1 if probation else self._settings.jobs_per_fork or None),
-            told=self._metrics.told if self._metrics else lambda _timed, _failed: None,
+            told=self._metrics.told if self._metrics else lambda _outcomes: None,
             clock=self._clock,
         )

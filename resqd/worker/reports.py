@@ -139,6 +139,7 @@ class Account:
             metrics=metrics,
             missing=self._pool.missing,
             replaced=self._pool.replaced,
+            **shared.tally._asdict(),
         )
 
     def unsent(self, stats: Stats) -> None:

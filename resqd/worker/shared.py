@@ -7,7 +7,7 @@ import threading
 from collections.abc import Iterable
 from enum import Enum
 
-from resqd.store.inflight.owner import Reservation
+from resqd.store.inflight.owner import Reservation, Tally
 from resqd.store.redis.health import Health
 from resqd.threads import Wake
 from resqd.wire.intent import Intent
@@ -66,6 +66,7 @@ class Shared:
         self.news = os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC)
         self.processed = 0
         self.failed = 0
+        self.tally = Tally()
         self.reserved = 0
         self.near_end = False
         """Whether a successor should be made ready: the last permit is near."""

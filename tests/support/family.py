@@ -52,9 +52,14 @@ class Cells:
         self.cells = list(tokens)
         self.names: dict[int, tuple[str, str, str, float]] = {}
         """Of a token that is named: the job's id, class, queue, and since when it runs."""
+        self.limits: dict[int, float] = {}
+        """Until when a token's job may run."""
 
     def running(self) -> tuple[int, ...]:
         return tuple(token for token in self.cells if token)
+
+    def overdue(self, now: float) -> frozenset[int]:
+        return frozenset(token for token in self.running() if now >= self.limits.get(token, float("inf")))
 
     def jobs(self) -> tuple[Running, ...]:
         return tuple(

@@ -9,7 +9,7 @@ from typing import Any, cast
 
 from resqd.failures import Aftermath
 from resqd.settings import QueueSpec
-from resqd.store.inflight.owner import Exchanged, Inflight, Outbox, Reservation, Want
+from resqd.store.inflight.owner import Dismiss, Exchanged, Inflight, Outbox, Postpone, Reservation, Want
 from resqd.store.redis.health import Backoff, Health
 from resqd.store.resque.pauses import Paused
 from resqd.wire.doorbell import Bell
@@ -33,6 +33,7 @@ class Owner:
         self.done: list[int] = []
         self.failed: list[int] = []
         self.returned: list[int] = []
+        self.settled: list[Postpone | Dismiss] = []
         self.closed: list[int] | None = None
         self.error: Exception | None = None
         self.meanwhile: Callable[[], None] = lambda: None
@@ -55,7 +56,17 @@ class Owner:
         count = min([want.count, *(limit for _, limit in want.queues if limit)]) if want else 0
         batch = [self.queued.popleft() for _ in range(min(count, len(self.queued)))]
         self.meanwhile()
-        return Exchanged(batch, len(told[0]) + len(told[1]), len(told[1]), len(told[2]))
+        postponed, dismissed = [*outbox.postponed], [*outbox.dismissed]
+        self.settled += [*postponed, *dismissed]
+        outbox.postponed.clear()
+        outbox.dismissed.clear()
+        return Exchanged(
+            batch,
+            len(told[0]) + len(told[1]) + len(dismissed),
+            len(told[1]),
+            len(told[2]),
+            postponed=len(postponed),
+        )
 
     def close(self, done: list[int]) -> Exchanged:
         self._fail()
@@ -151,7 +162,7 @@ class Scene:
             poller=Poller(sources=sources, sleeper=self.sleeper, bell=self.bell, interval=1.0, burst=burst),
             pool=cast(Pool, self.threads),
             permits=self.permits,
-            told=lambda timed, failed: self.told.extend([*timed, *failed]),
+            told=lambda found: self.told.extend([*found.timed, *found.failed]),
             clock=self.clock,
         )
 

@@ -22,8 +22,13 @@ class OneRule:
     def convict(self, held: Held, why: str) -> Convict:
         return Convict(held.payload + b" " + why.encode(), (Keys().failed,))
 
+    def overrun(self, _token: int, held: Held) -> Convict:
+        return self.convict(held, "out of time")
+
 
 def inquest(recovery: Recovery, *, most: int = 3, fail: bool = False) -> Inquest:
     """An inquest under which a job is convicted after `most` deliveries, or at its first crash."""
     culprits = cast(Culprits, OneRule(most, fail))
-    return Inquest(recovery=recovery, culprits=culprits, convicted=lambda _records: None)
+    return Inquest(
+        recovery=recovery, culprits=culprits, convicted=lambda _records: None, retried=lambda _again: None
+    )

@@ -21,6 +21,7 @@ from resqd.threads import Title, Wake
 from resqd.wire.birth import Page
 from resqd.worker.executor import Executor
 from resqd.worker.holdings import LAST, Failed
+from tests.support.trials import trials_of
 
 THREADS = 2
 app = App()
@@ -62,6 +63,7 @@ class Race:
                 timed=False,
                 report=report,
                 title=Title(),
+                trials=trials_of(app.jobs),
             )
             for index in range(THREADS)
         ]

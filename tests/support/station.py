@@ -102,9 +102,13 @@ class Station(Daemon):
         """The workers' processes, by index."""
         return [worker["pid"] for worker in self.workers()]
 
-    def push(self, job: str, *args: object, job_id: str = "") -> None:
-        """Enqueue a job of steered_jobs by its name; by default its first argument, the tag, is also its id."""
-        payload = {"class": job, "args": list(args), "id": job_id or str(args[0])}
+    def push(self, job: str, *args: object, job_id: str = "", **options: float) -> None:
+        """Enqueue a job of steered_jobs by its name; by default its first argument, the tag, is also its id.
+
+        `options` are those that travel in the payload.
+        """
+        payload: dict[str, object] = {"resqd": options} if options else {}
+        payload |= {"class": job, "args": list(args), "id": job_id or str(args[0])}
         self.redis.sadd("resque:queues", "q")
         self.redis.rpush("resque:queue:q", json.dumps(payload))
 
@@ -138,6 +142,16 @@ class Station(Daemon):
         """The failed list: each job's id with its exception."""
         records = [json.loads(record) for record in self.redis.lrange("resque:failed", 0, -1)]
         return {record["payload"]["id"]: record["exception"] for record in records}
+
+    def later(self) -> dict[str, dict[str, Any]]:
+        """The jobs that are to run later, by ticket: queue and payload."""
+        found: Any = self.redis.hgetall("resque:resqd:later:jobs")
+        return {ticket.decode(): json.loads(entry[3:]) for ticket, entry in found.items()}
+
+    def tries(self, job_id: str) -> list[dict[str, Any]]:
+        """What is kept of a job's tries."""
+        found: Any = self.redis.hget("resque:resqd:later:attempts", job_id)
+        return list(json.loads(found or b"[]"))
 
     def queued(self) -> list[str]:
         """The ids in the queue, in order."""

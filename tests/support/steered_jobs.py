@@ -90,7 +90,7 @@ def read(tag: str) -> None:
     theirs.close()
 
 
-@job
+@app.job(queue="q", name="regex")
 def regex(tag: str) -> None:
     """Holds the GIL for ages in one call."""
     note("begun", tag)
@@ -155,3 +155,41 @@ def polite(tag: str) -> None:
     except BaseException:
         note("cancelled" if current.cancelled else "interrupted", tag)
         raise
+
+
+@app.job(
+    queue="q", name="retried", retry=resqd.Retry(3, first=600.0, jitter=0, never=(KeyError,)), timeout=60.0
+)
+def retried(tag: str, how: str = "fail") -> None:
+    """Fails in one way or another, and may be tried again."""
+    current = resqd.current_job()
+    assert current is not None
+    assert current.deadline is not None
+    note(f"try{current.attempt}", tag)
+    errors: dict[str, BaseException] = {
+        "fail": ValueError("no luck"),
+        "never": KeyError("never"),
+        "later": resqd.RetryLater(5.0),
+        "snooze": resqd.Snooze(7.0),
+        "discard": resqd.Discard("stale"),
+    }
+    if how in errors:
+        raise errors[how]
+    if how == "regex":
+        regex.perform(tag)
+    note("ended", tag)
+
+
+@retried.on_retry
+def told_retry(error: BaseException, delay: float, tag: str, _how: str = "") -> None:
+    note(f"retry:{type(error).__name__}:{delay:g}", tag)
+
+
+@retried.on_failure
+def told_failure(error: BaseException, tag: str, _how: str = "") -> None:
+    note(f"failure:{type(error).__name__}", tag)
+
+
+@retried.on_discard
+def told_discard(reason: str, tag: str, _how: str = "") -> None:
+    note(f"discard:{reason}", tag)

@@ -21,6 +21,7 @@ from resqd.wire.birth import Page
 from resqd.worker.executor import Executor
 from resqd.worker.holdings import Holdings
 from resqd.worker.pool import Pool
+from tests.support.trials import trials_of
 
 THREADS = 3
 BATCH = 50
@@ -63,6 +64,7 @@ class Race:
                 timed=False,
                 report=report,
                 title=Title(),
+                trials=trials_of(app.jobs),
             )
             for index in range(THREADS)
         ]
@@ -106,7 +108,7 @@ class Race:
         while len(self.holdings):
             self.pool.look()
             self.pool.start(0)
-            done, _, failed = self.holdings.settle()
+            done, _, failed, _ = self.holdings.settle()
             told += [*done, *(one.token for one in failed)]
             if time.monotonic() >= deadline:
                 return f"{len(self.holdings)} jobs were never told of"

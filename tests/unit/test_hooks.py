@@ -157,7 +157,8 @@ def test_a_killed_jobs_hooks_are_told_dirty_exit() -> None:
     class Place:
         payload = None
         queue = "q"
-        cancelled = False
+        cancelled = late = False
+        deadline = None
 
     place, seen = Place(), []
 

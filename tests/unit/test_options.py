@@ -21,6 +21,9 @@ def test_type_checkers_know_each_option() -> None:
     [
         ({"on_crash": "never"}, "on_crash is 'never'; it takes 'retry' or 'fail'"),
         ({"max_deliveries": 0}, "max_deliveries is 0; it takes 1 or more"),
+        ({"retry": "often"}, "retry is 'often'; it takes a number of retries, a resqd.Retry, or a callable"),
+        ({"timeout": 0}, "timeout is 0; it takes a number of seconds above 0"),
+        ({"expires": float("nan")}, "expires is nan; it takes a number of seconds above 0"),
         ({"max_delivery": 3}, "a job has no option 'max_delivery'; did you mean max_deliveries"),
         ({"queues": "mail"}, "a job has no option 'queues'; did you mean queue"),
         ({"zzz": 1}, "a job has no option 'zzz'; there are on_crash, "),

@@ -6,7 +6,7 @@ from functools import cached_property
 from itertools import repeat
 from typing import TYPE_CHECKING, Any, Literal
 
-from resqd.store.inflight.outbox import Failure, Reservation, Return, Want
+from resqd.store.inflight.outbox import Dismiss, Failure, Postpone, Reservation, Return, Want
 from resqd.store.inflight.tokens import INDEX_BITS, ranges_text, token_ranges, token_text
 from resqd.store.keys import Keys, Names, to_bytes
 from resqd.store.redis.protocol import Argument, PackedKeys, Script, ScriptCall
@@ -22,7 +22,9 @@ REGISTER = Script.load("inflight/register")
 RESERVE = Script.load("inflight/reserve", *_BATCH)
 RESERVE_SUSPECTS = Script.load("inflight/reserve_suspects", *_BATCH)
 ACKNOWLEDGE = Script.load("inflight/acknowledge", "inflight/tokens")
-FAIL = Script.load("inflight/fail", *_RECORDS)
+FAIL = Script.load("inflight/fail", *_RECORDS, "inflight/attempts")
+POSTPONE = Script.load("inflight/postpone", *_BATCH[:2], "inflight/attempts", "clock", "later/later")
+DISMISS = Script.load("inflight/dismiss", *_BATCH[:2], "inflight/attempts")
 RETURN = Script.load("inflight/return", "inflight/entries", "inflight/tokens")
 RECORD = Script.load("inflight/record", *_RECORDS)
 FIELDS = Script.load("inflight/fields", "inflight/tokens")
@@ -64,6 +66,25 @@ class Calls:
             self._fail_keys = self._keys_to_fail(lists)
         return ScriptCall(FAIL, self._fail_keys, _fail_arguments(failures, lists))
 
+    def postpone(self, postponed: Sequence[Postpone]) -> ScriptCall:
+        """Put jobs off until they are due."""
+        keys = self._keys
+        later = (keys.later, keys.later_jobs, keys.later_attempts)
+        packed = PackedKeys.of(self.inflight, *later, keys.stat("retried"), keys.stat("timeout"))
+        arguments: list[Argument] = []
+        for each in postponed:
+            delay = round(each.delay * 1_000_000)
+            arguments += (token_text(each.token), delay, each.kind)
+            arguments += (each.ticket, each.tried, each.new_id, each.attempt)
+        return ScriptCall(POSTPONE, packed, arguments)
+
+    def dismiss(self, dismissed: Iterable[Dismiss]) -> ScriptCall:
+        """Count and forget jobs that have ended in another way than by a plain success or a failure."""
+        arguments: list[Argument] = []
+        for each in dismissed:
+            arguments += (token_text(each.token), each.kind, each.tried)
+        return ScriptCall(DISMISS, self._dismiss_keys, arguments)
+
     def put_back(self, returned: Iterable[Return], named: Iterable[Key]) -> ScriptCall:
         """Put jobs back to the front of where they came from; `named` are lists that this may concern."""
         keys, daemon = self._keys, self._incarnation.daemon
@@ -99,11 +120,19 @@ class Calls:
     def _acknowledge_keys(self) -> PackedKeys:
         return PackedKeys.of(self.inflight, *self._processed)
 
+    @cached_property
+    def _dismiss_keys(self) -> PackedKeys:
+        keys = self._keys
+        counters = (*self._processed, keys.stat("discarded"), keys.stat("expired"))
+        return PackedKeys.of(self.inflight, keys.later_attempts, *counters)
+
     def _keys_to_fail(self, lists: Iterable[str]) -> PackedKeys:
-        return PackedKeys.of(self.inflight, self._keys.failed_queues, *self._processed, *self._failed, *lists)
+        keys = self._keys
+        counters = (*self._processed, *self._failed, keys.stat("timeout"))
+        return PackedKeys.of(self.inflight, keys.failed_queues, *counters, keys.later_attempts, *lists)
 
 
-_FIRST_LIST = 7
+_FIRST_LIST = 9
 """Where the first list stands among the keys of a call that fails jobs."""
 
 
@@ -116,6 +145,8 @@ def _fail_arguments(failures: Sequence[Failure], lists: Sequence[str]) -> list[A
             token_text(failure.token),
             (failure.record if takers else None) or b"",
             failure.failed_queue,
+            failure.tried,
+            "1" if failure.late else "",
             len(takers),
             *(places[key] for key in takers),
         )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, Literal, NamedTuple
 
 from resqd.store.inflight.tokens import INDEX_BITS, INDEX_MASK
 
@@ -34,13 +34,43 @@ Reservation = tuple[int, str, bytes]
 class Failure:
     """A job that failed. `lists` are the keys that take `record`; without lists, or a record, it only counts.
 
-    `failed_queue` is a name to add to the set of failed queues.
+    `failed_queue` is a name to add to the set of failed queues. What is kept of earlier tries under the id
+    `tried` goes into the record. `late`: it timed out.
     """
 
     token: int
     record: bytes | None
     lists: tuple[str, ...] = ()
     failed_queue: str = ""
+    tried: str = ""
+    late: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Postpone:
+    """A job that runs again in `delay` seconds: as a retry, one that has timed out, or a snooze, which counts no try.
+
+    It is found among those that are later by its `ticket`, or by that and a number. What is kept of its tries stands
+    under the id `tried` ('': nothing is), to which `attempt`, a JSON object, is added. `new_id` becomes the id of a
+    payload that has none.
+    """
+
+    token: int
+    delay: float
+    kind: Literal["retry", "timeout", "snooze"]
+    ticket: str
+    tried: str = ""
+    new_id: str = ""
+    attempt: bytes = b""
+
+
+@dataclass(frozen=True, slots=True)
+class Dismiss:
+    """A job that has ended without a record; what is kept of its tries under the id `tried` goes."""
+
+    token: int
+    kind: Literal["done", "discarded", "expired"]
+    tried: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,17 +87,37 @@ class Outbox:
     done: list[int] = field(default_factory=list)
     failed: list[Failure] = field(default_factory=list)
     returned: list[Return] = field(default_factory=list)
+    postponed: list[Postpone] = field(default_factory=list)
+    dismissed: list[Dismiss] = field(default_factory=list)
 
     def __bool__(self) -> bool:
-        return bool(self.done or self.failed or self.returned)
+        return bool(self.done or self.failed or self.returned or self.postponed or self.dismissed)
+
+
+class Tally(NamedTuple):
+    """How many jobs were retried, discarded, expired, and how many timed out, which were retried or failed."""
+
+    retried: int = 0
+    discarded: int = 0
+    expired: int = 0
+    timeouts: int = 0
+
+    def plus(self, other: Tally) -> Tally:
+        """Both together."""
+        return Tally(*(one + more for one, more in zip(self, other, strict=True)))
+
+
+NOTHING: Final = Tally()
 
 
 @dataclass(frozen=True, slots=True)
 class Exchanged:
     """What an exchange brought, and how many jobs Redis really removed for each part of the outbox.
 
+    `processed` jobs have ended after a run, failed and discarded ones too; `postponed` ones will run again.
     `skipped` are queues whose key is not a list. So many as `withheld` jobs of the outbox that failed are still in
-    flight, with their records beside them, as `refusal` says why: see Inflight.record.
+    flight, with their records beside them, as `refusal` says why: see Inflight.record. So are the `unmoved` ones
+    that were to be postponed, since a key is of another type.
     """
 
     batch: list[Reservation]
@@ -77,6 +127,14 @@ class Exchanged:
     skipped: tuple[str, ...] = ()
     withheld: int = 0
     refusal: str = ""
+    postponed: int = 0
+    unmoved: tuple[Postpone, ...] = ()
+    tally: Tally = NOTHING
+
+    @property
+    def ended(self) -> int:
+        """How many jobs have left the worker with an outcome."""
+        return self.processed + self.postponed + self.tally.expired
 
 
 @dataclass(frozen=True, slots=True)

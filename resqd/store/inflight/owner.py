@@ -3,32 +3,48 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
 from resqd.errors import Fenced, StoreError
 from resqd.store.inflight.calls import Calls, FromQueues, FromSuspects, Key, Source, read_batch
-from resqd.store.inflight.outbox import Ended, Exchanged, Failure, Outbox, Recorded, Reservation, Return, Want
+from resqd.store.inflight.outbox import (
+    Dismiss,
+    Ended,
+    Exchanged,
+    Failure,
+    Outbox,
+    Postpone,
+    Recorded,
+    Reservation,
+    Return,
+    Tally,
+    Want,
+)
 from resqd.store.inflight.tokens import ranges_of, token_from_text
 from resqd.store.keys import Keys, Names, to_text
 from resqd.store.redis.protocol import ScriptCall, ServerError, judge, missing_keys
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from resqd.store.inflight.incarnation import Incarnation
     from resqd.store.redis.connection import Reply
     from resqd.store.redis.link import Link
 
 __all__ = [
+    "Dismiss",
     "Exchanged",
     "Failure",
     "Inflight",
     "Outbox",
+    "Postpone",
     "Recorded",
     "Reservation",
     "Return",
     "Source",
+    "Tally",
     "Want",
 ]
 
@@ -51,11 +67,13 @@ class Inflight:
         worker_id: str,
         source: Source = "queues",
         locks: Locks | None = None,
+        time_heard: Callable[[float], object] = lambda _time: None,
     ) -> None:
         self._link = link
         self._keys = keys
         self._calls = calls = Calls(keys=keys, incarnation=incarnation, worker_id=worker_id)
         self._source = source
+        self._time_heard = time_heard
         self._from = (
             FromSuspects(inflight=calls.inflight, suspects=keys.suspects(incarnation.daemon))
             if source == "suspects"
@@ -100,16 +118,7 @@ class Inflight:
         if self._locks is not None and answer[0]:
             self._unlock(self._locks, answer[0])
         skipped = tuple(map(to_text, answer[1])) if answer[1] else ()
-        failed, withheld, refusal = counts.failed
-        return Exchanged(
-            self._accept(answer[0]),
-            counts.done + failed,
-            failed,
-            counts.returned,
-            skipped,
-            withheld,
-            to_text(refusal),
-        )
+        return counts.exchanged(self._accept(answer[0]), skipped)
 
     def record(self) -> Recorded:
         """Tries again to record failed jobs whose records were refused. Errors: StoreError."""
@@ -124,6 +133,7 @@ class Inflight:
         if not self._registered:
             return None
         try:
+            self._time_heard(_seconds(self._link.call("TIME")))
             fields = self._link.run_script(self._calls.fields())
         except Fenced:
             if not self._closing:
@@ -161,6 +171,7 @@ class Inflight:
         if isinstance(welcome, ServerError):
             raise judge(welcome)
         self._registered = True
+        self._time_heard(_seconds(welcome))
         if any(isinstance(reply, ServerError) and reply.code == "FENCED" for reply in replies):
             # The server did not know the script that registers: it was loaded, and run after the others.
             return self._link.run_scripts(calls)
@@ -173,7 +184,11 @@ class Inflight:
             outgoing.append((outbox.done, self._calls.acknowledge(self._ranges)))
         if outbox.failed:
             outgoing.append((outbox.failed, self._calls.fail(outbox.failed)))
-        if outbox.returned:
+        if outbox.postponed:
+            outgoing.append((outbox.postponed, self._calls.postpone(outbox.postponed)))
+        if outbox.dismissed:
+            outgoing.append((outbox.dismissed, self._calls.dismiss(outbox.dismissed)))
+        if outbox.returned:  # the last one: see _name_queues
             outgoing.append((outbox.returned, self._calls.put_back(outbox.returned, self._met())))
         return outgoing
 
@@ -205,12 +220,38 @@ class Inflight:
         return batch
 
 
-class _Counts:
-    """What Redis confirmed: counts of done and returned, the whole answer to failures."""
+def _seconds(time: Sequence[bytes]) -> float:
+    """The server's answer to TIME."""
+    return int(time[0]) + int(time[1]) / 1_000_000
 
-    done = 0
-    failed: Sequence[Any] = (0, 0, b"")
-    returned = 0
+
+@dataclass(slots=True)
+class _Counts:
+    """What Redis confirmed, in the scripts' own answers."""
+
+    done: int = 0
+    failed: Sequence[Any] = (0, 0, b"", 0)
+    returned: int = 0
+    postponed: Sequence[Any] = (0, 0, 0, b"")
+    dismissed: Sequence[int] = (0, 0, 0)
+    unmoved: tuple[Postpone, ...] = ()
+
+    def exchanged(self, batch: list[Reservation], skipped: tuple[str, ...]) -> Exchanged:
+        failed, withheld, refusal, late = self.failed
+        moved, retried, late_moved, unmoved_why = self.postponed[:4]
+        done, discarded, expired = self.dismissed
+        return Exchanged(
+            batch,
+            processed=self.done + failed + done + discarded,
+            failed=failed,
+            returned=self.returned,
+            skipped=skipped,
+            withheld=withheld,
+            refusal=to_text(refusal or unmoved_why),
+            postponed=moved,
+            unmoved=self.unmoved,
+            tally=Tally(retried, discarded, expired, late + late_moved),
+        )
 
 
 def _settle(
@@ -227,6 +268,12 @@ def _settle(
             counts.done = reply
         elif items is outbox.failed:
             counts.failed = reply
+        elif items is outbox.postponed:
+            counts.postponed = reply
+            left = {token_from_text(to_text(token)) for token in reply[4:]}
+            counts.unmoved = tuple(each for each in outbox.postponed if each.token in left)
+        elif items is outbox.dismissed:
+            counts.dismissed = reply
         else:
             counts.returned = reply
         items.clear()

@@ -1,22 +1,27 @@
--- KEYS: in-flight hash, index, queues, suspects, failed_queues, a counter of failed jobs, then queues' lists and lists
--- for records.
+-- KEYS: in-flight hash, index, queues, suspects, failed_queues, a counter of failed jobs, later, its jobs, attempts,
+-- counters of retried jobs and of those that timed out, then queues' lists and lists for records.
 -- ARGV: incarnation id, prefix of queues' keys, what the other jobs get ('forgive' or ''), then for each verdict:
--- token, kind, record, member of failed_queues or '', number of lists, lists.
--- Kinds: 'charge' and 'forgive' (to its queue), 'suspect' (charged) and 'isolate' (forgiven), 'convict'.
+-- token, kind, record, member of failed_queues or '', the key of what is kept of its tries or '', whether it timed out
+-- ('1' or ''), number of lists, lists.
+-- Kinds: 'charge' and 'forgive' (to its queue), 'suspect' (charged) and 'isolate' (forgiven), 'convict', and 'later': its
+-- try in place of a record, a delay in microseconds in place of a member, its ticket and an id to splice for lists.
 -- Every other job goes back uncharged to where it came from, but for those that have failed (records.lua). Absence of
 -- the hash is the fence and the proof that the jobs have moved; a job that no list takes keeps both the hash and its
 -- index entry for the next try, and there its verdict, which nobody will give again.
 -- Returns the lists that are missing among KEYS, or how many were requeued, suspected, convicted, kept, how many of
--- those that had failed before were recorded, and what refused the last record.
+-- those that had failed before were recorded, what refused the last record, and how many are later.
 local key = KEYS[1]
 
 local function read_verdicts()
   local verdicts, at = {}, 4
   while at <= #ARGV do
     local lists = {}
-    for i = 1, tonumber(ARGV[at + 4]) do lists[i] = ARGV[at + 4 + i] end
-    verdicts[ARGV[at]] = { kind = ARGV[at + 1], record = ARGV[at + 2], member = ARGV[at + 3], lists = lists }
-    at = at + 5 + #lists
+    for i = 1, tonumber(ARGV[at + 6]) do lists[i] = ARGV[at + 6 + i] end
+    verdicts[ARGV[at]] = {
+      kind = ARGV[at + 1], record = ARGV[at + 2], member = ARGV[at + 3], id = ARGV[at + 4], late = ARGV[at + 5],
+      lists = lists,
+    }
+    at = at + 7 + #lists
   end
   return verdicts
 end
@@ -44,6 +49,7 @@ if unnamed then return unnamed end
 local first_time = redis.call('HDEL', key, '!seq') == 1 -- or the same charge, whose answer was lost, came twice
 
 local back, returned, kept, suspected, convicted, recorded, trouble = {}, {}, {}, 0, 0, 0, ''
+local postponed, late = 0, 0
 
 local function keep(item)
   kept[item.field] = true
@@ -52,6 +58,16 @@ end
 
 local function count_once(item, dearer)
   if first_time then item.payload, item.counted = dearer(item.payload), true end
+end
+
+local function postpone(item, verdict)
+  local refusal = later_refusal(KEYS[7], KEYS[8])
+  if refusal then return refusal end
+  local payload = add_attempt(item.payload, 1, verdict.lists[2]) or item.payload
+  put_later(KEYS[7], KEYS[8], verdict.lists[1], now() + tonumber(verdict.member), item.queue, payload)
+  if verdict.id ~= '' then remember(KEYS[9], verdict.id, verdict.record) end
+  postponed, late = postponed + 1, late + 1
+  return nil
 end
 
 for _, item in ipairs(items) do
@@ -64,11 +80,16 @@ for _, item in ipairs(items) do
     refusal = keep_joined(item.record, KEYS[5])
     if not refusal then recorded = recorded + 1 end
   elseif kind == 'convict' then
-    refusal = keep_record(verdict.record, verdict.member, verdict.lists, KEYS[5])
+    local record = with_attempts(verdict.record, KEYS[9], verdict.id)
+    refusal = keep_record(record, verdict.member, verdict.lists, KEYS[5])
     convicted = convicted + 1
+    if verdict.late ~= '' then late = late + 1 end
     if refusal then
-      redis.call('HSET', key, '!' .. item.field, join_record(verdict.record, verdict.member, verdict.lists))
+      redis.call('HSET', key, '!' .. item.field, join_record(record, verdict.member, verdict.lists))
     end
+    forget_attempts(KEYS[9], verdict.id)
+  elseif kind == 'later' then
+    refusal = postpone(item, verdict)
   elseif kind == 'suspect' or kind == 'isolate' then
     if refused(redis.pcall('RPUSH', KEYS[4], join(item.queue, item.payload))) then
       keep(item)
@@ -90,6 +111,8 @@ local to_suspects, suspects_kept = requeue_suspects(returned, KEYS[4])
 for _, item in ipairs(queues_kept) do keep(item) end
 for _, item in ipairs(suspects_kept) do keep(item) end
 count(KEYS[6], convicted)
+count(KEYS[10], postponed)
+count(KEYS[11], late)
 
 local left = unreadable
 for _ in pairs(kept) do left = left + 1 end
@@ -99,4 +122,4 @@ if left == 0 then
 else
   delete(key, fields_of_gone(items, kept))
 end
-return { to_queues + to_suspects, suspected, convicted, left, recorded, trouble }
+return { to_queues + to_suspects, suspected, convicted, left, recorded, trouble, postponed }

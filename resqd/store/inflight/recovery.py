@@ -8,12 +8,21 @@ from functools import partial
 from typing import NamedTuple
 
 from resqd.store.inflight.incarnation import Incarnation, of_life
+from resqd.store.inflight.outbox import Postpone
 from resqd.store.inflight.tokens import Counts, counts, split_entry, token_from_text, token_ranges, token_text
 from resqd.store.keys import Keys, number, seconds, to_text
 from resqd.store.redis.link import Link
 from resqd.store.redis.protocol import Argument, PackedKeys, Script, ScriptCall
 
-_RECOVER = Script.load("inflight/recover", "inflight/entries", "inflight/records", "inflight/tokens")
+_RECOVER = Script.load(
+    "inflight/recover",
+    "inflight/entries",
+    "inflight/records",
+    "inflight/tokens",
+    "inflight/attempts",
+    "clock",
+    "later/later",
+)
 _INSPECT = Script.load("inflight/inspect", "inflight/entries", "inflight/tokens")
 _COUNT_SUSPECTS = Script.load("inflight/count_suspects", "inflight/entries")
 _RELEASE = Script.load("inflight/release", "inflight/entries")
@@ -50,9 +59,20 @@ class Convict:
     record: bytes
     lists: tuple[str, ...]
     failed_queue: str = ""
+    tried: str = ""
+    """The id under which its tries are kept, which go into the record."""
+    late: bool = False
+    """Whether it had run out of its time."""
 
 
-Verdict = Charge | Forgive | Suspect | Isolate | Convict
+@dataclass(frozen=True, slots=True)
+class Later:
+    """It had run out of its time, and is tried again, one try dearer. `postpone` says when; its token is the job's."""
+
+    postpone: Postpone
+
+
+Verdict = Charge | Forgive | Suspect | Isolate | Convict | Later
 
 
 class Held(NamedTuple):
@@ -84,8 +104,8 @@ class Inspection:
 class Recovered:
     """How many jobs moved where; `kept` could go nowhere (a key of a wrong type) and wait for the next try.
 
-    `convicted` are those whose failure was decided now, and `recorded` those that had failed before and whose
-    records a list takes at last; `refusal` says why it does not take one.
+    `convicted` are those whose failure was decided now, `postponed` those that are tried again later, and `recorded`
+    those that had failed before and whose records a list takes at last; `refusal` says why it does not take one.
     """
 
     requeued: int = 0
@@ -94,6 +114,7 @@ class Recovered:
     kept: int = 0
     recorded: int = 0
     refusal: str = ""
+    postponed: int = 0
 
 
 class Waiting(NamedTuple):
@@ -120,6 +141,11 @@ def recover_call(
         keys.suspects(daemon),
         keys.failed_queues,
         keys.stat("failed"),
+        keys.later,
+        keys.later_jobs,
+        keys.later_attempts,
+        keys.stat("retried"),
+        keys.stat("timeout"),
         *named,
     )
     arguments: list[Argument] = [incarnation.id, keys.queue_prefix, "forgive" if counted else ""]
@@ -131,15 +157,20 @@ def recover_call(
 def _verdict_arguments(verdict: Verdict) -> tuple[Argument, ...]:
     match verdict:
         case Charge():
-            return ("charge", "", "", 0)
+            return ("charge", *_NOTHING_MORE)
         case Forgive():
-            return ("forgive", "", "", 0)
+            return ("forgive", *_NOTHING_MORE)
         case Suspect():
-            return ("suspect", "", "", 0)
+            return ("suspect", *_NOTHING_MORE)
         case Isolate():
-            return ("isolate", "", "", 0)
-        case Convict(record, lists, failed_queue):
-            return ("convict", record, failed_queue, len(lists), *lists)
+            return ("isolate", *_NOTHING_MORE)
+        case Convict(record, lists, failed_queue, tried, late):
+            return ("convict", record, failed_queue, tried, "1" if late else "", len(lists), *lists)
+        case Later(Postpone(delay=delay, ticket=ticket, tried=tried, new_id=new_id, attempt=attempt)):
+            return ("later", attempt, round(delay * 1_000_000), tried, "1", 2, ticket, new_id)
+
+
+_NOTHING_MORE: tuple[Argument, ...] = ("", "", "", "", 0)
 
 
 class Recovery:
@@ -194,10 +225,10 @@ class Recovery:
         """
         lists = [list_ for each in verdicts.values() if isinstance(each, Convict) for list_ in each.lists]
         call = partial(recover_call, self._keys, incarnation, verdicts, counted=counted)
-        requeued, suspected, convicted, kept, recorded, refusal = self._link.run_naming(
+        requeued, suspected, convicted, kept, recorded, refusal, postponed = self._link.run_naming(
             call, list(dict.fromkeys([*map(self._keys.queue, queues), *lists]))
         )
-        return Recovered(requeued, suspected, convicted, kept, recorded, to_text(refusal))
+        return Recovered(requeued, suspected, convicted, kept, recorded, to_text(refusal), postponed)
 
     def suspects_waiting(self, daemon: str, capped: Sequence[str] = ()) -> Waiting:
         """How many jobs of a daemon wait to be run alone, and how many of them are of each of the capped queues."""

@@ -103,9 +103,24 @@ def counts(payload: bytes) -> Counts | None:
     return Counts(int(deliveries), int(recoveries))
 
 
+_SPLICED = re.compile(
+    rb'([ \t\r\n]*\{)(?:"deliveries":[0-9]+,(?:"recoveries":[0-9]+,)?)?(?:"attempts":([0-9]+),)?'
+)
+
+
+def attempts(payload: bytes) -> int | None:
+    """How many tries of the job have failed and were retried, of which the first bytes are enough.
+
+    None where no number of ours can be spliced in: such a job cannot be retried.
+    """
+    match = _SPLICED.match(payload)
+    if match is None or counts(payload) is None:
+        return None
+    digits = match[2] or b"0"
+    return int(digits) if len(digits) <= _COUNTED else None
+
+
 def uncounted(payload: bytes) -> bytes:
-    """The payload without what is spliced before it."""
-    match = _COUNTS.match(payload)
-    if match is None or match[1] is None:
-        return payload
-    return payload[: payload.index(b"{") + 1] + payload[match.end() :]
+    """The payload without what is spliced before it: as if it had neither lost a process nor been tried."""
+    match = _SPLICED.match(payload)
+    return payload if match is None else match[1] + payload[match.end() :]

@@ -9,7 +9,7 @@ from json.scanner import make_scanner
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, NoReturn
 
 from resqd.errors import PayloadError
-from resqd.store.inflight.tokens import COUNTED, counts
+from resqd.store.resque.marks import Marks, deliveries, marks_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -21,7 +21,8 @@ class Payload(NamedTuple):
     """One job as read from its bytes: a named tuple, since a frozen dataclass takes three times as long.
 
     `id` is None where the producer wrote none (stock Resque). `deliveries` counts the crashes charged to the
-    job. `enqueued_at` is in seconds since 1970 by the producer's clock. `raw` holds the exact bytes.
+    job. `enqueued_at` is in seconds since 1970 by the producer's clock. `raw` holds the exact bytes. Where its class
+    is all that it begins with, as most do, `marks` is None.
     """
 
     job_class: str
@@ -31,6 +32,15 @@ class Payload(NamedTuple):
     deliveries: int
     enqueued_at: float | None
     raw: bytes
+    marks: Marks | None = None
+
+    @property
+    def attempts(self) -> int | None:
+        """How many tries have failed and were retried; None where they cannot be counted."""
+        return self.marks.attempts if self.marks else 0
+
+
+_PLAIN: Final = b'{"class":'
 
 
 def _refuse_constant(name: str) -> NoReturn:
@@ -60,14 +70,16 @@ def decode(raw: bytes) -> Payload:
     job_id = get("id")
     generation = get("generation", 1)
     enqueued_at = get("enqueued_at")
+    marks = None if raw.startswith(_PLAIN) else marks_of(raw, get("resqd"))
     return Payload(
         job_class,
         args,
         job_id if type(job_id) is str else None,
         generation if type(generation) is int else 1,
-        deliveries(raw) if raw.startswith(COUNTED) else 0,
+        0 if marks is None else marks.deliveries,
         enqueued_at if type(enqueued_at) is float else _number(enqueued_at),
         raw,
+        marks,
     )
 
 
@@ -108,12 +120,6 @@ def _load_spaced(text: str) -> tuple[Any, int]:
     if not stripped:
         raise PayloadError("the payload is empty")
     return scan(text, len(text) - len(stripped))
-
-
-def deliveries(raw: bytes) -> int:
-    """How many deliveries are spliced in front of `raw`; 0 where none are. Reads the first bytes only."""
-    found = counts(raw) if raw.startswith(COUNTED) else None
-    return 0 if found is None else found.deliveries
 
 
 def _kind(value: object) -> str:

@@ -37,6 +37,10 @@ class Stats:
     metrics: tuple[JobMetrics, ...]
     missing: int = 0
     replaced: int = 0
+    retried: int = 0
+    discarded: int = 0
+    expired: int = 0
+    timeouts: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,10 +75,14 @@ class NearEnd:
 
 @dataclass(frozen=True, slots=True)
 class Killing:
-    """Answers a Kill with a job id, and says what else is struck: the token, 0 when the job does not run here."""
+    """Answers a Kill with a job id, and says what else is struck: the token, 0 when the job does not run here.
+
+    `late`: because its time was over.
+    """
 
     job_id: str
     token: int
+    late: bool = False
 
 
 @dataclass(frozen=True, slots=True)

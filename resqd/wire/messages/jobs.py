@@ -28,3 +28,6 @@ class JobMetrics:
     failed: int
     run_ms: tuple[float, ...]
     wait_ms: tuple[float, ...]
+    retried: int = 0
+    discarded: int = 0
+    expired: int = 0

@@ -61,7 +61,8 @@ class Death:
     """The last words of a worker that died with jobs on its threads, from its shared page.
 
     `running` are the tokens that ran. `convicted` are those among them for whose sake resqd itself
-    killed the process. `blamed` says whether the running jobs may have killed it.
+    killed the process, and `late` those of them that had run out of their time. `blamed` says whether the running
+    jobs may have killed it.
     """
 
     fork: int
@@ -71,6 +72,7 @@ class Death:
     blamed: bool
     probation: bool
     reason: str
+    late: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

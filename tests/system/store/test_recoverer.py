@@ -55,6 +55,7 @@ def recoverer(recovery: Recovery, told: list[bytes]) -> Recoverer:
             recovery=recovery,
             culprits=cast(Culprits, Recording()),
             convicted=lambda pairs: told.extend(_payload(*pair) for pair in pairs),
+            retried=lambda _again: None,
         ),
         clock=lambda: 0.0,
     )

@@ -1,9 +1,12 @@
 """Who pays for a crash."""
 
+from dataclasses import replace
+
 import pytest
 
 from resqd.housekeeper.verdicts import Findings, Judge, Rule
-from resqd.store.inflight.recovery import Charge, Convict, Forgive, Held, Isolate, Suspect, Verdict
+from resqd.store.inflight.outbox import Postpone
+from resqd.store.inflight.recovery import Charge, Convict, Forgive, Held, Isolate, Later, Suspect, Verdict
 from resqd.store.inflight.tokens import Counts
 from resqd.wire.messages import Death
 
@@ -30,6 +33,7 @@ def findings(
     judge = Judge(
         rule=lambda job: Rule(fail=job.payload.decode() in fail.split(), most=most),
         convict=lambda token, why: Convict(jobs[token].payload + b": " + why.encode(), ("failed",)),
+        overrun=lambda token: Later(Postpone(token, 5.0, "timeout", jobs[token].payload.decode())),
     )
     return judge.judge(dead, jobs, probation=probation)
 
@@ -153,3 +157,12 @@ def test_a_job_that_is_not_in_flight_any_more_pays_nothing() -> None:
     """It was acknowledged between its last step and the crash; the other one was alone."""
     assert judge(death(5, 6), held(j6=0)) == {6: Charge()}
     assert judge(death(), {}) == {}
+
+
+def test_a_job_that_ran_out_of_its_time_may_be_tried_again() -> None:
+    """As its policy says; another one for whose sake the process was killed is recorded as killed."""
+    dead = replace(death(1, 2, 3, convicted=(1, 2), blamed=False), late=(1,))
+    found = judge(dead, held(j1=0, j2=0, j3=0))
+    assert found[1] == Later(Postpone(1, 5.0, "timeout", "j1"))
+    assert text(found[2]) == "j2: Job was killed"
+    assert not isinstance(found.get(3), Convict | Later)

@@ -62,6 +62,7 @@ class World:
         judge = Judge(
             rule=lambda job: Rule(fail=self.number(jobs, job) in self.fails, most=self.most),
             convict=lambda _job, why: Convict(why.encode(), ()),
+            overrun=lambda _job: Convict(b"late", ()),
         )
         near = {job: facts for job, facts in jobs.items() if probation or job in running or self.is_near(job)}
         found = judge.judge(death, near, probation=probation)

@@ -6,6 +6,7 @@ from dataclasses import replace
 
 from resqd.master.child import NO_STATS
 from resqd.master.fleet import Fleet
+from resqd.master.ledger import Totals
 from resqd.parsing import QueueSpec
 from resqd.wire.birth import Kind, Page
 from resqd.wire.channel import Channel
@@ -19,7 +20,7 @@ def test_the_next_program_knows_what_this_one_knew() -> None:
     stats = replace(NO_STATS, processed=5, failed=1)
     one = child(3, index=1, channel=Channel(ours), page=Page(2), told=Intent.PAUSED, stats=stats)
     before = fleet(one, workers=4, suspects=2, unsettled=True)
-    before.forks, before.started, before.ledger.past = 7, 1.5, (10, 2)
+    before.forks, before.started, before.ledger.past = 7, 1.5, Totals(10, 2)
     before.orders.command(Command.PAUSE, 10.0)
     before.places.last_exits[0] = "worker 0 (pid 5) ended: recycled"
     before.redis.report("ok", 2.5)

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import pytest
 
 from resqd.text import shown
-from resqd.wire.birth import Page, id_line, text_line, write_line
+from resqd.wire.birth import Page, id_line, text_line, write_limit, write_line
 from resqd.wire.messages import Running
 
 
@@ -86,3 +86,16 @@ def test_a_look_during_a_write_tells_no_mixture(page: Page) -> None:
         over.set()
         writer.join()
     assert named
+
+
+def test_a_job_is_overdue_by_its_own_limit_only(page: Page) -> None:
+    """The limit that an earlier job has left on its thread is nobody's."""
+    write(page, 0, 7, "a")
+    write_limit(*page.limit(0), 50.0, 7)
+    write(page, 1, 8, "b")
+    assert page.overdue(49.9) == frozenset()
+    assert page.overdue(50.0) == {7}
+    write(page, 0, 9, "c")
+    assert page.overdue(60.0) == frozenset()
+    page.cells[0] = 0
+    assert page.overdue(60.0) == frozenset()

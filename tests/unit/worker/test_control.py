@@ -34,6 +34,7 @@ from resqd.wire.messages import (
 from resqd.worker.control import Control, Signals
 from resqd.worker.guard import Guard
 from resqd.worker.holdings import Holdings
+from resqd.worker.interrupt import Alarm
 from resqd.worker.manager import Manager
 from resqd.worker.open_queues import OpenQueues
 from resqd.worker.pause_hooks import PauseHooks
@@ -69,6 +70,10 @@ class Rungs:
 
     def __init__(self) -> None:
         self.struck = 0
+        self.alarm = Alarm()
+
+    def overdue(self, _now: float) -> list[tuple[str, int]]:
+        return []
 
     def tick(self, now: float) -> None:
         """There is no second interrupt here."""

@@ -16,6 +16,7 @@ from resqd.wire.birth import Page
 from resqd.worker import executor, interrupt
 from resqd.worker.executor import Executor
 from resqd.worker.holdings import LAST, Failed
+from tests.support.trials import trials_of
 
 _WATCHED = {executor.__file__, interrupt.__file__}
 _WAKE = Wake()
@@ -68,6 +69,7 @@ class Scene:
             timed=False,
             report=lambda token, **_known: Failure(token, b"{}"),
             title=Title(),
+            trials=trials_of(self.app.jobs),
         )
         for token in tokens:
             self.buffer.put((token, "q", _PAYLOAD))

@@ -56,14 +56,14 @@ def test_an_outcome_counts_once() -> None:
     holdings.take_in(BATCH, 0.0)
     failure = Failed(2, None, Failure(2, b"{}"), 0.0, 0.0)
     holdings.outcomes.extend([1, 1, failure, failure])
-    done, _, failed = holdings.settle()
+    done, _, failed, _ = holdings.settle()
     assert done == [1]
     assert [one.token for one in failed][:1] == [2]
     holdings.outcomes.extend([1, failure])
-    assert holdings.settle() == ([], [], [])
+    assert holdings.settle() == ([], [], [], [])
     assert holdings.abandon() == [3, 4, 5]
     holdings.outcomes.append(3)
-    assert holdings.settle() == ([], [], [])
+    assert holdings.settle() == ([], [], [], [])
     assert holdings.outcomes == deque()
 
 
@@ -110,10 +110,10 @@ def test_what_was_interrupted_and_spared_is_taken_back_once() -> None:
     holdings.take_in(BATCH, 0.0)
     begin(holdings, 5)
     holdings.outcomes.extend([Unfinished(2), 1, Unfinished(2)])
-    assert holdings.settle() == ([1], [], [])
+    assert holdings.settle() == ([1], [], [], [])
     assert holdings.recalled
     assert holdings.take_back() == [2]
     holdings.outcomes.append(Unfinished(2))
-    assert holdings.settle() == ([], [], [])
+    assert holdings.settle() == ([], [], [], [])
     assert holdings.take_back() == []
     assert len(holdings) == 3

@@ -4,7 +4,7 @@ from typing import cast
 
 from resqd.store.resque.payload import Payload, decode
 from resqd.text import shown
-from resqd.worker.interrupt import Ladder, Slot
+from resqd.worker.interrupt import MOST, Alarm, Ladder, Slot
 
 
 class Target:
@@ -15,10 +15,17 @@ class Target:
         self.open = True
         self.payload: Payload | None = decode(b'{"class":"A","args":[],"id":"%s"}' % job_id.encode())
         self.struck: list[int] = []
+        self.timed = (0, 0.0)
+        self.late = False
 
-    def interrupt(self, token: int) -> bool:
+    @property
+    def deadline(self) -> float | None:
+        return self.timed[1] if self.timed[0] == self.token else None
+
+    def interrupt(self, token: int, *, late: bool = False) -> bool:
         if self.open and self.token == token:
             self.struck.append(token)
+            self.late = late
             return True
         return False
 
@@ -86,3 +93,46 @@ def test_a_stop_spares_all_but_what_was_to_be_killed_before() -> None:
     ladder.kill_all(11.0, spare=True)
     assert spared == {8}
     assert (first.struck, second.struck) == ([7], [8])
+
+
+def test_a_job_is_struck_when_its_time_is_over() -> None:
+    """Once, and again at half of the grace; the deadline of the job before it on the thread is not its own."""
+    target, other = Target(7, "a"), Target(8, "b")
+    target.timed, other.timed = (7, 20.0), (6, 15.0)
+    ladder = ladder_of(target, other)
+    assert ladder.next_at() == 20.0
+    assert ladder.overdue(19.9) == []
+    assert ladder.overdue(20.0) == [("a", 7)]
+    assert target.late
+    assert ladder.overdue(20.1) == []
+    assert ladder.next_at() == 22.0
+    ladder.tick(22.0)
+    assert (target.struck, other.struck) == ([7, 7], [])
+
+
+def test_who_was_killed_first_is_not_late() -> None:
+    """The first reason to stop a job is what is recorded of it."""
+    slot = Slot()
+    slot.begin(7, "q")
+    slot.interrupts = MOST  # nothing is raised here
+    assert slot.interrupt(7)
+    assert slot.interrupt(7, late=True)
+    assert slot.overrun != 7
+    slot.begin(8, "q")
+    slot.interrupts = MOST
+    assert slot.interrupt(8, late=True)
+    assert slot.interrupt(8)
+    assert slot.late
+    slot.begin(9, "q")
+    assert slot.overrun == 8 != slot.token
+
+
+def test_the_alarm_rings_only_where_the_control_thread_would_sleep_too_long() -> None:
+    """While it is awake, always: it may have looked at the deadlines already."""
+    alarm, rung = Alarm(), []
+    alarm.ring = lambda: rung.append(alarm.awake_at)
+    alarm.set(5.0)
+    alarm.awake_at = 10.0
+    alarm.set(10.0)
+    alarm.set(9.9)
+    assert rung == [float("inf"), 10.0]

@@ -8,7 +8,7 @@ from resqd.store.inflight.owner import Failure
 from resqd.store.resque.payload import decode
 from resqd.wire.messages import JobMetrics, Running
 from resqd.wire.tallies import SAMPLES
-from resqd.worker.holdings import Done, Failed
+from resqd.worker.holdings import Done, Failed, Outcomes
 from resqd.worker.metrics import Metrics
 
 
@@ -37,7 +37,7 @@ def counts(metrics: Metrics) -> dict[str, tuple[int, int, int]]:
 
 def test_a_short_job_is_counted_at_its_end(metrics: Metrics) -> None:
     """Start, success, time of the run, and of the wait where the payload says when it was enqueued."""
-    metrics.told([done(1, enqueued_at=1_000_009.0)], [])
+    metrics.told(Outcomes([], [done(1, enqueued_at=1_000_009.0)], [], []))
     (found,) = metrics.take()
     assert (found.started, found.succeeded, found.failed, found.run_ms) == (1, 1, 0, (500.0,))
     assert [round(each) for each in found.wait_ms] == [1000]
@@ -50,13 +50,13 @@ def test_a_long_job_is_counted_at_its_start(metrics: Metrics, held: set[int]) ->
     metrics.running([running(7)])
     assert counts(metrics) == {"A": (1, 0, 0)}
     held.remove(7)
-    metrics.told([done(7)], [])
+    metrics.told(Outcomes([], [done(7)], [], []))
     assert counts(metrics) == {"A": (0, 1, 0)}
 
 
 def test_a_late_look_counts_nothing_twice(metrics: Metrics) -> None:
     """A job that ended between the look at the threads and the count is not counted as started again."""
-    metrics.told([done(7)], [])
+    metrics.told(Outcomes([], [done(7)], [], []))
     metrics.running([running(7)])
     assert counts(metrics) == {"A": (1, 1, 0)}
 
@@ -66,13 +66,15 @@ def test_failures_are_counted(metrics: Metrics) -> None:
     payload = decode(b'{"class":"B","args":[]}')
     failed = Failed(1, payload, Failure(1, b"{}"), 10.0, 10.25)
     unreadable = Failed(2, None, Failure(2, b"{}"), 10.0, 10.25)
-    metrics.told([], [failed, unreadable])
+    metrics.told(Outcomes([], [], [failed, unreadable], []))
     assert metrics.take() == (JobMetrics("B", 1, 0, 1, (250.0,), ()),)
 
 
 def test_a_large_batch_is_counted_whole_and_timed_in_part(metrics: Metrics) -> None:
     """A thousand jobs are a thousand counts; every class, the rarest too, has a time."""
-    metrics.told([*[done(token) for token in range(1000)], done(1000, job_class="Rare")], [])
+    metrics.told(
+        Outcomes([], [*[done(token) for token in range(1000)], done(1000, job_class="Rare")], [], [])
+    )
     found = {each.job_class: each for each in metrics.take()}
     assert (found["A"].started, found["A"].succeeded) == (1000, 1000)
     assert len(found["A"].run_ms) == SAMPLES
@@ -81,7 +83,7 @@ def test_a_large_batch_is_counted_whole_and_timed_in_part(metrics: Metrics) -> N
 
 def test_an_unsent_report_is_counted_later(metrics: Metrics) -> None:
     """What the master could not take comes with the next report."""
-    metrics.told([done(1)], [])
+    metrics.told(Outcomes([], [done(1)], [], []))
     metrics.restore(metrics.take())
-    metrics.told([done(2)], [])
+    metrics.told(Outcomes([], [done(2)], [], []))
     assert counts(metrics) == {"A": (2, 2, 0)}

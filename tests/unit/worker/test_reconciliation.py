@@ -1,31 +1,37 @@
 """What differs between Redis and a worker, and what is done about it."""
 
-from resqd.store.inflight.owner import Failure, Outbox, Return
+from resqd.store.inflight.owner import Dismiss, Failure, Outbox, Postpone, Return
 from resqd.worker import reconciliation
-from resqd.worker.reconciliation import RecentFailures, compare
+from resqd.worker.reconciliation import Recent, compare
 
 
 def test_each_token_goes_its_way() -> None:
     """Ended: acknowledged again; failed lately: recorded again; unknown: returned; held and not there: absent."""
     failure = Failure(5, b"record", ("failed",))
+    postponed, dismissed = Postpone(10, 1.0, "retry", "id"), Dismiss(11, "done", "id")
     found = compare(
-        {1, 2, 3, 4, 5, 6, 7, 8},
+        {1, 2, 3, 4, 5, 6, 7, 8, 10, 11},
         held={1, 9},
         outbox=Outbox([2], [Failure(3, None)], [Return(4)]),
         ended={7},
-        failures=[failure],
+        recent=[failure, postponed, dismissed],
     )
-    assert (found.ended, found.failed, found.strangers, found.absent) == ([7], [failure], [6, 8], {9})
+    assert (found.ended, found.again, found.strangers, found.absent) == (
+        [7],
+        [failure, postponed, dismissed],
+        [6, 8],
+        {9},
+    )
     outbox = Outbox()
     found.tell(outbox)
-    assert outbox == Outbox([7], [failure], [Return(6), Return(8)])
+    assert outbox == Outbox([7], [failure], [Return(6), Return(8)], [postponed], [dismissed])
 
 
 def test_nothing_differs_as_a_rule() -> None:
     """What is held is there, and what is still to be told may be there or not."""
     for there in ({1, 2}, {1}):
         outbox = Outbox([2])
-        found = compare(there, held={1}, outbox=outbox, ended={2}, failures=[])
+        found = compare(there, held={1}, outbox=outbox, ended={2}, recent=[])
         found.tell(outbox)
         assert outbox == Outbox([2])
         assert not found.absent
@@ -33,7 +39,7 @@ def test_nothing_differs_as_a_rule() -> None:
 
 def test_recent_failures_are_bounded() -> None:
     """In time, in number and in bytes; a failure that is told twice is no news, and kept once."""
-    recent = RecentFailures()
+    recent = Recent()
     one = Failure(1, b"r")
     assert recent.add([one], 0.0) == [one]
     assert recent.add([one], 1.0) == []

@@ -9,6 +9,7 @@ import pytest
 
 from resqd.failures import FailurePolicy, FailureRules, backtrace_of
 from resqd.hooks import JobHooks
+from resqd.store.inflight.owner import Failure
 from resqd.store.keys import Keys
 from resqd.store.resque.backends import (
     MultipleBackend,
@@ -19,7 +20,7 @@ from resqd.store.resque.backends import (
     backend_of,
     place_of,
 )
-from resqd.worker.executor import Recorder
+from resqd.worker.recorder import Recorder
 
 
 def failing(depth: int) -> None:
@@ -140,6 +141,7 @@ def test_a_failure_is_recorded_though_nothing_can_be_read_of_it() -> None:
 
     recorder = Recorder(rules=rules(), worker="host:1:q")
     failure = recorder(7, queue="q", raw=b'{"class":"A","args":[1]}', payload=None, error=Hostile())
+    assert isinstance(failure, Failure)
     assert failure.record is not None
     record = json.loads(failure.record)
     assert record["exception"].endswith("Hostile")

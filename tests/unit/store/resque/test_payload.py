@@ -11,7 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from resqd.errors import PayloadError
-from resqd.store.resque.payload import decode, deliveries, encode, encode_many, encode_new, new_id
+from resqd.store.resque.marks import deliveries
+from resqd.store.resque.payload import Payload, decode, encode, encode_many, encode_new, new_id
 
 HUGE = 10**5_000
 DEEP = b'{"class":"A","args":' + b"[" * 100_000 + b"]" * 100_000 + b"}"
@@ -26,7 +27,7 @@ JSON_VALUES = st.recursive(
 def test_stock_resque_payload_is_read() -> None:
     """A payload of stock Resque has neither id nor generation: they read as None and 1."""
     raw = b'{"class":"Archive","args":[7,"main"]}'
-    assert decode(raw) == ("Archive", [7, "main"], None, 1, 0, None, raw)
+    assert decode(raw) == Payload("Archive", [7, "main"], None, 1, 0, None, raw)
 
 
 def test_fork_payload_is_read() -> None:

@@ -1,0 +1,42 @@
+-- Tries of a job that failed: their number, spliced before its payload behind the counts of losses, and what became
+-- of the last ones: under the job's id in a hash, a JSON list with one try on each line.
+
+local MOST_REMEMBERED = 10
+local BACKTRACE = ',"backtrace":['
+
+-- One try more, and `id`, which may be '', as the payload's own. Nil for a payload that cannot be counted.
+local function add_attempt(payload, more, id)
+  local first, past = read_counts(payload)
+  if not first then return nil end
+  local attempts, after = string.match(payload, '^"attempts":(%d+),()', past)
+  if #(attempts or '') > 9 then return nil end
+  local spliced = more > 0 and string.format('"attempts":%d,', (attempts or 0) + more) or ''
+  if more == 0 then after = past end
+  if id ~= '' then spliced = spliced .. '"id":"' .. id .. '",' end
+  return string.sub(payload, 1, past - 1) .. spliced .. string.sub(payload, after or past)
+end
+
+-- Appends a try. Only the last one keeps its backtrace, which stands last in its object.
+local function remember(key, id, try)
+  local lines, known = {}, redis.pcall('HGET', key, id)
+  if type(known) == 'string' then
+    for line in string.gmatch(string.sub(known, 2, -2), '[^\n]+') do
+      local at = string.find(line, BACKTRACE, 1, true)
+      lines[#lines + 1] = at and string.sub(line, 1, at - 1) .. '}' or string.gsub(line, ',$', '')
+    end
+  end
+  lines[#lines + 1] = try
+  local first = math.max(1, #lines - MOST_REMEMBERED + 1)
+  redis.pcall('HSET', key, id, '[' .. table.concat(lines, ',\n', first) .. ']')
+end
+
+-- A failure record with the tries before this one in it.
+local function with_attempts(record, key, id)
+  local known = id ~= '' and record ~= '' and redis.pcall('HGET', key, id)
+  if type(known) ~= 'string' then return record end
+  return string.sub(record, 1, -2) .. ',"attempts":' .. known .. '}'
+end
+
+local function forget_attempts(key, id)
+  if id ~= '' then redis.pcall('HDEL', key, id) end
+end

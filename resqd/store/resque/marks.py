@@ -1,0 +1,53 @@
+"""What stands before a payload's class: the counts that resqd splices in, and the object that its producer wrote."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
+
+from resqd.store.inflight.tokens import COUNTED, attempts, counts
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+_LATEST: Final = 1 << 53
+
+
+class Marks(NamedTuple):
+    """What stands before a payload's class: what resqd has spliced in, and the object that its producer wrote.
+
+    `attempts` tries have failed and were retried; None: they cannot be counted, so that the job is never retried.
+    `options` is the producer's object.
+    """
+
+    deliveries: int
+    attempts: int | None
+    begun: bool
+    """Whether it may have begun before: a try was counted, or a process was lost with it."""
+    options: Mapping[str, Any]
+
+    def seconds(self, name: str) -> float | None:
+        """An option that is a number of seconds."""
+        value = self.options.get(name)
+        if isinstance(value, bool) or not isinstance(value, int | float):
+            return None
+        return float(value) if 0 < value < _LATEST else None
+
+
+UNMARKED: Final = Marks(0, 0, False, {})
+
+
+def marks_of(raw: bytes, options: object) -> Marks:
+    """The marks of a payload that begins with something else than its class; `options` as it was decoded."""
+    tried = attempts(raw)
+    return Marks(
+        deliveries(raw),
+        tried,
+        bool(tried) or raw.startswith(COUNTED),
+        options if isinstance(options, dict) else {},
+    )
+
+
+def deliveries(raw: bytes) -> int:
+    """How many deliveries are spliced in front of `raw`; 0 where none are. Reads the first bytes only."""
+    found = counts(raw) if raw.startswith(COUNTED) else None
+    return 0 if found is None else found.deliveries

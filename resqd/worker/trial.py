@@ -1,0 +1,107 @@
+"""One try of a job that is more than a call of its code: whether it begins, how long it may run, what becomes of it."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping
+
+from resqd import events
+from resqd.current import stopped
+from resqd.errors import DirtyExit, JobInterrupt
+from resqd.job import Job
+from resqd.retry import decide
+from resqd.store.inflight.owner import Dismiss
+from resqd.store.resque.marks import UNMARKED
+from resqd.store.resque.payload import Payload, believed
+from resqd.store.resque.tries import tried
+from resqd.text import shown
+from resqd.worker.interrupt import Alarm, Slot
+from resqd.worker.recorder import Judgement, named
+
+Limit = Callable[[float, int], object]
+"""Writes on the shared page when the job with a token must have ended, in monotonic seconds."""
+
+
+class ServerClock:
+    """The time by Redis's clock, as far as it is known: the clocks of hosts need not agree."""
+
+    def __init__(self, wall: Callable[[], float] = time.time) -> None:
+        self._wall = wall
+        self._ahead: float | None = None
+
+    def heard(self, server_time: float) -> None:
+        """Note what Redis says that the time is."""
+        self._ahead = server_time - self._wall()
+
+    def time(self) -> float | None:
+        """Seconds since 1970; None where Redis has not been asked."""
+        return None if self._ahead is None else self._wall() + self._ahead
+
+
+class Trials:
+    """The tries on one job thread, whose `slot` says which one it is now."""
+
+    def __init__(
+        self, slot: Slot, *, jobs: Mapping[str, Job[..., object]], alarm: Alarm, clock: ServerClock
+    ) -> None:
+        self._slot = slot
+        self._jobs = jobs
+        self._alarm = alarm
+        self._clock = clock
+        self._judged: tuple[int, Judgement] = (0, None)
+
+    def run(self, job: Job[..., object], payload: Payload, limit: Limit) -> Dismiss | None:
+        """Run the job, unless it has expired. None: a success and no more; raises what the job raises."""
+        marks, token = payload.marks or UNMARKED, self._slot.token
+        expires = marks.seconds("expires") or job.options.expires
+        if expires is not None and (late := self._expired(payload, expires)) is not None:
+            events.Worker.job_expired(job=named(payload), queue=shown(self._slot.queue), late=late)
+            job.hooks.report_discard("expired", payload.args)
+            return Dismiss(token, "expired")
+        timeout = marks.seconds("timeout") or job.options.timeout
+        if timeout is not None:
+            self._slot.timed = token, self._slot.since + timeout
+            limit(self._slot.since + timeout, token)
+            self._alarm.set(self._slot.since + timeout)
+        if job.plain:
+            job.perform(*payload.args)
+        else:
+            job.run(payload.args, self.judge)
+        return Dismiss(token, "done", tried(payload)) if tried(payload) else None
+
+    def _expired(self, payload: Payload, expires: float) -> float | None:
+        """For how many seconds it need not begin any more; None where it should, or nobody knows."""
+        marks, now = payload.marks or UNMARKED, self._clock.time()
+        due = marks.seconds("due") or believed(payload.enqueued_at)
+        if now is None or due is None or marks.begun or payload.generation != 1:
+            return None
+        late = now - due - expires
+        return late if late > 0 else None
+
+    def judge(self, error: BaseException) -> Judgement:
+        """What becomes of the job on this thread, which ended with this error. Asked again, the same.
+
+        Else the hooks might be told of another delay than the job gets.
+        """
+        slot = self._slot
+        if self._judged[0] != slot.token:
+            self._judged = slot.token, self._judge(error)
+        return self._judged[1]
+
+    def _judge(self, error: BaseException) -> Judgement:
+        payload = self._slot.payload
+        job = self._jobs.get(payload.job_class) if payload else None
+        if payload is None or job is None or issubclass(type(error), DirtyExit):
+            return None  # who kills a job does not want it tried again
+        if (attempts := payload.attempts) is None:
+            return None
+        try:
+            return decide(job.policy, attempt=attempts + 1, error=error)
+        except Exception:  # noqa: BLE001 - the application's code, what it gave for a delay, or a hostile error's attributes
+            events.Worker.retry_failed(job=shown(payload.job_class))
+            return None
+
+    def told(self, error: BaseException) -> BaseException:
+        """What is recorded of an error: that the job was stopped, if it was."""
+        interrupted = self._slot.cancelled or issubclass(type(error), JobInterrupt)
+        return stopped(self._slot) if interrupted else error
