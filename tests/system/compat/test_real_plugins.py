@@ -1,17 +1,21 @@
-"""Beside the real resque-loner, resque_solo and resque-pause, on stock Resque.
+"""Beside the real resque-loner, resque_solo, resque-pause and resque-status, on stock Resque.
 
-`RESQUE_LONER_LIB`, `RESQUE_SOLO_LIB` and `RESQUE_PAUSE_LIB` name the `lib` folders of their sources.
+`RESQUE_LONER_LIB`, `RESQUE_SOLO_LIB`, `RESQUE_PAUSE_LIB` and `RESQUE_STATUS_LIB` name the `lib`
+folders of their sources.
 """
 
 from __future__ import annotations
 
 import os
+import re
 from pathlib import Path
+from typing import cast
 
 import pytest
 import redis
 
 from resqd.app import App
+from resqd.contrib.resque_status import Statuses, StatusJob
 from resqd.store.resque.pauses import Note
 from tests.support.daemon import Daemon
 from tests.support.waiting import wait_for
@@ -19,6 +23,13 @@ from tests.system.compat.conftest import JOBS
 from tests.system.compat.programs import STOCK, Program, Ruby, find_plugin
 from tests.system.compat.seen import ran
 
+COUNTING = """
+require 'resque-status'
+class Counting
+  include Resque::Plugins::Status
+  def perform; options['num'].times { |i| at(i, options['num'], "at #{i}") }; end
+end
+"""
 UNIQUE = (
     "class Archive; include Resque::Plugins::UniqueJob; @queue = :mail; end;"
     "puts 3.times.map { Resque.enqueue(Archive, 7, {'z' => 'é', 'a' => [1.5, 1e20]}) }.to_json"
@@ -28,6 +39,7 @@ VARIABLES = {
     "resque-loner": "RESQUE_LONER_LIB",
     "resque_solo": "RESQUE_SOLO_LIB",
     "resque-pause": "RESQUE_PAUSE_LIB",
+    "resque-status": "RESQUE_STATUS_LIB",
 }
 
 
@@ -85,4 +97,46 @@ def test_either_sides_pause_holds_on_both(
     assert ruby(taken) == [False]
     ruby(load + "ResquePauseHelper.unpause('ruby')")
     assert ruby(taken) == [True]
+    app.store.close()
+
+
+@pytest.mark.parametrize("plugin", ["resque-status"])
+@pytest.mark.usefixtures("plugin")
+def test_either_side_runs_and_reads_the_others_jobs_with_a_status(
+    ruby: Ruby, redis_url: str, redis_client: redis.Redis
+) -> None:
+    """The same job leaves the same bytes, whoever made it and whoever ran it; Ruby's wish to kill is followed here."""
+    app = App(redis_url)
+    statuses = Statuses(app)
+
+    @statuses.job(name="Counting")
+    def count(job: StatusJob) -> None:
+        for number in range(job.options["num"]):
+            job.at(number, job.options["num"], f"at {number}")
+
+    def written(uuid: str | None) -> bytes:
+        return cast("bytes", redis_client.get(f"resque:status:{uuid}"))
+
+    theirs = ruby(COUNTING + "puts [Counting.create('num' => 3)].to_json")[0]
+    made = written(theirs)
+    app.run_one("statused")
+    ours = count.create(num=3)
+    seen = ruby(
+        COUNTING
+        + f"Resque::Job.reserve('statused').perform; s = Resque::Plugins::Status::Hash.get('{theirs}');"
+        "puts [s.completed?, s.pct_complete, s.options, s.name].to_json"
+    )
+    assert seen == [True, 100, {"num": 3}, 'Counting({"num"=>3})']
+
+    def shape(uuid: str | None) -> bytes:
+        return re.sub(rb'"time":[0-9]+|"uuid":"[^"]*"|[0-9-]+ [0-9:]+ [+-][0-9]+', b"?", written(uuid))
+
+    assert shape(theirs) == shape(ours)
+    assert re.sub(rb'"time":[0-9]+', b"?", made) == (
+        f'{{?,"status":"queued","uuid":"{theirs}","options":{{"num":3}}}}'.encode()
+    )
+    killed = count.create(num=3)
+    ruby(COUNTING + f"Resque::Plugins::Status::Hash.kill('{killed}')")
+    app.run_one("statused")
+    assert ruby(COUNTING + f"puts [Resque::Plugins::Status::Hash.get('{killed}').killed?].to_json") == [True]
     app.store.close()
