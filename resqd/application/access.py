@@ -6,7 +6,7 @@ import os
 from typing import TYPE_CHECKING, Any
 
 from resqd.errors import PayloadError
-from resqd.store.redis.embedded import default_url
+from resqd.store.redis.default import Default, found_or_started
 from resqd.store.resque import payload as payloads
 from resqd.store.resque.store import Store
 
@@ -21,13 +21,15 @@ class Access:
     """A Redis, and a namespace in it.
 
     `redis_url` and `namespace` default to REDIS_URL (else the embedded server, else localhost) and
-    RESQD_NAMESPACE, read at the first use. No socket is opened before that; a forked child opens its own.
+    RESQD_NAMESPACE, read at the first use, which starts the embedded server where it does not run. No socket is
+    opened before that; a forked child opens its own.
     """
 
     def __init__(self, redis_url: str | None = None, namespace: str | None = None) -> None:
         self._redis_url = redis_url
         self._namespace = namespace
         self._store: Store | None = None
+        self._default: Default | None = None
 
     def configure(self, *, redis_url: str | None = None, namespace: str | None = None) -> None:
         """Fill in what the constructor was not given, before the first use; the daemon's flags come this way."""
@@ -39,9 +41,12 @@ class Access:
     def store(self) -> Store:
         """The store, made at the first use. Two threads may both make one at first; either serves."""
         if self._store is None:
-            url = self._redis_url or default_url(os.environ)[0]
+            url, hint = self._redis_url, ""
+            if url is None:
+                self._default = found_or_started(os.environ)
+                url, hint = self._default.url, self._default.hint
             namespace = self._namespace or os.environ.get("RESQD_NAMESPACE") or "resque"
-            self._store = Store.of(url=url, namespace=namespace)
+            self._store = Store.of(url=url, namespace=namespace, hint=hint)
         return self._store
 
     def pop(self, queue: str) -> Payload | None:

@@ -11,6 +11,7 @@ from functools import partial
 
 from resqd import events, log
 from resqd.app import App
+from resqd.cli.announcement import announce
 from resqd.cli.loading import load_app, refuse_green_threads, warn_of_leftovers
 from resqd.clock import monotonic
 from resqd.errors import HookError, ResqdError, SettingsError
@@ -55,7 +56,7 @@ def boot(settings: Settings) -> int:
     app = load_app(settings.app)
     refuse_green_threads(settings.app)
     warn_of_leftovers()
-    events.Cli.started(name=settings.name, jobs=len(app.jobs), app=settings.app, redis=server.described)
+    announce(settings, app.jobs, redis=server.described)
     pidfile = settings.pidfile
     written = write_pidfile(pidfile, os.getpid()) if pidfile is not None else None
     try:

@@ -30,6 +30,7 @@ from resqd.cli.client import (
     jobs_in,
 )
 from resqd.cli.output import add_completion, reporting
+from resqd.cli.readiness import why_not
 from resqd.clock import Deadline
 from resqd.errors import ResqdError
 
@@ -128,9 +129,14 @@ def _views() -> ModuleType:
 
 @main.command()
 @_as_json
+@click.option(
+    "--ready", is_flag=True, help="Fail unless a job would run now: a worker is up and Redis answers."
+)
 @click.pass_obj
-def ping(session: Session) -> None:
+def ping(session: Session, ready: bool) -> None:
     """Ask whether the daemon is there."""
+    if ready and (reason := why_not(session.status())):
+        session.fail(f"not ready: {reason}")
     session.say(session.call("ping"), "pong")
 
 

@@ -54,6 +54,19 @@ class Cli:
     """What the command says when it starts a daemon."""
 
     started = Event(INFO, "resqd %(name)s: %(jobs)d jobs of %(app)s, redis at %(redis)s")
+    jobs_known = Event(INFO, "jobs by queue: %(jobs)s")
+    shape_told = Event(
+        INFO,
+        "takes from %(queues)s of namespace %(namespace)s with %(workers)d workers x %(threads)d threads, %(each)s; "
+        "TERM means %(term)s",
+    )
+    fork_each_told = Event(
+        INFO,
+        "faster: each job has a fork of its own, as in Resque; --preset balanced runs many times as many jobs",
+    )
+    one_thread_told = Event(
+        INFO, "faster: --threads 8, where jobs wait for others, such as databases and networks"
+    )
     setting_warned = Event(WARNING, "%(warning)s")
     first_hook_refused = Event(ERROR, "%(error)s; the daemon goes on, since this is a reload")
     server_may_run_on = Event(WARNING, "the embedded server may run on: %(error)s")

@@ -11,6 +11,7 @@ from typing import Any
 from resqd import parsing
 from resqd.errors import SettingsError
 from resqd.folders import private_folder, runtime_folder
+from resqd.settings import presets
 from resqd.settings.option import Option
 from resqd.settings.table import Table
 
@@ -46,7 +47,7 @@ class Settings(Table):
                 values[option.field] = option.parse(source[1])
             except ValueError as error:
                 problems.append(_problem(option, *source, remedy=str(error)))
-        settings = cls(**values)
+        settings = cls(**{**presets.shape(str(values.get("preset", presets.NAMES[0]))), **values})
         problems += settings._contradictions()
         if problems:
             raise SettingsError(problems)

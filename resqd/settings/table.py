@@ -8,6 +8,7 @@ from pathlib import Path
 
 from resqd import parsing
 from resqd.parsing import QueueSpec
+from resqd.settings import presets
 from resqd.settings.option import setting
 
 DAY = 86_400
@@ -35,6 +36,10 @@ class Table:
     jobs_per_fork: int = setting(
         1, "JOBS_PER_FORK", "--jobs-per-fork N", parsing.whole(0, 1_000_000_000),
         "jobs that a worker runs before it is replaced; 0: never replaced")
+    preset: str = setting(
+        "resque", "RESQD_PRESET", "--preset resque|balanced|throughput", parsing.choice(*presets.NAMES),
+        "workers, threads and jobs a fork in one word: a fork for each job; a worker a CPU with 5 threads, 500 jobs a "
+        "fork; or with 10 threads, never replaced. What is set by itself wins")
     interval: float = setting(
         0.1, "INTERVAL", "--interval SECONDS", parsing.seconds(0, 3600),
         "pause between looks at empty queues; 0: run until the queues are empty, then exit")

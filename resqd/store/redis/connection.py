@@ -78,7 +78,9 @@ class Connection:
             replies = [self.read() for _ in (*login, *greeting)]
         except OSError as error:
             self.close()
-            raise StoreUnavailable(f"cannot reach Redis at {self._address}: {error}") from error
+            raise StoreUnavailable(
+                f"cannot reach Redis at {self._address}: {error}{self._config.hint}"
+            ) from error
         except BaseException:
             self.close()
             raise

@@ -45,6 +45,7 @@ class Link:
         self._connection = self._server.connection
         self._follows = self._server.follows
         self._address = config.describe()
+        self._hint = config.hint
         self._greeting = (("HELLO", 2),) if admit else ()
         self._ready = False
 
@@ -199,7 +200,7 @@ class Link:
 
     def _broken(self, error: OSError) -> StoreUnavailable:
         self._lose()
-        return StoreUnavailable(f"Redis at {self._address} does not answer: {error}")
+        return StoreUnavailable(f"Redis at {self._address} does not answer: {error}{self._hint}")
 
     def _connect(self) -> None:
         hello = self._server.connect(*self._greeting)

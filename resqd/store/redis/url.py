@@ -72,6 +72,8 @@ class ConnectionConfig:
     socket_timeout: float = 7.0
     connect_timeout: float = 5.0
     discovery: Discovery | None = None
+    hint: str = ""
+    """What is said beside an error where the server does not answer."""
 
     @classmethod
     def from_url(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import cached_property
 from itertools import islice
 from typing import TYPE_CHECKING, Final, TypeVar
@@ -94,12 +95,12 @@ class Store:
         self._pusher = Pusher(self._links, keys)
 
     @classmethod
-    def of(cls, *, url: str, namespace: str) -> Store:
+    def of(cls, *, url: str, namespace: str, hint: str = "") -> Store:
         """The store at a URL; no socket is opened yet. Errors: ValueError, as from ConnectionConfig.
 
-        On a Cluster the namespace gets a hash tag where it has none.
+        On a Cluster the namespace gets a hash tag where it has none. `hint` is said where the server does not answer.
         """
-        return cls(ConnectionConfig.from_url(url), Keys(tagged(namespace, url)))
+        return cls(replace(ConnectionConfig.from_url(url), hint=hint), Keys(tagged(namespace, url)))
 
     def push(self, queue: str, raws: Iterable[bytes]) -> int:
         """Append payloads in order and enter the queue's name; how many were pushed. Errors: StoreError."""
