@@ -6,6 +6,7 @@ import functools
 from typing import TYPE_CHECKING, Any, Final, Generic, ParamSpec, Protocol, TypeVar, Unpack, overload
 
 from resqd.current import as_recorded
+from resqd.errors import JobDefinitionError
 from resqd.hooks import Hook, JobHooks, Judge, fails
 
 if TYPE_CHECKING:
@@ -83,11 +84,18 @@ class Job(Generic[P, R]):
         self.plain_enqueue = self._enqueues_plainly()
         self._definition = definition
         self._sender = sender
+        if not callable(options.mask) and (unknown := set(options.mask or ()) - set(self.parameters)):
+            raise JobDefinitionError(f"mask names {', '.join(sorted(unknown))}, which {name} does not take")
         functools.update_wrapper(self, definition.target, assigned=_AS_WHAT_IT_WRAPS, updated=())
 
     def __call__(self, *args: P.args, **kwargs: P.kwargs) -> R:
         """Run the job's code directly, without queue or hooks."""
         return self.perform(*args, **kwargs)
+
+    @property
+    def parameters(self) -> list[str]:
+        """The names of its parameters in their order."""
+        return list(self._definition.signature.parameters)
 
     def __reduce__(self) -> str:
         # By name, as functions and classes are pickled: where it is read, that module registers it as well.

@@ -6,14 +6,12 @@ A new option is a field in each of the two classes, and a check below; `app.job`
 from __future__ import annotations
 
 import difflib
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, fields
-from typing import TYPE_CHECKING, Any, Literal, TypedDict
+from typing import Any, Literal, TypedDict
 
 from resqd.errors import JobDefinitionError
 from resqd.retry import Policy, is_seconds, policy_of
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
 
 
 class GivenOptions(TypedDict, total=False):
@@ -25,6 +23,7 @@ class GivenOptions(TypedDict, total=False):
     retry: int | Policy | None
     timeout: float | None
     expires: float | None
+    mask: Sequence[str] | Callable[..., Sequence[Any]] | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,6 +42,8 @@ class JobOptions:
     """Seconds that it may run on its thread."""
     expires: float | None = None
     """Seconds after it was due, after which it need not begin any more."""
+    mask: Sequence[str] | Callable[..., Sequence[Any]] | None = None
+    """What pages must not show: names of parameters, or a function of the arguments that gives what they show."""
 
     @classmethod
     def of(cls, given: Mapping[str, Any]) -> JobOptions:
@@ -60,6 +61,10 @@ class JobOptions:
             raise JobDefinitionError(f"on_crash is {self.on_crash!r}; it takes 'retry' or 'fail'")
         if self.max_deliveries is not None and self.max_deliveries < 1:
             raise JobDefinitionError(f"max_deliveries is {self.max_deliveries}; it takes 1 or more")
+        if isinstance(self.mask, str):
+            raise JobDefinitionError(
+                f"mask is {self.mask!r}; it takes a list of parameters' names, or a function"
+            )
         policy_of(self.retry)
         for name in ("timeout", "expires"):
             value = getattr(self, name)

@@ -119,7 +119,7 @@ def opened(*, redis_url: str | None, namespace: str | None) -> Iterator[OpenedSt
 
     Where that is the embedded server, it runs for as long as this takes, whether a daemon uses it or not.
     """
-    url, prefix = _setting("redis_url", redis_url), _setting("namespace", namespace) or "resque"
+    url, prefix = setting_of("redis_url", redis_url), setting_of("namespace", namespace) or "resque"
     share = Embedded.start(environ=os.environ) if url is None and server_binary() is not None else None
     try:
         if share is not None:
@@ -153,7 +153,7 @@ def _wait_until_loaded(store: Store, deadline: Deadline) -> None:
             return
 
 
-def _setting(field: str, given: str | None) -> str | None:
+def setting_of(field: str, given: str | None) -> str | None:
     """The flag's text, else the variable's, checked; None where neither is set."""
     option = next(option for option in OPTIONS if option.field == field)
     source = option.text_in(os.environ)

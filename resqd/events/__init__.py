@@ -7,7 +7,19 @@ logs carry its name and facts as fields too, and whoever listens (metrics, a web
 from resqd.events.event import Event, Listener, listen
 from resqd.events.housekeeper import Housekeeper
 from resqd.events.master import Master
-from resqd.events.others import App, Cli, Store, Wire
+from resqd.events.others import App, Cli, Store, Web, Wire
 from resqd.events.worker import Worker
 
-__all__ = ["App", "Cli", "Event", "Housekeeper", "Listener", "Master", "Store", "Wire", "Worker", "listen"]
+__all__ = [
+    "App",
+    "Cli",
+    "Event",
+    "Housekeeper",
+    "Listener",
+    "Master",
+    "Store",
+    "Web",
+    "Wire",
+    "Worker",
+    "listen",
+]

@@ -70,3 +70,12 @@ class Cli:
     setting_warned = Event(WARNING, "%(warning)s")
     first_hook_refused = Event(ERROR, "%(error)s; the daemon goes on, since this is a reload")
     server_may_run_on = Event(WARNING, "the embedded server may run on: %(error)s")
+
+
+class Web:
+    """What the web page does, and was asked to do: the audit."""
+
+    act = Event(INFO, "%(user)s at %(remote)s: %(act)s %(fields)s: %(result)s")
+    page_failed = Event(ERROR, "the web page %(path)s failed", traceback=True)
+    serving = Event(INFO, "the web page is at %(address)s")
+    next_address = Event(INFO, "that address was used; for another browser: %(address)s")

@@ -8,6 +8,8 @@ from resqd.store.keys import Keys, to_bytes
 from resqd.store.redis.client import redis_client, store_errors
 from resqd.store.resque import payload as payloads
 from resqd.store.resque.failed import Failures
+from resqd.store.resque.glimpses import Glimpses
+from resqd.store.resque.notes import Notes
 from resqd.store.resque.paused_queues import PausedQueues
 from resqd.store.resque.queues import Overview, Queues
 from resqd.store.resque.workers import WorkerManager
@@ -65,6 +67,8 @@ class Books:
         self.workers = WorkerManager(client, keys)
         self.overview = Overview(client, keys)
         self.pauses = PausedQueues(client, keys)
+        self.glimpses = Glimpses(client, keys)
+        self.notes = Notes(client, keys)
 
     @store_errors
     def record_failure(self, record: bytes, queue: str, backend: FailureBackend) -> None:

@@ -1,22 +1,26 @@
 -- KEYS: failed list, queues, then for each record its queue's list.
--- ARGV: for each record index, SHA-1, what becomes of it, queue or '', payload.
--- Goes on until a record is not where it was said to be; returns how many were done.
-local done = 0
+-- ARGV: for each record index, SHA-1, what becomes of it, queue or '', payload. The indexes ascend, each as it is
+-- when the records before it have gone.
+-- Goes on until a record is not where it was said to be, or a push is refused; returns how many were done.
+local done, gone, refused = 0, 0, nil
 for i = 1, #ARGV, 5 do
-  local at, was, new, queue, payload = ARGV[i], ARGV[i + 1], ARGV[i + 2], ARGV[i + 3], ARGV[i + 4]
+  local at, was, new, queue, payload = ARGV[i] + gone, ARGV[i + 1], ARGV[i + 2], ARGV[i + 3], ARGV[i + 4]
   local record = redis.call('LINDEX', KEYS[1], at)
-  if not record or redis.sha1hex(record) ~= was then return done end
+  if not record or redis.sha1hex(record) ~= was then break end
   -- The job is pushed before its record goes: where the push is refused, the record stays.
   if queue ~= '' then
-    redis.call('SADD', KEYS[2], queue)
-    redis.call('RPUSH', KEYS[3 + (i - 1) / 5], payload)
+    local pushed = redis.pcall('SADD', KEYS[2], queue)
+    if type(pushed) ~= 'table' then pushed = redis.pcall('RPUSH', KEYS[3 + (i - 1) / 5], payload) end
+    if type(pushed) == 'table' then
+      refused = pushed
+      break
+    end
   end
-  if new == '' then
-    redis.call('LSET', KEYS[1], at, '')
-    redis.call('LREM', KEYS[1], 1, '')
-  else
-    redis.call('LSET', KEYS[1], at, new)
-  end
+  redis.call('LSET', KEYS[1], at, new)
+  if new == '' then gone = gone + 1 end
   done = done + 1
 end
+-- LREM goes through the list from its head, so it is done once for all, and whatever came before.
+if gone > 0 then redis.call('LREM', KEYS[1], gone, '') end
+if refused and done == 0 then return refused end
 return done

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import hashlib
 import re
-from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Final, Literal, cast
+from dataclasses import replace
+from typing import TYPE_CHECKING, Final, cast
 
-from resqd.errors import PayloadError
-from resqd.store.keys import is_name, to_bytes, to_text
+from resqd.store.keys import to_bytes, to_text
 from resqd.store.redis.client import store_errors
 from resqd.store.redis.protocol import Script
 from resqd.store.resque.backends import DEFAULT_EXPIRE_GENERATION
+from resqd.store.resque.failed_changes import Step, Verdict, batches, plan
 from resqd.store.resque.failed_job import FailedJob
 from resqd.store.resque.sweep import MOST_TRIES, FailureMoved, Sweep
 from resqd.text import escaped
@@ -27,11 +26,7 @@ _CHANGE: Final = Script.load("resque/change_failed")
 
 _PLAIN_ID: Final = re.compile(r"[A-Za-z0-9 _.:-]+")
 _CHUNK: Final = 200
-_BATCH_BYTES: Final = 4 * 1024 * 1024
 _DEFAULT: Final = "failed"
-
-Verdict = Literal["keep", "remove", "requeue", "mark"]
-"""What becomes of a record: kept, deleted, requeued and deleted, or requeued and kept with the time of it."""
 
 
 class Failures:
@@ -101,13 +96,13 @@ class Failures:
         return found[0]
 
     @store_errors
-    def requeue(self, failure: FailedJob | str | int) -> FailedJob:
-        """Put a failure's job back on its queue, and mark the record as retried.
+    def requeue(self, failure: FailedJob | str | int, *, keep: bool = True) -> FailedJob:
+        """Put a failure's job back on its queue, and mark the record as retried, or delete it where it is not kept.
 
         The failure is given itself, or by job id or position. The job's id stays, its generation grows by one.
         Raises FailureMoved where it is gone, PayloadError where its payload was not kept.
         """
-        return self._apply(self._chosen(failure), "mark")
+        return self._apply(self._chosen(failure), "mark" if keep else "requeue")
 
     @store_errors
     def remove(self, failure: FailedJob | str | int) -> FailedJob:
@@ -145,10 +140,35 @@ class Failures:
         """Delete the records of failures that were retried, as the Ruby fork does, or everything; how many."""
         return self._sweep_all(lambda failure: "remove" if everything or failure.retried_at else "keep")
 
-    def _key(self, list_name: str) -> bytes:
+    @store_errors
+    def sweep(
+        self,
+        list_name: str,
+        judge: Callable[[FailedJob], Verdict],
+        *,
+        watch: Callable[[int, int], bool],
+        refused: Callable[[FailedJob, str], None],
+    ) -> int:
+        """Let `judge` decide what becomes of each failure of one list; how many were changed.
+
+        `watch` is told after each chunk how many were judged and how many changed, and ends it with False;
+        `refused` is told of each that was to be requeued and cannot be, and why.
+        """
+        return self._sweep(list_name, judge, watch=watch, refused=refused)
+
+    @store_errors
+    def length(self, list_name: str) -> int:
+        """How many failures one list holds."""
+        return self._client.llen(self._key(list_name))
+
+    def key(self, list_name: str) -> str:
+        """The key of a failed list."""
         if list_name == _DEFAULT:
-            return to_bytes(self._keys.failed)
-        return to_bytes(self._keys.failed_queue(list_name.removesuffix("_failed")))
+            return self._keys.failed
+        return self._keys.failed_queue(list_name.removesuffix("_failed"))
+
+    def _key(self, list_name: str) -> bytes:
+        return to_bytes(self.key(list_name))
 
     def _from_end(self, index: int, list_name: str) -> list[FailedJob]:
         position = self._client.llen(self._key(list_name)) + index
@@ -173,7 +193,7 @@ class Failures:
 
     def _apply(self, failure: FailedJob, verdict: Verdict) -> FailedJob:
         # Records before it may have gone since it was read, so look for the same bytes once more.
-        step = _Step.of(failure, verdict, failure.index)
+        step = Step.of(failure, verdict, failure.index)
         for _ in range(MOST_TRIES):
             if self._run(failure.list_name, [step]) == 1:
                 return failure
@@ -190,19 +210,27 @@ class Failures:
     def _sweep_all(self, judge: Callable[[FailedJob], Verdict]) -> int:
         return sum(self._sweep(name, judge) for name in self.lists())
 
-    def _sweep(self, list_name: str, judge: Callable[[FailedJob], Verdict]) -> int:
+    def _sweep(
+        self,
+        list_name: str,
+        judge: Callable[[FailedJob], Verdict],
+        *,
+        watch: Callable[[int, int], bool] | None = None,
+        refused: Callable[[FailedJob, str], None] | None = None,
+    ) -> int:
         return Sweep(
             name=list_name,
             total=self._client.llen(self._key(list_name)),
             read=lambda offset, count: self.all(offset, count, list_name=list_name),
-            plan=lambda chunk, offset: _plan(chunk, judge, offset),
+            plan=lambda chunk, offset: plan(chunk, judge, offset, refused),
             apply=lambda steps: self._run(list_name, steps),
             find=lambda record: self._position(list_name, record),
+            watch=watch,
         ).run()
 
-    def _run(self, list_name: str, steps: list[_Step]) -> int:
+    def _run(self, list_name: str, steps: list[Step]) -> int:
         done = 0
-        for batch in _batches(steps):
+        for batch in batches(steps):
             keys = [self._key(list_name), to_bytes(self._keys.queues)]
             keys += [to_bytes(self._keys.queue(step.queue)) for step in batch]
             args = [part for step in batch for part in step.args()]
@@ -211,58 +239,3 @@ class Failures:
             if applied < len(batch):
                 break
         return done
-
-
-@dataclass(frozen=True, slots=True)
-class _Step:
-    """One change of a list: the record at `at`, if it is still that one, becomes `new` or goes."""
-
-    at: int
-    digest: str
-    new: bytes
-    queue: str
-    payload: bytes
-
-    @classmethod
-    def of(cls, failure: FailedJob, verdict: Verdict, at: int) -> _Step:
-        """Raises PayloadError where the job is to be requeued and cannot be, whatever others wrote into its record."""
-        digest = hashlib.sha1(failure.record, usedforsecurity=False).hexdigest()
-        if verdict == "remove":
-            return cls(at, digest, b"", "", b"")
-        if not failure.queue:
-            raise PayloadError("the record does not say which queue the job came from")
-        if not is_name(failure.queue):
-            raise PayloadError(f"the record names a queue that cannot be: {escaped(failure.queue)}")
-        new = failure.retried_record() if verdict == "mark" else b""
-        return cls(at, digest, new, failure.queue, failure.next_payload())
-
-    def args(self) -> list[bytes | str | int]:
-        """The script's arguments for this step."""
-        return [self.at, self.digest, self.new, to_bytes(self.queue), self.payload]
-
-
-def _plan(chunk: list[FailedJob], judge: Callable[[FailedJob], Verdict], offset: int) -> list[_Step | None]:
-    """For each record of a chunk that starts at `offset` a step, or None where it stays as it is."""
-    steps: list[_Step | None] = []
-    for failure in chunk:
-        verdict = judge(failure)
-        try:
-            step = None if verdict == "keep" else _Step.of(failure, verdict, offset)
-        except PayloadError:
-            step = None  # it cannot be put back, so its record stays, for people to look at
-        steps.append(step)
-        offset += step is None or verdict == "mark"
-    return steps
-
-
-def _batches(steps: list[_Step]) -> Iterator[list[_Step]]:
-    batch: list[_Step] = []
-    size = 0
-    for step in steps:
-        if batch and size > _BATCH_BYTES:
-            yield batch
-            batch, size = [], 0
-        batch.append(step)
-        size += len(step.payload) + len(step.new)
-    if batch:
-        yield batch

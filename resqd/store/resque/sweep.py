@@ -33,7 +33,8 @@ class Sweep(Generic[S]):
     """One pass over a list of `total` records: what comes to its end meanwhile is left, as far as that can be told.
 
     `plan` gives a step, or None, for each record of a chunk, `apply` does steps in order up to the first that finds
-    another record than it was for, `find` says where a record stands. A position is believed only as long as the
+    another record than it was for, `find` says where a record stands. `watch` is told after each chunk how many records
+    have been judged and how many were changed, and ends the pass with False. A position is believed only as long as the
     record before it is the one that was judged last.
     """
 
@@ -46,6 +47,7 @@ class Sweep(Generic[S]):
         plan: Callable[[list[FailedJob], int], list[S | None]],
         apply: Callable[[list[S]], int],
         find: Callable[[bytes], int | None],
+        watch: Callable[[int, int], bool] | None = None,
     ) -> None:
         self._name = name
         self._total = total
@@ -53,6 +55,7 @@ class Sweep(Generic[S]):
         self._plan = plan
         self._apply = apply
         self._find = find
+        self._watch = watch
         self._offset = 0
         self._last = b""  # the record before `offset`
         self._changed = 0
@@ -70,6 +73,8 @@ class Sweep(Generic[S]):
                 )
             if chunk is None or judged < len(chunk):
                 self._find_again()
+            if self._watch is not None and not self._watch(self._offset + self._gone, self._changed):
+                break
         return self._changed
 
     def _next(self) -> list[FailedJob] | None:

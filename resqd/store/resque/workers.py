@@ -7,12 +7,14 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, cast
 
 from resqd.errors import PayloadError
-from resqd.store.keys import WorkerId, number, to_bytes, to_text
+from resqd.store.keys import WorkerId, number, seconds, to_bytes, to_text
 from resqd.store.redis.client import store_errors
 from resqd.store.resque import payload as payloads
 from resqd.store.resque.registry import own_workers, removal, thread_keys
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from redis import Redis
 
     from resqd.store.keys import Keys
@@ -46,6 +48,12 @@ class WorkerStatus:
     started: str | None
     heartbeat: str | None
     ours: bool
+    registers_every: float = 0.0
+    """Seconds after which the heartbeat's time is written anew; 0 where it is not told, as by Ruby."""
+
+    def silent_for(self, now: float) -> float:
+        """Seconds of Redis's clock since the last heartbeat; endless where there is none that can be read."""
+        return _age(self, now)
 
     @store_errors
     def threads_working(self) -> list[WorkerThreadStatus]:
@@ -70,7 +78,9 @@ class WorkerManager:
         ids = sorted(cast("set[bytes]", self._client.smembers(self._keys.workers)))
         ours = cast("set[bytes]", self._client.smembers(own_workers(self._keys)))
         beats = cast("dict[bytes, bytes]", self._client.hgetall(self._keys.heartbeats))
-        started = [self._client.get(to_bytes(self._keys.worker_started(to_text(id_)))) for id_ in ids]
+        told = cast("dict[bytes, bytes]", self._client.hgetall(self._keys.intervals))
+        starts = [to_bytes(self._keys.worker_started(to_text(id_))) for id_ in ids]
+        started = cast("list[bytes | None]", self._client.mget(starts)) if starts else []
         return [
             WorkerStatus(
                 manager=self,
@@ -78,6 +88,7 @@ class WorkerManager:
                 started=_text(start),
                 heartbeat=_text(beats.get(id_)),
                 ours=id_ in ours,
+                registers_every=seconds(told.get(id_, b"")),
             )
             for id_, start in zip(ids, started, strict=True)
         ]
@@ -92,7 +103,34 @@ class WorkerManager:
 
     def threads_working(self) -> list[WorkerThreadStatus]:
         """Every thread of every worker that runs a job now."""
-        return [thread for worker in self.all() for thread in worker.threads_working()]
+        return self.threads_of_all(self.all())
+
+    @store_errors
+    def threads_of_all(self, workers: Sequence[WorkerStatus]) -> list[WorkerThreadStatus]:
+        """The busy threads of these workers, in two round trips however many they are."""
+        known = {worker.id.text: worker for worker in workers}
+        stock = [worker for worker in workers if worker.id.worker_count is None]
+        sets = [to_bytes(self._keys.worker_threads(name)) for name in known]
+        members = sorted(cast("set[bytes]", self._client.sunion(sets)), key=_order) if sets else []
+        places = [(known.get(_owner(to_text(each))), _place(to_text(each))) for each in members]
+        keys = [to_bytes(self._keys.worker(to_text(each))) for each in members]
+        places += [(worker, (worker.id.pid, "0")) for worker in stock]
+        keys += [to_bytes(self._keys.worker(worker.id.text)) for worker in stock]
+        values = cast("list[bytes | None]", self._client.mget(keys)) if keys else []
+        found = [
+            _thread(worker, place, value)
+            for (worker, place), value in zip(places, values, strict=True)
+            if worker is not None and value
+        ]
+        order = {name: number for number, name in enumerate(known)}
+        threads = [thread for thread in found if thread is not None]
+        return sorted(threads, key=lambda thread: order[thread.worker.id.text])
+
+    @store_errors
+    def now(self) -> float:
+        """Redis's time, in seconds since 1970: the clock of all heartbeats."""
+        whole, micro = self._client.time()
+        return whole + micro / 1_000_000
 
     @store_errors
     def prune(self, older_than: float) -> list[str]:
@@ -136,6 +174,15 @@ class WorkerManager:
             pipe.execute()
 
 
+def _order(member: bytes) -> tuple[int, str]:
+    return _place(to_text(member))
+
+
+def _owner(member: str) -> str:
+    """The worker whose thread a member of a set of busy threads names."""
+    return member.rsplit(":", 2)[0]
+
+
 def _place(member: str) -> tuple[int, str]:
     parts = member.rsplit(":", 2)
     return (number(parts[-2]) or 0, parts[-1]) if len(parts) == 3 else (0, parts[-1])
@@ -152,7 +199,7 @@ def _thread(worker: WorkerStatus, place: tuple[int, str], value: bytes) -> Worke
     return WorkerThreadStatus(worker, place[0], place[1], queue, run_at, data["payload"])
 
 
-def _age(worker: WorkerStatus, now: int) -> float:
+def _age(worker: WorkerStatus, now: float) -> float:
     """Seconds since the last heartbeat; endless where there is none that can be read."""
     try:
         beat = datetime.fromisoformat(worker.heartbeat or "")

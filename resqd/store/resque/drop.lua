@@ -1,0 +1,13 @@
+-- KEYS: a queue's list. ARGV: position where a payload was seen, SHA-1 of it, how far towards the head to look.
+-- Workers pop at the head, so it can have moved towards it only.
+-- Returns 1 where it was found and deleted.
+local at, was, reach = tonumber(ARGV[1]), ARGV[2], tonumber(ARGV[3])
+local from = math.max(0, at - reach)
+local items = redis.call('LRANGE', KEYS[1], from, at)
+for i = #items, 1, -1 do
+  if redis.sha1hex(items[i]) == was then
+    redis.call('LSET', KEYS[1], from + i - 1, '')
+    return redis.call('LREM', KEYS[1], 1, '')
+  end
+end
+return 0

@@ -1,0 +1,84 @@
+"""What becomes of failure records, as steps of the script that changes a failed list."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final, Literal
+
+from resqd.errors import PayloadError
+from resqd.store.keys import is_name, to_bytes
+from resqd.text import escaped
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from resqd.store.resque.failed_job import FailedJob
+
+_BATCH_BYTES: Final = 4 * 1024 * 1024
+
+Verdict = Literal["keep", "remove", "requeue", "mark"]
+"""What becomes of a record: kept, deleted, requeued and deleted, or requeued and kept with the time of it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One change of a list: the record at `at`, if it is still that one, becomes `new` or goes."""
+
+    at: int
+    digest: str
+    new: bytes
+    queue: str
+    payload: bytes
+
+    @classmethod
+    def of(cls, failure: FailedJob, verdict: Verdict, at: int) -> Step:
+        """Raises PayloadError where the job is to be requeued and cannot be, whatever others wrote into its record."""
+        digest = hashlib.sha1(failure.record, usedforsecurity=False).hexdigest()
+        if verdict == "remove":
+            return cls(at, digest, b"", "", b"")
+        if not failure.queue:
+            raise PayloadError("the record does not say which queue the job came from")
+        if not is_name(failure.queue):
+            raise PayloadError(f"the record names a queue that cannot be: {escaped(failure.queue)}")
+        new = failure.retried_record() if verdict == "mark" else b""
+        return cls(at, digest, new, failure.queue, failure.next_payload())
+
+    def args(self) -> list[bytes | str | int]:
+        """The script's arguments for this step."""
+        return [self.at, self.digest, self.new, to_bytes(self.queue), self.payload]
+
+
+def plan(
+    chunk: list[FailedJob],
+    judge: Callable[[FailedJob], Verdict],
+    offset: int,
+    refused: Callable[[FailedJob, str], None] | None = None,
+) -> list[Step | None]:
+    """For each record of a chunk that starts at `offset` a step, or None where it stays as it is."""
+    steps: list[Step | None] = []
+    for failure in chunk:
+        verdict = judge(failure)
+        try:
+            step = None if verdict == "keep" else Step.of(failure, verdict, offset)
+        except PayloadError as error:
+            step = None  # it cannot be put back, so its record stays, for people to look at
+            if refused is not None:
+                refused(failure, str(error))
+        steps.append(step)
+        offset += step is None or verdict == "mark"
+    return steps
+
+
+def batches(steps: list[Step]) -> Iterator[list[Step]]:
+    """The steps in order, in parts of some megabytes for one call of the script each."""
+    batch: list[Step] = []
+    size = 0
+    for step in steps:
+        if batch and size > _BATCH_BYTES:
+            yield batch
+            batch, size = [], 0
+        batch.append(step)
+        size += len(step.payload) + len(step.new)
+    if batch:
+        yield batch

@@ -1,0 +1,1 @@
+"""What the pages read: of Redis, within bounds, and of this process."""

@@ -1,0 +1,48 @@
+"""Which address is which page or act."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from resqd.web import acts, pages, questions
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from resqd.web.desk import Desk
+    from resqd.web.http import Page, Request
+
+    Handler = Callable[[Desk, Request], Page]
+
+PAGES: Final[dict[str, Handler]] = {
+    "/": pages.show_overview,
+    "/queues": pages.show_queues,
+    "/queue": pages.show_queue,
+    "/job": pages.show_waiting_job,
+    "/running": pages.show_running,
+    "/failed": pages.show_failed,
+    "/failure": pages.show_failure,
+    "/hosts": pages.show_hosts,
+    "/host": pages.show_host,
+    "/find": pages.find,
+    "/running/kill": questions.ask_kill,
+    "/queue/clear": questions.ask_clear,
+    "/queue/delete": questions.ask_delete,
+    "/failed/remove": questions.ask_remove,
+    "/failed/all/remove": questions.ask_remove_matching,
+}
+"""What a GET shows."""
+
+ACTS: Final[dict[str, Handler]] = {
+    "/running/kill": acts.kill,
+    "/queue/clear": acts.clear_queue,
+    "/queue/delete": acts.delete_job,
+    "/failed/requeue": acts.requeue,
+    "/failed/remove": acts.remove,
+    "/failed/ticked": acts.ticked,
+    "/failed/all/requeue": acts.requeue_matching,
+    "/failed/all/remove": acts.remove_matching,
+    "/failed/all/count": acts.count_matching,
+    "/failed/stop": acts.stop_work,
+}
+"""What a POST does."""

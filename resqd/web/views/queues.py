@@ -1,0 +1,133 @@
+"""Queues in a table, and one queue with its jobs."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final
+
+from resqd.store.resque import payload as payloads
+from resqd.web import words
+from resqd.web.views.states import State, of_queue
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from resqd.store.resque.glimpses import Glimpse
+    from resqd.web.data.masks import Masks
+    from resqd.web.data.snapshot import Queue, Snapshot
+
+ROWS: Final = 100
+JOBS: Final = 50
+
+SORTS: Final[dict[str, Callable[[QueueRow], Any]]] = {
+    "trouble": lambda row: (row.state.rank, -(row.queue.size or 0), row.queue.name),
+    "name": lambda row: row.queue.name,
+    "length": lambda row: -(row.queue.size or 0),
+    "oldest": lambda row: row.queue.oldest if row.queue.oldest is not None else float("inf"),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class QueueRow:
+    """One row of the table."""
+
+    queue: Queue
+    state: State
+    age: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """Which rows of how many are shown, and where the pages beside begin; None where there is none."""
+
+    first: int
+    last: int
+    total: int
+    before: int | None
+    after: int | None
+
+
+def span_of(start: int, shown: int, total: int, rows: int) -> Span:
+    """The span of `shown` rows from position `start` on."""
+    after = start + shown if start + shown < total else None
+    return Span(
+        start + 1 if shown else 0, start + shown, total, max(0, start - rows) if start else None, after
+    )
+
+
+def queue_rows(look: Snapshot, *, sort: str = "trouble", named: str = "") -> list[QueueRow]:
+    """The queues whose name holds `named`, sorted."""
+    rows = [
+        QueueRow(queue, of_queue(queue, look.now), None if queue.oldest is None else look.now - queue.oldest)
+        for queue in look.queues
+        if named in queue.name
+    ]
+    return sorted(rows, key=SORTS.get(sort, SORTS["trouble"]))
+
+
+def queues(look: Snapshot, *, sort: str, named: str, start: int) -> dict[str, object]:
+    """What the page of all queues shows."""
+    rows = queue_rows(look, sort=sort, named=named)
+    shown = rows[start : start + ROWS]
+    return {
+        "rows": shown,
+        "span": span_of(start, len(shown), len(rows), ROWS),
+        "all_queues": len(look.queues),
+        "waiting": look.waiting,
+        "sort": sort if sort in SORTS else "trouble",
+        "named": named,
+    }
+
+
+@dataclass(frozen=True, slots=True)
+class JobRow:
+    """One waiting job; `position` counts from the queue's head. What is too large to be read has no class."""
+
+    position: int
+    digest: str
+    size: int
+    whole: bool
+    job_class: str
+    job_id: str | None
+    line: str
+    generation: int
+    deliveries: int
+    age: float | None
+
+
+def job_row(glimpse: Glimpse, masks: Masks, now: float) -> JobRow:
+    """A waiting job as a row."""
+    if not glimpse.whole:
+        return JobRow(glimpse.index, "", glimpse.size, False, "", None, "", 1, 0, None)
+    job = payloads.decode_or_explain(glimpse.raw)
+    pushed = payloads.believed(job.enqueued_at)
+    return JobRow(
+        position=glimpse.index,
+        digest=glimpse.digest,
+        size=glimpse.size,
+        whole=True,
+        job_class=job.job_class,
+        job_id=job.id,
+        line=masks.line(job.job_class, job.args),
+        generation=job.generation,
+        deliveries=job.deliveries,
+        age=None if pushed is None else now - pushed,
+    )
+
+
+def queue(
+    look: Snapshot, name: str, glimpses: Sequence[Glimpse], masks: Masks, *, start: int, size: int
+) -> dict[str, object]:
+    """What the page of one queue shows."""
+    found = look.queue(name)
+    return {
+        "name": name,
+        "queue": found,
+        "size": size,
+        "state": None if found is None else of_queue(found, look.now),
+        "jobs": [job_row(glimpse, masks, look.now) for glimpse in glimpses],
+        "span": span_of(start, len(glimpses), size, JOBS),
+        "running": [job for job in look.running if job.queue == name][:JOBS],
+        "oldest": None if found is None or found.oldest is None else words.age(look.now - found.oldest),
+        "now": look.now,
+    }

@@ -1,0 +1,51 @@
+"""States: one colour, one shape and one word, always together."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from resqd.web import words
+from resqd.web.data.wrong import BEHIND
+
+if TYPE_CHECKING:
+    from resqd.web.data.snapshot import Host, Queue
+
+
+@dataclass(frozen=True, slots=True)
+class State:
+    """`colour` is a class of the stylesheet, `shape` a symbol of the sprite. A plain one has no ground.
+
+    `rank` sorts trouble first; `note` says more under the name.
+    """
+
+    word: str
+    colour: str
+    shape: str
+    rank: int
+    plain: bool = False
+    note: str = ""
+
+
+def of_queue(queue: Queue, now: float) -> State:
+    """How a queue is."""
+    if queue.size is None:
+        return State(
+            "No queue", "failed", "alone", 0, note="Its key holds no list: another program writes there"
+        )
+    if queue.size and not queue.workers:
+        return State("No worker", "failed", "alone", 0, note="No running daemon lists it")
+    if queue.size and queue.oldest is not None and now - queue.oldest > BEHIND:
+        return State(
+            "Behind", "retry", "warn", 1, note=f"The oldest waits for {words.age(now - queue.oldest)}"
+        )
+    if queue.size or queue.running:
+        return State("Flowing", "done", "done", 2, plain=True)
+    return State("Idle", "ended", "ended", 3, plain=True)
+
+
+def of_host(host: Host) -> State:
+    """How a daemon is."""
+    if host.silent:
+        return State("Silent", "retry", "silent", 0)
+    return State("Up", "done", "up", 2, plain=True)
