@@ -16,6 +16,9 @@ _RECOVERED = re.compile(
     r"^(\S+) WARNING housekeeper .* recovered the jobs of \S+ \(pid (\d+)\)", re.MULTILINE
 )
 
+_A_TIME = 10**9
+"""Numbers of jobs are smaller, times in seconds since 1970 are not."""
+
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
@@ -29,6 +32,8 @@ class Outcome:
     """Among the failed: those recorded as DirtyExit."""
     queued: int
     lost: list[int]
+    ticks: int
+    """Among the jobs: those that recur, one for each second."""
     starts: int
     duplicates: int
     unexplained: list[int]
@@ -48,6 +53,7 @@ class Outcome:
                 f"kills: {killed}",
                 f"jobs: {self.jobs} pushed, {self.executed} executed, {self.failed} failed "
                 f"({self.crashed} of them as DirtyExit), {self.queued} left in queues",
+                f"recurring, each second once: {self.ticks}",
                 f"lost: {len(self.lost)}",
                 f"duplicate starts: {self.duplicates} of {self.starts}, {len(self.unexplained)} unexplained",
                 f"most starts of any one job: {self.most[1]} (job {self.most[0]})",
@@ -86,6 +92,8 @@ class Books:
         waiting = {number_of(each) for each in queued}
         starts, ends = record.starts(), record.ends()
         accounted = set(failed) | set(ends) | waiting
+        ticks = _ticks(accounted | set(starts))
+        self.sure |= ticks
         return Outcome(
             kills=dict(self.kills),
             jobs=len(self.sure | (self.unsure & (accounted | set(starts)))),
@@ -94,6 +102,7 @@ class Books:
             crashed=sum(exception == "DirtyExit" for exception in failed.values()),
             queued=len(waiting),
             lost=sorted((self.sure | (self.unsure & set(starts))) - accounted),
+            ticks=len(ticks),
             starts=sum(starts.values()),
             duplicates=sum(count - 1 for count in starts.values()),
             most=max(starts.items(), key=lambda one: one[1], default=(0, 0)),
@@ -135,6 +144,12 @@ class Books:
                 continue
             slowest = max(slowest, back - killed_at)
         return slowest
+
+
+def _ticks(seen: set[int]) -> set[int]:
+    """The numbers of all ticks that must have been enqueued, which are times: one for each second, without a gap."""
+    times = [number for number in seen if number > _A_TIME]
+    return set(range(min(times), max(times) + 1)) if times else set()
 
 
 def _failure(record: bytes) -> tuple[int, str]:

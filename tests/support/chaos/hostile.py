@@ -5,6 +5,7 @@ import random
 import re
 
 _MARK = re.compile(rb"chaos-(\d+)-")
+_TICK = re.compile(rb'"id":"cron:Tick:(\d+)"')
 
 
 def payload(number: int, choices: random.Random) -> bytes:
@@ -36,7 +37,7 @@ def payload(number: int, choices: random.Random) -> bytes:
 
 def number_of(raw: bytes) -> int:
     """The number of any payload of a chaos run, or of an entry that holds one."""
-    if mark := _MARK.search(raw):
+    if mark := _MARK.search(raw) or _TICK.search(raw):
         return int(mark[1])
     return int(json.loads(raw[raw.index(b"{") :])["args"][0])
 

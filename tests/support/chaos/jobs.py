@@ -123,4 +123,16 @@ def choke(number: int) -> None:
         note("end", number)
 
 
+@app.job(queue="work", name="Tick")
+def tick(_args_as_others_have: int) -> None:
+    """Recurs; its number is the time for which it was enqueued."""
+    job = resqd.current_job()
+    assert job is not None
+    number = int(str(job.id).rpartition(":")[2])
+    with _running.holding(number):
+        note("end", number)
+
+
+tick.every("1s", args=[0])
+
 KILLS = (signal.SIGKILL, signal.SIGSEGV)

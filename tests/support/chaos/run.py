@@ -13,7 +13,12 @@ from typing import Any, cast
 
 import redis
 
+from resqd.errors import StoreError
+from resqd.store.cron.crontab import Crontab
+from resqd.store.keys import Keys
 from resqd.store.redis.embedded import server_binary
+from resqd.store.redis.link import Links
+from resqd.store.redis.url import ConnectionConfig
 from tests.support.chaos.books import Books, Outcome
 from tests.support.chaos.failures import Failures
 from tests.support.chaos.havoc import Havoc
@@ -56,8 +61,22 @@ class Run:
                 done += havoc.strike()
                 havoc.pause(seconds / kills)
         havoc.resume(everybody=True)
+        self._end_ticks()
         self._settle()
         return self._reckon()
+
+    def _end_ticks(self) -> None:
+        """From now on nothing recurs, so that the queue can become empty."""
+        links = Links(ConnectionConfig.from_url(self._server.url()))
+
+        def paused() -> bool:
+            with contextlib.suppress(StoreError):
+                Crontab(links, Keys()).pause("Tick", by="chaos")
+                return True
+            return False
+
+        wait_for(paused, 30, what="the timetable can be changed")
+        links.close()
 
     def _settle(self) -> None:
         def settled() -> bool:

@@ -5,7 +5,12 @@ import hashlib
 import pytest
 import redis
 
+from resqd.cron.entry import Entry
+from resqd.cron.schedule import Every
+from resqd.cron.tables import Declaration, Forget
 from resqd.errors import StoreError
+from resqd.store.cron import timetable
+from resqd.store.cron.crontab import Crontab
 from resqd.store.inflight import calls
 from resqd.store.inflight import recovery as recovering
 from resqd.store.inflight.owner import Failure, Outbox, Return, Want
@@ -20,10 +25,12 @@ from resqd.store.inflight.recovery import (
     Verdict,
 )
 from resqd.store.keys import Keys
-from resqd.store.redis.link import Link
+from resqd.store.redis.link import Link, Links
 from resqd.store.redis.protocol import PackedKeys, Script, ScriptCall
+from resqd.store.redis.url import ConnectionConfig
 from resqd.store.resque import registry
 from tests.support.inquests import inquest
+from tests.support.waiting import wait_for
 from tests.system.store.conftest import DAEMON, OwnerMaker, incarnation
 from tests.system.store.mail import numbered, push, reserve
 
@@ -57,7 +64,7 @@ def guarded(script: Script) -> Script:
 @pytest.fixture(autouse=True)
 def guard(monkeypatch: pytest.MonkeyPatch) -> None:
     """Makes each script fail that touches another key than its KEYS."""
-    for module in (calls, recovering, registry):
+    for module in (calls, recovering, registry, timetable):
         for name, value in list(vars(module).items()):
             if isinstance(value, Script):
                 monkeypatch.setattr(module, name, guarded(value))
@@ -166,3 +173,24 @@ def test_the_heartbeat_names_them(link: Link) -> None:
     one = registry.Registry(link=link, keys=Keys(), life="h/r:e", worker_id="h:1:*:1:1:1", beats_every=2.0)
     assert one.heartbeat() is False
     assert one.heartbeat() is True
+
+
+def test_the_timetable_names_them(redis_url: str, link: Link) -> None:
+    """A tick, a pause, a run by hand, the tables of the living and of the dead."""
+    table, config = timetable.Timetable(link, Keys()), ConnectionConfig.from_url(redis_url)
+    crontab = Crontab(Links(config), Keys())
+    assert table.publish(Declaration("host/resqd:1", "shop", "", {}))
+    crontab.add(Entry("often", Every(1), "Tick", "q"))
+    assert table.change(table.snapshot(), [Forget("host/resqd:1")])
+    seen = table.snapshot()
+    due = seen.state("often").next
+    assert due is not None
+    wait_for(lambda: table.look().now >= due, what="it is due")
+    tick = timetable.Fire("often", seen.version, due, due + 1, "q", (due,), (b"{}",))
+    assert table.fire([tick, tick]) == [timetable.DONE, timetable.STALE]
+    crontab.run("often")
+    crontab.pause("often", by="ann")
+    crontab.resume("often")
+    assert [run.due for run in table.snapshot().state("often").runs] == [None, due]
+    crontab.remove("often")
+    assert table.snapshot().texts == {}

@@ -241,3 +241,23 @@ def test_news_of_redis_is_told_with_the_suspects_known() -> None:
     told.settling.report()
     told.settling.report()
     assert told.said[2:] == [Upkeep("there is away", 100.0, 2)]
+
+
+def test_a_duty_may_say_when_it_is_due_next() -> None:
+    """After each time it is asked; its interval is the most."""
+    scene, waits, done = Scene(), iter([0.5, 1.0, 9.0, 9.0, 9.0]), list[float]()
+    health = Health(where="there", clock=lambda: scene.now)
+    scene.keeper = Keeper(
+        duties=[Duty(3.0, lambda: done.append(scene.now - 100), "it", lambda: next(waits))],
+        settling=Settling(
+            recover=lambda _: None, suspects=lambda: Waiting(0, {}), health=health, say=scene.said.append
+        ),
+        farewell=lambda: None,
+        health=health,
+        backoff=Backoff(lambda: 1.0),
+        clock=lambda: scene.now,
+    )
+    scene.keeper.orders = scene  # type: ignore[assignment] # only these two methods are used
+    scene.until = 109.0
+    scene.keeper.run()
+    assert done[:4] == [0.0, 0.5, 1.5, 4.5]
