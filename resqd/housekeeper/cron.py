@@ -17,7 +17,9 @@ from resqd.store.cron.timetable import DONE, EARLY, LOOK_AT, STALE, Fire, Look, 
 from resqd.store.resque import payload as payloads
 
 LOOK_EVERY: Final = 5.0
-"""Seconds between two looks while nothing is due: as late an entry that was added at run time may be noticed."""
+"""Seconds between two looks while nothing is due: as late may be noticed what was added or resumed at run time."""
+LOOK_IN_VAIN: Final = 30.0
+"""The same where the namespace has no timetable at all, so that those who never have one pay next to nothing."""
 AUDIT_EVERY: Final = 60.0
 """Seconds between two comparisons of the timetable with the tables; half of it more or less, so that hosts spread."""
 AGAIN: Final = 0.05
@@ -131,7 +133,7 @@ class Cron:
             for name, at in nexts.items()
             if name in self._seen.entries
         ]
-        return max(0.0, min([LOOK_EVERY, *waits]))
+        return max(0.0, min([LOOK_EVERY if look.version else LOOK_IN_VAIN, *waits]))
 
     # What there should be.
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from resqd.application.parts import parts_of
 from resqd.clock import monotonic
 from resqd.cron.tables import Declaration
-from resqd.housekeeper.cron import LOOK_EVERY, Cron
+from resqd.housekeeper.cron import LOOK_IN_VAIN, Cron
 from resqd.housekeeper.house import House
 from resqd.housekeeper.keeper import Duty
 from resqd.housekeeper.scheduler import TICK, Judge, Scheduler
@@ -40,7 +40,7 @@ def _of_scheduler(scheduler: Scheduler) -> Timekeeper:
 
 
 def _of_cron(cron: Cron) -> Timekeeper:
-    return Timekeeper(Duty(LOOK_EVERY, cron.tend, "the timetable", cron.wait), cron.leave)
+    return Timekeeper(Duty(LOOK_IN_VAIN, cron.tend, "the timetable", cron.wait), cron.leave)
 
 
 def _cron(house: House) -> Cron:

@@ -8,7 +8,7 @@ import redis
 
 from resqd.cron.schedule import Cron, Every
 from resqd.cron.tables import Pause, Paused, Resume
-from resqd.housekeeper.cron import LOOK_EVERY
+from resqd.housekeeper.cron import LOOK_IN_VAIN
 from resqd.store.cron import timetable
 from resqd.store.cron.timetable import Timetable
 from resqd.store.redis.link import Link
@@ -235,7 +235,7 @@ def test_nothing_is_written_where_no_application_has_cron(fleet: Fleet) -> None:
     fleet.start("a/resqd:1")
     fleet.pass_time(600)
     assert list(fleet.client.scan_iter("*cron*")) == []
-    assert fleet.daemons["a/resqd:1"].wait() == LOOK_EVERY
+    assert fleet.daemons["a/resqd:1"].wait() == LOOK_IN_VAIN
 
 
 def test_what_another_release_has_written_is_left_alone(fleet: Fleet) -> None:
