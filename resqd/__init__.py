@@ -6,7 +6,9 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from resqd import testing
     from resqd.app import App
+    from resqd.class_job import ClassJob
     from resqd.current import CurrentJob, current_job
     from resqd.errors import (
         DirtyExit,
@@ -30,6 +32,7 @@ SHORT_VERSION = ".".join(__version__.split(".")[:2])
 
 __all__ = [
     "App",
+    "ClassJob",
     "CurrentJob",
     "DirtyExit",
     "Discard",
@@ -49,10 +52,12 @@ __all__ = [
     "UnknownJob",
     "__version__",
     "current_job",
+    "testing",
 ]
 
 _HOMES = {
     "App": "resqd.app",
+    "ClassJob": "resqd.class_job",
     "CurrentJob": "resqd.current",
     "current_job": "resqd.current",
     "Job": "resqd.job",
@@ -63,10 +68,16 @@ _HOMES = {
 }
 
 
+_MODULES = {"testing"}
+"""Modules that are imported when they are first used, as `resqd.testing`."""
+
+
 def __getattr__(name: str) -> Any:
     # Importing resqd must not import redis: resqctl and the master live without it (PEP 562).
     if name not in __all__:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    if name in _MODULES:
+        return import_module(f"{__name__}.{name}")
     value = getattr(import_module(_HOMES.get(name, "resqd.errors")), name)
     globals()[name] = value
     return value

@@ -7,8 +7,10 @@ from typing import TYPE_CHECKING, Any, ClassVar, ParamSpec, TypeVar, Unpack, ove
 
 from resqd.application.access import Access
 from resqd.application.catalog import Catalog
+from resqd.application.modules import JOBS
 from resqd.application.parts import Parts
 from resqd.application.producer import Producer
+from resqd.class_job import ClassJob
 from resqd.cron.releases import release_text
 from resqd.definition import Definition
 from resqd.failures import FailurePolicy
@@ -30,11 +32,17 @@ P = ParamSpec("P")
 R = TypeVar("R")
 
 
+AJob = Job[..., Any] | type[ClassJob] | str
+"""A job itself, a class job as type checkers see it, or a name."""
+
+
 class App(Access):
     """A set of jobs, and the Redis that they go through.
 
-    `redis_url` and `namespace` default to REDIS_URL (else the embedded server, else localhost) and
-    RESQD_NAMESPACE, read at the first use. No socket is opened before that; a forked child opens its own.
+    `modules` are those that hold the jobs, as in ["orders.jobs", "mail.jobs"]; they are imported where jobs are
+    looked for, by a daemon say, and not here, so they may import the App. `redis_url` and
+    `namespace` default to REDIS_URL (else the embedded server, else localhost) and RESQD_NAMESPACE, read at
+    the first use. No socket is opened before that; a forked child opens its own.
 
     Entries of `cron` belong to the application: `name` (default: where the daemon was told to find it) tells it from
     others in the same namespace, and `release`, a number that grows such as 42 or "2026.11.3", its releases from each
@@ -52,14 +60,19 @@ class App(Access):
         *,
         name: str | None = None,
         release: str | int | None = None,
+        modules: Sequence[str] = (),
     ) -> None:
         super().__init__(redis_url, namespace)
         self.name = name
         self.release = release_text(release)
         producer = self._producer_type(lambda: self._store or self.store)
         self._parts = Parts(Catalog(job_type=self._job_type, sender=producer), producer)
+        self._parts.catalog.modules.name(_names("modules", modules), because=f"{self!r}")
         self.hooks = ProcessHooks()
         self.failure_policy = FailurePolicy()
+
+    def __repr__(self) -> str:
+        return f"App(name={self.name!r})" if self.name else "App()"
 
     # Registering.
 
@@ -94,9 +107,16 @@ class App(Access):
 
         return register if target is None else register(target)
 
+    def discover(self, *packages: str) -> None:
+        """Name the module `jobs` of each of these packages as one that holds jobs; see `modules` of App."""
+        for package in _names("discover", packages):
+            because = f"discover({package!r})"
+            self._parts.catalog.modules.name([f"{package}.{JOBS}"], because=because)
+
     @property
     def jobs(self) -> Mapping[str, Job[..., Any]]:
-        """The registered jobs by name."""
+        """The jobs by name; the named modules have been imported then."""
+        self._parts.catalog.modules.load()
         return MappingProxyType(self._parts.catalog.jobs)
 
     def around_each_job(self, hook: Callable[[], Iterator[None]]) -> None:
@@ -104,7 +124,10 @@ class App(Access):
         self._parts.catalog.surround(hook)
 
     def find(self, name: str) -> Job[..., Any]:
-        """The job of that name; raises UnknownJob. Only what was registered is found: nothing is imported."""
+        """The job of that name, of the modules that were named if need be; raises UnknownJob.
+
+        The name itself makes nothing be imported.
+        """
         return self._parts.catalog.find(name)
 
     def cron(
@@ -129,32 +152,37 @@ class App(Access):
 
     # Enqueueing.
 
-    def enqueue(self, job: Job[..., Any] | str, /, *args: Any, **kwargs: Any) -> str | None:
+    def enqueue(self, job: AJob, /, *args: Any, **kwargs: Any) -> str | None:
         """Put a registered job, given itself or by name, on its queue; its id, or None where a hook vetoed."""
-        job = self.find(job) if isinstance(job, str) else job
-        return job.enqueue(*args, **kwargs)
+        return self._job(job).enqueue(*args, **kwargs)
 
-    def enqueue_to(self, queue: str, job: Job[..., Any] | str, /, *args: Any, **kwargs: Any) -> str | None:
+    def enqueue_to(self, queue: str, job: AJob, /, *args: Any, **kwargs: Any) -> str | None:
         """Put a job on any queue. A name that is not registered here goes as it is, for workers that know it."""
-        job = self._parts.catalog.jobs.get(job, job) if isinstance(job, str) else job
-        if isinstance(job, Job):
-            return job.enqueue_to(queue, *args, **kwargs)
+        found = self.jobs.get(job) if isinstance(job, str) else self._job(job)
+        if found is not None or not isinstance(job, str):
+            return self._job(job).enqueue_to(queue, *args, **kwargs)
         if kwargs:
             raise TypeError(f"{job} is not registered here, so keyword arguments have no positions")
         return self._parts.producer.send_unregistered(job, queue, args)
 
-    def enqueue_many(self, job: Job[..., Any] | str, batch: Iterable[Sequence[Any]], /) -> list[str | None]:
+    def enqueue_many(self, job: AJob, batch: Iterable[Sequence[Any]], /) -> list[str | None]:
         """Put one job for each list or tuple of arguments on the job's queue; see Job.enqueue_many."""
-        job = self.find(job) if isinstance(job, str) else job
-        return job.enqueue_many(batch)
+        return self._job(job).enqueue_many(batch)
+
+    def _job(self, job: AJob) -> Job[..., Any]:
+        if isinstance(job, str):
+            return self.find(job)
+        if not isinstance(job, Job):
+            raise TypeError(f"{job!r} is no job: give what `@app.job` has made of it, or a name")
+        return job
 
     def push(self, queue: str, item: Mapping[str, Any] | bytes) -> None:
         """Append a payload to a queue: its bytes, or an object with `class` and `args`."""
         self._parts.producer.push(queue, [item if isinstance(item, bytes) else payloads.dump(item)])
 
-    def dequeue(self, job: Job[..., Any] | str, /, *args: Any) -> int:
+    def dequeue(self, job: AJob, /, *args: Any) -> int:
         """Delete a job's waiting payloads, all or those with these arguments; how many went (vetoed: 0)."""
-        job = self.find(job) if isinstance(job, str) else job
+        job = self._job(job)
         if not job.hooks.allow("before_dequeue", args):
             return 0
         deleted = self.store.books.queues.delete(job.queue, payloads.matcher(job.name, args or None))
@@ -184,5 +212,13 @@ class App(Access):
         process dies meanwhile is lost, as in Resque.
         """
         names, catalog = queues or self.queues(), self._parts.catalog
+        catalog.modules.load()
         policy = self.failure_policy
         return run_next(self.store, names, jobs=catalog.jobs, policy=policy, around=catalog.around)
+
+
+def _names(where: str, given: Sequence[str]) -> Sequence[str]:
+    """Errors: TypeError for text alone, each letter of which would be a module, and for modules themselves."""
+    if isinstance(given, str) or not all(isinstance(name, str) and name.strip() for name in given):
+        raise TypeError(f"{where} takes the names of modules, such as ['orders.jobs'], not {given!r}")
+    return given

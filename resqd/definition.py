@@ -150,6 +150,11 @@ class Definition:
         for what, text in (("name", name), ("queue", queue)):
             if not (isinstance(text, str) and text.strip()):
                 raise JobDefinitionError(f"{self.target.__qualname__}: {text!r} is no {what} for a job")
+        if "," in queue:
+            raise JobDefinitionError(
+                f"{self.target.__qualname__}: a job has one queue, and {queue!r} has a comma, which QUEUES reads as the"
+                " end of a name"
+            )
         return name, queue
 
     def _default_name(self) -> str:

@@ -11,9 +11,9 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
+from resqd.application.catalog import unknown_job
 from resqd.application.parts import parts_of
 from resqd.current import Here, bind_thread, bound_slot
-from resqd.errors import UnknownJob
 from resqd.failures import backtrace_of
 from resqd.hooks import run_within
 from resqd.job import Job
@@ -189,7 +189,7 @@ def _run_raw(
         payload = payloads.decode(raw)
         job = jobs.get(payload.job_class)
         if job is None:
-            raise UnknownJob(f"no job is registered as {payload.job_class!r}")  # noqa: TRY301 - one way out
+            raise unknown_job(payload.job_class, jobs)  # noqa: TRY301 - one way out
         run_here(job, payload, queue)
     except BaseException as error:
         record = build_record(

@@ -2,17 +2,26 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+import difflib
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any, Final
 
+from resqd.application.modules import Modules
 from resqd.definition import MAIN
 from resqd.errors import JobDefinitionError, UnknownJob
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Mapping
 
     from resqd.definition import Definition
     from resqd.job import Job, Sender
     from resqd.options import JobOptions
+
+
+_LONGEST: Final = 200
+"""Characters of a name that near ones are sought for; a payload may say anything."""
+_NAMED: Final = 5
+"""How many modules a message names."""
 
 
 class Catalog:
@@ -22,6 +31,8 @@ class Catalog:
         self.jobs: dict[str, Job[..., Any]] = {}
         self.around: list[Callable[[], Iterator[None]]] = []
         """The hooks around all jobs, those to come as well."""
+        self.modules = Modules()
+        """What is imported before a job is missed."""
         self._job_type = job_type
         self._sender = sender
 
@@ -47,8 +58,30 @@ class Catalog:
         self.around.append(hook)
 
     def find(self, name: str) -> Job[..., Any]:
-        """The job of that name; raises UnknownJob."""
+        """The job of that name, for which the named modules are imported where it is not there; raises UnknownJob."""
+        if name not in self.jobs:
+            self.modules.load()
         try:
             return self.jobs[name]
         except KeyError:
-            raise UnknownJob(f"no job is registered as {name!r}") from None
+            raise unknown_job(name, self.jobs) from None
+
+
+def unknown_job(name: str, jobs: Mapping[str, Job[..., Any]]) -> UnknownJob:
+    """The error for a name that none of `jobs` has: what could have been meant, and where was looked."""
+    if not jobs:
+        return UnknownJob(f"no job is registered as {name!r}, nor is any other")
+    near = _near(name[:_LONGEST], tuple(jobs))
+    modules = [*dict.fromkeys(str(job.__module__) for job in jobs.values())]
+    others = f" and {len(modules) - _NAMED} more" if len(modules) > _NAMED else ""
+    meant = f"; did you mean {' or '.join(map(repr, near))}?" if near else ""
+    where = f"{', '.join(modules[:_NAMED])}{others}"
+    return UnknownJob(f"no job is registered as {name!r}{meant} ({len(jobs)} known, of {where})")
+
+
+@lru_cache(maxsize=64)  # a queue full of one unknown name must not cost a search for each
+def _near(name: str, names: tuple[str, ...]) -> list[str]:
+    """Names that look alike, first those of the same last part: `welcome` for `mail.jobs.welcome`."""
+    last = name.rpartition(".")[2]
+    same = [known for known in names if known.rpartition(".")[2] == last]
+    return [*dict.fromkeys([*same, *difflib.get_close_matches(name, names)])][:3]

@@ -12,7 +12,7 @@ from functools import partial
 from resqd import events, log
 from resqd.app import App
 from resqd.cli.announcement import announce
-from resqd.cli.loading import load_app, refuse_green_threads, warn_of_leftovers
+from resqd.cli.loading import load_app, refuse_empty, refuse_green_threads, warn_of_leftovers
 from resqd.clock import monotonic
 from resqd.errors import HookError, ResqdError, SettingsError
 from resqd.housekeeper import process as housekeeper
@@ -55,6 +55,7 @@ def boot(settings: Settings) -> int:
     os.environ["RESQD_NAMESPACE"] = settings.namespace
     app = load_app(settings.app)
     refuse_green_threads(settings.app)
+    refuse_empty(app, settings.app)
     warn_of_leftovers()
     announce(settings, app.jobs, redis=server.described)
     pidfile = settings.pidfile

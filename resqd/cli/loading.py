@@ -8,32 +8,73 @@ import os
 import sys
 import threading
 import traceback
+from pathlib import Path
 from types import ModuleType
 from typing import Final
 
 from resqd import events
 from resqd.app import App
+from resqd.application.parts import parts_of
 from resqd.errors import AppLoadError
 
+_RESQD: Final = str(Path(__file__).parents[1])
 _GREEN: Final = frozenset({"gevent", "eventlet"})
 
 
 def load_app(application: str) -> App:
-    """Import the module and take the App out of it. Errors: AppLoadError, in one line with the place of the fault."""
+    """Import the module and take the App out of it, with the modules that it names for its jobs.
+
+    Errors: AppLoadError, in one line with the place of the fault.
+    """
     module_name, _, attribute = application.partition(":")
     if (here := _here()) and here not in sys.path:
         sys.path.insert(0, here)  # as `python -m` does, so that a module beside us is found
-    try:
-        module = importlib.import_module(module_name)
-    except Exception as error:
-        raise AppLoadError(f"cannot import {module_name}: {_said(error, module_name)}") from error
-    except SystemExit as error:
-        raise AppLoadError(f"cannot import {module_name}: it called sys.exit({error.code!r})") from error
+    module = _imported(module_name)
     app = _attribute(module, attribute or "app")
     if not isinstance(app, App):
         found = "has no attribute" if app is None else f"has a {type(app).__name__}, not an App, as"
         raise AppLoadError(f"{module_name} {found} {attribute or 'app'!r}: {_remedy(module)}")
+    parts_of(app).catalog.modules.load(_imported_for_jobs)
     return app
+
+
+def refuse_empty(app: App, application: str) -> None:
+    """Raise AppLoadError where there is no job, saying what was looked at: a daemon could only fail what it takes."""
+    catalog = parts_of(app).catalog
+    if not catalog.jobs:
+        looked_at = [application.partition(":")[0], *catalog.modules.looked_at]
+        places = ", ".join(f"{name} ({_file(name)})" for name in dict.fromkeys(looked_at))
+        raise AppLoadError(f"{application} has no job; looked at {places}: {catalog.modules.remedy}")
+
+
+def _file(module_name: str) -> str:
+    return getattr(sys.modules.get(module_name), "__file__", None) or "no file"
+
+
+def _imported(module_name: str) -> ModuleType:
+    """Errors: AppLoadError; ModuleNotFoundError never leaves here."""
+    try:
+        return _imported_for_jobs(module_name)
+    except ModuleNotFoundError as error:
+        missing = error.name
+        where = _here() or "the folder that this was started in, which is gone,"
+        raise AppLoadError(
+            f"cannot import {module_name}: there is no module {missing} in {where} nor on Python's path"
+            " (see PYTHONPATH)"
+        ) from error
+
+
+def _imported_for_jobs(module_name: str) -> ModuleType:
+    """Errors: AppLoadError; ModuleNotFoundError where the module is not there, or none of its packages."""
+    try:
+        return importlib.import_module(module_name)
+    except Exception as error:
+        if _is_missing(error, module_name):
+            raise
+        events.Cli.import_failed(module=module_name)
+        raise AppLoadError(f"cannot import {module_name}: {_said(error)}") from error
+    except SystemExit as error:
+        raise AppLoadError(f"cannot import {module_name}: it called sys.exit({error.code!r})") from error
 
 
 def _here() -> str:
@@ -79,15 +120,25 @@ def warn_of_leftovers() -> None:
         events.App.threads_left_alive(threads=", ".join(names))
 
 
-def _said(error: Exception, module_name: str) -> str:
+def _is_missing(error: Exception, module_name: str) -> bool:
     missing = error.name if isinstance(error, ModuleNotFoundError) else None
-    if missing and f"{module_name}.".startswith(f"{missing}."):
-        where = _here() or "the folder that this was started in, which is gone,"
-        return f"there is no module {missing} in {where} nor on Python's path (see PYTHONPATH)"
+    return bool(missing) and f"{module_name}.".startswith(f"{missing}.")
+
+
+def _said(error: Exception) -> str:
+    """The error in one line, with the place in the application's code: its file and line."""
+    if isinstance(error, SyntaxError) and error.filename:
+        return _line(error, error.msg, f"{error.filename}:{error.lineno}")
     frames = [
-        frame
-        for frame in traceback.extract_tb(error.__traceback__)
-        if not frame.filename.startswith("<frozen ") and frame.filename != __file__
+        frame for frame in traceback.extract_tb(error.__traceback__) if not _is_machinery(frame.filename)
     ]
-    place = f" ({frames[-1].filename}:{frames[-1].lineno})" if frames else ""
-    return " ".join(f"{type(error).__name__}: {error}".split()) + place
+    return _line(error, error, f"{frames[-1].filename}:{frames[-1].lineno}" if frames else "")
+
+
+def _line(error: Exception, text: object, place: str) -> str:
+    return " ".join(f"{type(error).__name__}: {text}".split()) + (f" ({place})" if place else "")
+
+
+def _is_machinery(file: str) -> bool:
+    """Whether it is Python's own importing, or resqd: what registers a job is not where the job is wrong."""
+    return file.startswith(("<frozen ", f"{_RESQD}/")) or file == importlib.__file__

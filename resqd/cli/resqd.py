@@ -15,13 +15,14 @@ from resqd.cli.boot import boot
 from resqd.cli.cron_commands import cron
 from resqd.cli.failed_commands import failed
 from resqd.cli.later_commands import later
-from resqd.cli.loading import load_app, refuse_green_threads
+from resqd.cli.loading import load_app, refuse_empty, refuse_green_threads
 from resqd.cli.output import add_completion
 from resqd.cli.pause_commands import pause_queue, resume_queue
-from resqd.cli.program import Program, as_json, with_flags
+from resqd.cli.program import NotDone, Program, as_json, with_flags
 from resqd.cli.queue_changes import clear, move, remove
 from resqd.cli.queue_commands import enqueue, info, peek, queues, workers
 from resqd.cli.web_command import web
+from resqd.errors import AppLoadError
 from resqd.master import handover
 from resqd.settings import Settings
 
@@ -52,11 +53,15 @@ def start(burst: bool, **flags: Any) -> None:
 def check(application: str) -> None:
     """Import the application, and exit.
 
-    With 0 when that works, else with 78 and one line that says why not.
+    With 0 when that works, with 1 when it has no job, else with 78; one line says why.
     """
     handover.refuse_other(os.environ)
     app = load_app(application)
     refuse_green_threads(application)
+    try:
+        refuse_empty(app, application)
+    except AppLoadError as error:
+        raise NotDone(str(error)) from error
     click.echo(f"{application}: {len(app.jobs)} jobs")
 
 

@@ -54,6 +54,7 @@ class Cli:
     """What the command says when it starts a daemon."""
 
     started = Event(INFO, "resqd %(name)s: %(jobs)d jobs of %(app)s, redis at %(redis)s")
+    import_failed = Event(DEBUG, "%(module)s cannot be imported", traceback=True)
     jobs_known = Event(INFO, "jobs by queue: %(jobs)s")
     shape_told = Event(
         INFO,

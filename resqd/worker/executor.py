@@ -11,8 +11,9 @@ from functools import partial
 from queue import Empty
 from typing import NoReturn
 
+from resqd.application.catalog import unknown_job
 from resqd.current import bind_thread, stopped
-from resqd.errors import JobInterrupt, PayloadError, UnknownJob
+from resqd.errors import JobInterrupt, PayloadError
 from resqd.job import Job
 from resqd.log import flush_streams
 from resqd.store.inflight.owner import Dismiss, Failure, Reservation
@@ -174,7 +175,7 @@ class Executor:
             slot.payload = payload = decode(raw)
             job = self._jobs.get(payload.job_class)
             if job is None:
-                raise UnknownJob(f"no job is registered as {payload.job_class!r}")  # noqa: TRY301 - one way out
+                raise unknown_job(payload.job_class, self._jobs)  # noqa: TRY301 - one way out
             label = id_line(payload.id)  # by this the master names a job that lets nobody else here speak
             self._show(slot.since, label, job.label, slot.line, token)
             if self._title.idle:

@@ -67,7 +67,9 @@ def is_share(pid: int, descriptor: str) -> bool:
 @pytest.fixture
 def daemon(tmp_path: Path, environ: dict[str, str]) -> Daemon:
     """A daemon on the embedded server of its own state folder."""
-    (tmp_path / "few_jobs.py").write_text("import resqd\napp = resqd.App()\n")
+    (tmp_path / "few_jobs.py").write_text(
+        "import resqd\napp = resqd.App()\n@app.job\ndef work() -> None: ...\n"
+    )
     return Daemon(
         *("--app", "few_jobs:app", "--queues", "mail"),
         folder=tmp_path,

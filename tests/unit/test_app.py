@@ -7,7 +7,7 @@ import pytest
 from resqd.app import App
 
 FOR_USERS = {
-    "registering": {"job", "jobs", "find", "cron", "around_each_job", "hooks", "failure_policy"},
+    "registering": {"job", "discover", "jobs", "find", "cron", "around_each_job", "hooks", "failure_policy"},
     "enqueueing": {"enqueue", "enqueue_to", "enqueue_many", "dequeue", "push", "resque_scheduler"},
     "looking": {"pop", "peek", "size", "queues", "queue_sizes", "sample_queues", "remove_queue", "info", "keys"},
     "of all hosts": {"stats", "failures", "workers"},

@@ -19,7 +19,7 @@ from resqd.contrib.django.connections import install
 from resqd.contrib.django.transaction import after_commit
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Sequence
 
     from resqd.job import HasPerform
     from resqd.options import GivenOptions
@@ -90,9 +90,21 @@ class App(plain.App):
     _job_type = Job
     _producer_type = OnCommit
 
-    def __init__(self, redis_url: str | None = None, namespace: str | None = None) -> None:
+    def __init__(
+        self,
+        redis_url: str | None = None,
+        namespace: str | None = None,
+        *,
+        name: str | None = None,
+        release: str | int | None = None,
+        modules: Sequence[str] = (),
+    ) -> None:
         said = configuration()
-        super().__init__(redis_url or said.daemon.get("redis_url"), namespace or said.daemon.get("namespace"))
+        redis_url, namespace = (
+            redis_url or said.daemon.get("redis_url"),
+            namespace or said.daemon.get("namespace"),
+        )
+        super().__init__(redis_url, namespace, name=name, release=release, modules=modules)
         self._inline_as_set = False
         self._settings_changed(setting="RESQD")
         install(self)

@@ -9,6 +9,8 @@ from django.apps import AppConfig, apps
 from django.conf import settings
 from django.utils.module_loading import import_string, module_has_submodule
 
+from resqd.application.modules import JOBS
+from resqd.application.parts import parts_of
 from resqd.contrib.django.application import the_app
 
 if TYPE_CHECKING:
@@ -27,7 +29,9 @@ class ResqdConfig(AppConfig):  # type: ignore[misc] # Django ships no type infor
     def ready(self) -> None:
         """Make the App and import what may register jobs with it."""
         app = the_app()
-        autodiscover("jobs")
+        modules = parts_of(app).catalog.modules
+        modules.looked_at += [module.__name__ for module in autodiscover(JOBS)]
+        modules.remedy = "write `@app.job` above a function in the module `jobs` of an installed app"
         if _names_our_backend(getattr(settings, "TASKS", {})):
             tasks = import_module(f"{self.name}.tasks")  # only where the project has Django's tasks
             tasks.adopt(app)

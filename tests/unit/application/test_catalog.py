@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from resqd.application.catalog import Catalog
+from resqd.application.catalog import Catalog, unknown_job
 from resqd.definition import Definition
 from resqd.errors import JobDefinitionError, UnknownJob
 from resqd.job import Job
@@ -44,3 +44,24 @@ def test_what_goes_around_all_jobs_goes_around_those_to_come() -> None:
     assert early.run([1])
     assert late.run([2])
     assert seen == ["before", "after"] * 2
+
+
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [
+        (
+            "Mial",
+            "no job is registered as 'Mial'; did you mean 'Mail'? (2 known, of tests.support.loose_jobs)",
+        ),
+        ("perform", "no job is registered as 'perform'; did you mean 'archive.perform'? (2 known, of tests"),
+        ("x" * 1_000_000, "xxx' (2 known, of tests.support.loose_jobs)"),
+        ("\ud800", "no job is registered as '\\ud800' (2 known"),
+    ],
+)
+def test_an_unknown_name_is_answered_with_near_ones(name: str, said: str) -> None:
+    """Those that look alike or end alike, and the modules that have been looked at; a payload may say anything."""
+    catalog = Catalog(job_type=Job, sender=Outbox())
+    _add(catalog, mail, "Mail")
+    _add(catalog, Archive, "archive.perform")
+    assert said in str(unknown_job(name, catalog.jobs))
+    assert str(unknown_job(name, {})).endswith("nor is any other")

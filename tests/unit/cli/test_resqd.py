@@ -1,6 +1,7 @@
 """The resqd command's own words and exit statuses, where no Redis is needed."""
 
 import json
+from pathlib import Path
 
 import pytest
 from click import Group
@@ -112,3 +113,17 @@ def test_positions_are_told_from_ids(text: str, position: tuple[str | None, int]
     """A short number is a position, in a list of its own where that is named; an id is anything else."""
     match = _POSITION.fullmatch(text)
     assert (match and (match["list"], int(match["index"]))) == position
+
+
+def test_check_counts_the_jobs_and_refuses_none(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A script that deploys stops there: 1 where there is no job, and 78 where the application cannot be imported."""
+    monkeypatch.syspath_prepend(str(tmp_path))
+    name = f"checked_{tmp_path.parent.name}_{tmp_path.name}".replace("-", "_")
+    (tmp_path / f"{name}.py").write_text("import resqd\napp = resqd.App()\n@app.job\ndef work(): ...\n")
+    (tmp_path / f"{name}_empty.py").write_text("import resqd\napp = resqd.App()\n")
+    (tmp_path / f"{name}_broken.py").write_text("def\n")
+    assert run("check", "--app", f"{name}:app").output == f"{name}:app: 1 jobs\n"
+    empty = run("check", "--app", f"{name}_empty:app")
+    assert (empty.exit_code, "has no job; looked at" in empty.stderr) == (1, True)
+    broken = run("check", "--app", f"{name}_broken:app")
+    assert (broken.exit_code, f"{name}_broken.py:1)" in broken.stderr) == (78, True)

@@ -1,0 +1,40 @@
+"""The base class by which type checkers see what `@app.job` makes of a class."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, NoReturn, ParamSpec
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from resqd.job import HasPerform
+
+P = ParamSpec("P")
+
+
+class ClassJob:
+    """`class Archive(resqd.ClassJob)`: mypy takes a decorated class for what it was before, without `enqueue`.
+
+    The decorator puts a Job in the class's place, so what stands here is read by type checkers and run only where
+    the decorator is missing. Nothing else needs this base.
+    """
+
+    @classmethod
+    def enqueue(cls: HasPerform[P, Any], *args: P.args, **kwargs: P.kwargs) -> str | None:
+        """Put the job on its queue; see Job.enqueue."""
+        _refuse(cls)
+
+    @classmethod
+    def enqueue_to(cls: HasPerform[P, Any], queue: str, /, *args: P.args, **kwargs: P.kwargs) -> str | None:
+        """Put the job on another queue than its own."""
+        _refuse(cls)
+
+    @classmethod
+    def enqueue_many(cls, batch: Iterable[Sequence[Any]]) -> list[str | None]:
+        """Put one job for each list or tuple of arguments on the queue; see Job.enqueue_many."""
+        _refuse(cls)
+
+
+def _refuse(job: object) -> NoReturn:
+    name = getattr(job, "__qualname__", repr(job))
+    raise TypeError(f"{name} is no registered job: write `@app.job` above the class")
