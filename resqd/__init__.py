@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     )
     from resqd.job import Job
     from resqd.retry import Discard, Retry, RetryLater, Snooze
+    from resqd.using import Signature
 
 __version__ = "1.0.0"
 SHORT_VERSION = ".".join(__version__.split(".")[:2])
@@ -45,6 +46,7 @@ __all__ = [
     "ResqdError",
     "Retry",
     "RetryLater",
+    "Signature",
     "Snooze",
     "StoreError",
     "StoreRefused",
@@ -64,6 +66,7 @@ _HOMES = {
     "Discard": "resqd.retry",
     "Retry": "resqd.retry",
     "RetryLater": "resqd.retry",
+    "Signature": "resqd.using",
     "Snooze": "resqd.retry",
 }
 

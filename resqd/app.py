@@ -5,10 +5,10 @@ from __future__ import annotations
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, ClassVar, ParamSpec, TypeVar, Unpack, overload
 
-from resqd.application.access import Access
 from resqd.application.catalog import Catalog
 from resqd.application.modules import JOBS
 from resqd.application.parts import Parts
+from resqd.application.places import Places
 from resqd.application.producer import Producer
 from resqd.class_job import ClassJob
 from resqd.cron.releases import release_text
@@ -23,6 +23,7 @@ from resqd.testing import Inline, run_next
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+    from datetime import datetime, timedelta
 
     from resqd.cron.options import GivenRecurrence
     from resqd.job import HasPerform, Registrar
@@ -36,7 +37,7 @@ AJob = Job[..., Any] | type[ClassJob] | str
 """A job itself, a class job as type checkers see it, or a name."""
 
 
-class App(Access):
+class App(Places):
     """A set of jobs, and the Redis that they go through.
 
     `modules` are those that hold the jobs, as in ["orders.jobs", "mail.jobs"]; they are imported where jobs are
@@ -175,6 +176,14 @@ class App(Access):
         if not isinstance(job, Job):
             raise TypeError(f"{job!r} is no job: give what `@app.job` has made of it, or a name")
         return job
+
+    def enqueue_in(self, delay: float | timedelta, job: AJob, /, *args: Any, **kwargs: Any) -> str | None:
+        """Let a registered job, given itself or by name, go to its queue in `delay` seconds; see Job.enqueue_in."""
+        return self._job(job).enqueue_in(delay, *args, **kwargs)
+
+    def enqueue_at(self, moment: datetime, job: AJob, /, *args: Any, **kwargs: Any) -> str | None:
+        """The same at a moment, a datetime with a time zone; see Job.enqueue_at."""
+        return self._job(job).enqueue_at(moment, *args, **kwargs)
 
     def push(self, queue: str, item: Mapping[str, Any] | bytes) -> None:
         """Append a payload to a queue: its bytes, or an object with `class` and `args`."""

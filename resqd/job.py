@@ -8,15 +8,18 @@ from typing import TYPE_CHECKING, Any, Final, Generic, ParamSpec, Protocol, Type
 from resqd.current import as_recorded
 from resqd.errors import JobDefinitionError
 from resqd.hooks import Hook, JobHooks, Judge, fails
+from resqd.using import NOW, Delivery, Signature, Using, after, at
+from resqd.using import Sender as Deliverer
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
-    from datetime import timedelta
+    from datetime import datetime, timedelta
 
     from resqd.cron.declared import Declared
     from resqd.cron.options import GivenRecurrence
     from resqd.definition import Definition
     from resqd.options import JobOptions
+    from resqd.using import GivenUsing
 
 
 P = ParamSpec("P")
@@ -47,7 +50,7 @@ class Registrar(Protocol):
 H = TypeVar("H", bound=Hook)
 
 
-class Sender(Protocol):
+class Sender(Deliverer, Protocol):
     """Where a job's `enqueue` goes: the Producer of its App."""
 
     timetable: Declared | None
@@ -140,6 +143,24 @@ class Job(Generic[P, R]):
         Raises TypeError, before any is sent, for the first item that is neither, or whose arguments do not fit.
         """
         return self._sender.send_many(self, self.queue, self._definition.rows(batch))
+
+    def enqueue_in(self, delay: float | timedelta, *args: P.args, **kwargs: P.kwargs) -> str | None:
+        """Let the job go to its queue in `delay` seconds; its id, or None where a before_enqueue hook vetoed."""
+        return self._sender.deliver(self, self.bind(args, kwargs), Delivery(when=after(delay)))
+
+    def enqueue_at(self, moment: datetime, *args: P.args, **kwargs: P.kwargs) -> str | None:
+        """The same at a moment, a datetime with a time zone. One that is over is due at once."""
+        return self._sender.deliver(self, self.bind(args, kwargs), Delivery(when=at(moment)))
+
+    def using(self, **given: Unpack[GivenUsing]) -> Using[P]:
+        """The job to be enqueued otherwise than usual: `queue`, `delay` or `at`, `front`, `timeout`, `expires`."""
+        return Using(self, self._definition, self._sender, NOW.with_(given))
+
+    def signature(self, *args: P.args, **kwargs: P.kwargs) -> Signature:
+        """The job with these arguments, not enqueued; short: `s`. Raises TypeError if they do not fit."""
+        return Signature(self, tuple(self.bind(args, kwargs)), NOW, self._sender)
+
+    s = signature
 
     def every(
         self,

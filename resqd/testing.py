@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import socket
+import time
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
@@ -18,6 +19,7 @@ from resqd.failures import backtrace_of
 from resqd.hooks import run_within
 from resqd.job import Job
 from resqd.store.keys import WorkerId
+from resqd.store.later.later import MICRO, When
 from resqd.store.resque import payload as payloads
 from resqd.store.resque.backends import backend_of
 from resqd.store.resque.failure_record import build_record
@@ -50,12 +52,24 @@ class Enqueued:
         return self.payload.args
 
 
+@dataclass(frozen=True, slots=True)
+class Delayed(Enqueued):
+    """One job that is to run later: when it is due, in seconds since 1970 by the Fake's clock, and its id."""
+
+    due: float
+    id: str
+
+
 class Fake:
     """Records what an app enqueues instead of sending it to Redis."""
 
     def __init__(self, app: App) -> None:
         self._app = app
         self._waiting: deque[Enqueued] = deque()
+        self.now = time.time()
+        """The clock of delayed jobs, in seconds since 1970: it stands, but for `advance`."""
+        self.later: list[Delayed] = []
+        """What is to run later, the first due first."""
         self.enqueued: list[Enqueued] = []
         """Everything enqueued, in order, whether it has run or not."""
 
@@ -65,6 +79,31 @@ class Fake:
         self.enqueued += taken
         self._waiting += taken
         return len(taken)
+
+    def push_front(self, queue: str, raws: Sequence[bytes]) -> int:
+        """Take payloads before all that wait."""
+        taken = [Enqueued(queue, payloads.decode(raw)) for raw in raws]
+        self.enqueued += taken
+        self._waiting.extendleft(reversed(taken))
+        return len(taken)
+
+    def put_later(self, queue: str, jobs: Iterable[tuple[str, bytes]], when: When) -> list[str]:
+        """Take jobs that are due at a moment."""
+        due = when.micros / MICRO + (self.now if when.relative else 0.0)
+        taken = [Delayed(queue, payloads.decode(raw), due, job_id) for job_id, raw in jobs]
+        self.later = sorted(
+            [*self.later, *taken], key=lambda job: job.due
+        )  # stable: equal moments keep their order
+        return [job.id for job in taken]
+
+    def advance(self, seconds: float) -> int:
+        """Let so many seconds go by: what is due then counts as enqueued, and `drain` runs it; how many there were."""
+        self.now += seconds
+        due = [job for job in self.later if job.due <= self.now]
+        self.later = [job for job in self.later if job.due > self.now]
+        self.enqueued += due
+        self._waiting += due
+        return len(due)
 
     def args_of(self, job: Job[..., Any] | str) -> list[list[Any]]:
         """The arguments of each job enqueued under that name, in order."""
@@ -86,6 +125,7 @@ class Fake:
     def clear(self) -> None:
         """Forget everything."""
         self.enqueued.clear()
+        self.later.clear()
         self._waiting.clear()
 
 
@@ -134,6 +174,15 @@ class Inline:
         for job in jobs:
             run_here(self._find(job.job_class), job, queue)
         return len(jobs)
+
+    push_front = push
+
+    def put_later(self, queue: str, jobs: Iterable[tuple[str, bytes]], when: When) -> list[str]:
+        """Run delayed jobs at once, too, whatever the moment."""
+        del when
+        pairs = list(jobs)
+        self.push(queue, [raw for _, raw in pairs])
+        return [job_id for job_id, _ in pairs]
 
 
 def run_here(job: Job[..., Any], payload: Payload, queue: str) -> bool:

@@ -6,6 +6,7 @@ import time
 from typing import TYPE_CHECKING, Any, Protocol
 
 from resqd.errors import PayloadError, StoreError
+from resqd.store.later.later import MICRO, When
 from resqd.store.resque import payload as payloads
 
 if TYPE_CHECKING:
@@ -13,6 +14,7 @@ if TYPE_CHECKING:
 
     from resqd.cron.declared import Declared
     from resqd.job import Job
+    from resqd.using import Delivery
 
 
 class Outlet(Protocol):
@@ -20,6 +22,12 @@ class Outlet(Protocol):
 
     def push(self, queue: str, raws: Iterable[bytes]) -> int:
         """Take payloads for a queue, in order; how many."""
+
+    def push_front(self, queue: str, raws: Sequence[bytes]) -> int:
+        """Take them before all that wait there."""
+
+    def put_later(self, queue: str, jobs: Iterable[tuple[str, bytes]], when: When) -> list[str]:
+        """Take jobs, by id and payload, that are due at a moment; their tickets."""
 
 
 class Producer:
@@ -64,6 +72,38 @@ class Producer:
                 job.hooks.notify("after_enqueue", args)
         return [job_id for job_id, _ in pairs]
 
+    def deliver(self, job: Job[..., Any], args: Sequence[Any], delivery: Delivery) -> str | None:
+        """Put one job as told; its id, or None where a before_enqueue hook vetoed."""
+        [job_id] = self.deliver_many(job, [args], delivery)
+        return job_id
+
+    def deliver_many(
+        self, job: Job[..., Any], batch: Iterable[Sequence[Any]], delivery: Delivery
+    ) -> list[str | None]:
+        """Put many jobs as told; their ids, None for each that a before_enqueue hook vetoed.
+
+        A job that is to run later counts as enqueued when it is due, for its time of waiting and its expiry.
+        """
+        rows = [args if job.hooks.allow("before_enqueue", args) else None for args in batch]
+        due, when = time.time(), delivery.when
+        if when is not None:
+            due = when.micros / MICRO + (due if when.relative else 0.0)
+        allowed = [args for args in rows if args is not None]
+        pairs = list(payloads.encode_many(job.name, allowed, enqueued_at=due))
+        if delivery.marks:
+            pairs = [(job_id, payloads.marked(raw, delivery.marks)) for job_id, raw in pairs]
+        queue = delivery.queue or job.queue
+        if when is not None:
+            self.put_later(queue, pairs, when)
+        elif delivery.front:
+            self.push_front(queue, [raw for _, raw in pairs])
+        else:
+            self.push(queue, [raw for _, raw in pairs])
+        for args in allowed:
+            job.hooks.notify("after_enqueue", args)
+        ids = iter([job_id for job_id, _ in pairs])
+        return [None if args is None else next(ids) for args in rows]
+
     def send_unregistered(self, name: str, queue: str, args: Sequence[Any]) -> str:
         """Put a job of which only the name is known on a queue; its id. Errors: PayloadError."""
         if not name.strip():
@@ -77,10 +117,28 @@ class Producer:
         try:
             (self.outlet or self._store()).push(queue, raws)
         except StoreError as error:
-            # From here: what led to it inside resqd hides the caller's own line, and the text tells it.
-            raise error.with_traceback(None) from None
+            raise _from_here(error) from None
+
+    def push_front(self, queue: str, raws: list[bytes]) -> None:
+        """Put payloads before all that wait on a queue."""
+        try:
+            (self.outlet or self._store()).push_front(queue, raws)
+        except StoreError as error:
+            raise _from_here(error) from None
+
+    def put_later(self, queue: str, jobs: list[tuple[str, bytes]], when: When) -> None:
+        """Put jobs where they wait for a moment."""
+        try:
+            (self.outlet or self._store()).put_later(queue, jobs, when)
+        except StoreError as error:
+            raise _from_here(error) from None
 
     def redirect(self, outlet: Outlet | None) -> Outlet | None:
         """Send what is enqueued to a stand-in, or to Redis again (None); what it went to before."""
         before, self.outlet = self.outlet, outlet
         return before
+
+
+def _from_here(error: StoreError) -> StoreError:
+    """The same error: what led to it inside resqd would hide the caller's own line, and the text tells it."""
+    return error.with_traceback(None)

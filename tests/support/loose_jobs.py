@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Generator, Iterable, Sequence
 
     from resqd.cron.declared import Declared
+    from resqd.using import Delivery
 
 
 class Outbox:
@@ -27,6 +28,14 @@ class Outbox:
 
     def send_many(self, job: Job[..., Any], queue: str, batch: Iterable[Sequence[Any]]) -> list[str | None]:
         return [self.send(job, queue, args) for args in batch]
+
+    def deliver(self, job: Job[..., Any], args: Sequence[Any], delivery: Delivery) -> str | None:
+        return self.send(job, delivery.queue or job.queue, args)
+
+    def deliver_many(
+        self, job: Job[..., Any], batch: Iterable[Sequence[Any]], delivery: Delivery
+    ) -> list[str | None]:
+        return [self.deliver(job, args, delivery) for args in batch]
 
 
 def job_of(target: Any, **options: Any) -> Job[..., Any]:

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
     from resqd.job import HasPerform
     from resqd.options import GivenOptions
+    from resqd.store.later.later import When
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -66,10 +67,22 @@ class OnCommit(Producer):
 
     def push(self, queue: str, raws: list[bytes]) -> None:
         """Put payloads on a queue, at once or when the transaction is committed."""
-        if _asked.on_commit or configuration().on_commit:
-            after_commit(partial(super().push, queue, raws))
-        else:
-            super().push(queue, raws)
+        _now_or_after(partial(super().push, queue, raws))
+
+    def push_front(self, queue: str, raws: list[bytes]) -> None:
+        """The same before all that wait there."""
+        _now_or_after(partial(super().push_front, queue, raws))
+
+    def put_later(self, queue: str, jobs: list[tuple[str, bytes]], when: When) -> None:
+        """The same for jobs that wait for a moment."""
+        _now_or_after(partial(super().put_later, queue, jobs, when))
+
+
+def _now_or_after(put: Callable[[], None]) -> None:
+    if _asked.on_commit or configuration().on_commit:
+        after_commit(put)
+    else:
+        put()
 
 
 class Registrar(Protocol):

@@ -222,6 +222,11 @@ def encode_new(job_class: str, args: Sequence[Any], *, enqueued_at: float) -> tu
         return job_id, encode(job_class, args, id=job_id, enqueued_at=enqueued_at)
 
 
+def marked(raw: bytes, marks: Mapping[str, Any]) -> bytes:
+    """A payload of ours with an object before its class, for whoever runs it: what its producer asked for."""
+    return b'{"resqd":%b,%b' % (_encoder.encode(dict(marks)).encode(), raw[1:])
+
+
 def encode_many(
     job_class: str, batch: Iterable[Sequence[Any]], *, enqueued_at: float | None = None
 ) -> Iterator[tuple[str, bytes]]:

@@ -119,6 +119,11 @@ class Queues:
             deleted += self._client.lrem(key, 0, cast("str", raw))
         return deleted
 
+    @store_errors
+    def find(self, queue: str, matches: Callable[[bytes], bool]) -> bytes | None:
+        """The first payload from the end that matches; None where there is none. Reads in chunks."""
+        return next((raw for raw in self._backwards(self._list(queue)) if matches(raw)), None)
+
     def _list(self, queue: str) -> bytes:
         return to_bytes(self._keys.queue(queue))
 

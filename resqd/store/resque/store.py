@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Final, TypeVar
 from resqd.errors import PayloadError
 from resqd.parsing import tagged
 from resqd.store.keys import Keys
-from resqd.store.later.later import Later, Schedule
+from resqd.store.later.later import Later, Schedule, When
 from resqd.store.redis.link import Links
 from resqd.store.redis.protocol import pack, pack_command
 from resqd.store.redis.url import ConnectionConfig
@@ -31,11 +31,12 @@ KNOWN_QUEUES: Final = 1_000
 
 
 class Pusher:
-    """Appends to queues. Names are text; payloads are bytes, kept exactly."""
+    """Appends to queues, or with LPUSH puts before all that wait. Names are text; payloads are bytes, kept exactly."""
 
-    def __init__(self, links: Links, keys: Keys) -> None:
+    def __init__(self, links: Links, keys: Keys, command: str = "RPUSH") -> None:
         self._links = links
         self._keys = keys
+        self._command = command
         self._pushes: dict[str, _Push] = {}
 
     def push(self, queue: str, raws: Iterable[bytes]) -> int:
@@ -59,7 +60,7 @@ class Pusher:
             raise PayloadError("a queue's name cannot be blank")
         if len(self._pushes) >= KNOWN_QUEUES:
             self._pushes.clear()
-        push = self._pushes[queue] = _Push(self._keys, queue)
+        push = self._pushes[queue] = _Push(self._keys, queue, self._command)
         return push
 
 
@@ -72,9 +73,9 @@ class _Push:
 
     COMMANDS: Final = 4
 
-    def __init__(self, keys: Keys, queue: str) -> None:
+    def __init__(self, keys: Keys, queue: str, command: str) -> None:
         self._enter = pack_command(("MULTI",)) + pack_command(("SADD", keys.queues, queue))
-        self._append = pack(("RPUSH", keys.queue(queue)))
+        self._append = pack((command, keys.queue(queue)))
         self._run = pack_command(("EXEC",))
         self._before_one = b"%b*3\r\n%b" % (self._enter, self._append)
 
@@ -93,6 +94,7 @@ class Store:
         self._keys = keys
         self._links = Links(config)
         self._pusher = Pusher(self._links, keys)
+        self._front = Pusher(self._links, keys, "LPUSH")
 
     @classmethod
     def of(cls, *, url: str, namespace: str, hint: str = "") -> Store:
@@ -109,6 +111,14 @@ class Store:
     def open(self, kind: Callable[[Links, Keys], T]) -> T:
         """Something else that is kept in this namespace, over our connections."""
         return kind(self._links, self._keys)
+
+    def push_front(self, queue: str, raws: Sequence[bytes]) -> int:
+        """The same before all that wait there; the first of them will be the first of all."""
+        return self._front.push(queue, [*reversed(raws)])
+
+    def put_later(self, queue: str, jobs: Iterable[tuple[str, bytes]], when: When) -> list[str]:
+        """Put jobs, by id and payload, that are due at a moment; their tickets. Errors: StoreError."""
+        return self.schedule.put(queue, jobs, when)
 
     @cached_property
     def schedule(self) -> Schedule:

@@ -1,6 +1,7 @@
 """Enqueueing: payloads, their order and ids, and the hooks around."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
@@ -10,6 +11,7 @@ from resqd.definition import Definition
 from resqd.errors import PayloadError
 from resqd.job import Job
 from resqd.options import JobOptions
+from resqd.store.later.later import When
 from resqd.store.resque import payload as payloads
 from tests.support.loose_jobs import mail
 
@@ -24,11 +26,19 @@ class Taken:
         self.pushes.append((queue, [payloads.decode(raw) for raw in raws]))
         return len(self.pushes[-1][1])
 
+    def push_front(self, queue: str, raws: Sequence[bytes]) -> int:
+        return self.push(f"front of {queue}", raws)
+
+    def put_later(self, queue: str, jobs: Iterable[tuple[str, bytes]], when: When) -> list[str]:
+        pairs = list(jobs)
+        self.push(f"{queue} {when.word} {when.micros}", [raw for _, raw in pairs])
+        return [job_id for job_id, _ in pairs]
+
     def args(self) -> list[list[object]]:
         return [job.args for _, jobs in self.pushes for job in jobs]
 
 
-def _made() -> tuple[Producer, Taken, Job[[int, str, int], tuple[int, str, int]]]:
+def _made() -> tuple[Producer, Taken, Job[..., tuple[int, str, int]]]:
     store = Taken()
     producer = Producer(lambda: store)
     catalog = Catalog(job_type=Job, sender=producer)
@@ -66,3 +76,41 @@ def test_a_job_that_is_known_elsewhere_needs_a_name() -> None:
     job_id = producer.send_unregistered("Elsewhere", "low", [1])
     [(queue, [sent])] = store.pushes
     assert (queue, sent.job_class, sent.id, sent.args) == ("low", "Elsewhere", job_id, [1])
+
+
+def test_a_job_may_go_elsewhere_later_or_to_the_front() -> None:
+    """As the call says; many at once as well, and hooks are asked as ever."""
+    _, store, job = _made()
+    after: list[int] = []
+    job.before_enqueue(lambda user: user != 2)
+    job.after_enqueue(after.append)
+    moment = datetime(2030, 1, 1, tzinfo=UTC)
+    delayed = job.enqueue_in(60, 1)
+    assert job.enqueue_at(moment, 3)
+    assert job.using(queue="low", front=True).enqueue(4)
+    assert job.using(queue="low", delay=timedelta(minutes=2)).enqueue_many([(5,), (2,)])[1] is None
+    assert job.using(at=moment).using(queue="low").s(6).enqueue()
+    assert job.signature(7).using(queue="low").enqueue()
+    at = round(moment.timestamp()) * 1_000_000
+    assert [queue for queue, _ in store.pushes] == [
+        "q in 60000000",
+        f"q at {at}",
+        "front of low",
+        "low in 120000000",
+        f"low at {at}",
+        "low",
+    ]
+    assert store.args() == [[1], [3], [4], [5], [6], [7]]
+    assert after == [1, 3, 4, 5, 6, 7]
+    assert store.pushes[0][1][0].id == delayed
+    assert store.pushes[1][1][0].enqueued_at == moment.timestamp()
+
+
+def test_what_the_runner_needs_travels_in_the_payload() -> None:
+    """Before the class, where resqd looks for it; a payload without it is as ever."""
+    _, store, job = _made()
+    job.using(timeout=5, expires=60.5).enqueue(1)
+    job.enqueue(2)
+    [(_, [marked]), (_, [plain])] = store.pushes
+    assert marked.raw.startswith(b'{"resqd":{"timeout":5.0,"expires":60.5},"class":"Mail"')
+    assert plain.raw.startswith(b'{"class":"Mail"')
