@@ -20,6 +20,7 @@ from resqd.cli.output import report
 from resqd.cli.program import NotDone, OpenedStore, as_json, one_line, opened, with_redis
 from resqd.definition import DEFAULT_QUEUE
 from resqd.errors import ResqdError
+from resqd.store.cron.crontab import Crontab
 from resqd.store.resque import payload as payloads
 from resqd.store.resque.payload import Payload
 
@@ -235,6 +236,7 @@ def _overview(there: OpenedStore) -> dict[str, Any]:
         "in_flight": sum(store.books.overview.in_flight().values()),
         "suspects": store.books.overview.suspects(),
         "failures_kept": store.books.failures.count(),
+        "cron_entries": len(store.open(Crontab).entries()),
     }
     return {**counts, "namespace": there.namespace, "redis": there.described, "version": __version__}
 

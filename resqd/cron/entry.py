@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, NoReturn
 
 from resqd.cron.schedule import Schedule, from_facts
 
@@ -51,7 +51,7 @@ class Entry:
     def from_json(cls, name: str, text: str | bytes) -> Entry:
         """Read it again. Errors: ValueError, which says why this release cannot."""
         try:
-            facts = json.loads(text)
+            facts = json.loads(text, parse_constant=_refuse)
         except (ValueError, RecursionError) as error:
             raise ValueError(f"it is not JSON: {error}") from None
         match facts:
@@ -60,6 +60,10 @@ class Entry:
                 known = app if isinstance(app, str) else None
                 return cls(name, from_facts(facts), job_class, queue, tuple(args), misfire, known)
         raise ValueError("it lacks class, queue, args or misfire")
+
+
+def _refuse(constant: str) -> NoReturn:
+    raise ValueError(f"{constant} is not JSON")
 
 
 def name_fault(name: str) -> str | None:

@@ -76,7 +76,11 @@ class Cron:
         nexts = dict(look.first)
         due = [name for name, at in look.first if at <= look.now and self._ours(name)]
         plans = {name: self._plan(name, nexts[name], look) for name in due}
-        calls = [self._call(name, nexts[name], plan, look) for name, plan in plans.items()]
+        calls = [
+            call
+            for name, plan in plans.items()
+            if (call := self._call(name, nexts[name], plan, look)) is not None
+        ]
         known = True
         for call, outcome in zip(calls, self._timetable.fire(calls), strict=True):
             if outcome == DONE:
@@ -98,17 +102,17 @@ class Cron:
         entry = self._seen.entries[name]
         return ticks(entry.schedule, entry.misfire, stored=stored, now=int(look.now))
 
-    def _call(self, name: str, stored: int, plan: Ticks, look: Look) -> Fire:
+    def _call(self, name: str, stored: int, plan: Ticks, look: Look) -> Fire | None:
+        """What carries the ticks out; None for arguments that JSON could hold and a job cannot."""
         entry = self._seen.entries[name]
-        return Fire(
-            name=name,
-            version=self._seen.version,
-            seen=stored,
-            next=plan.next,
-            queue=entry.queue,
-            due=plan.due,
-            payloads=tuple(_payload(entry, due, look.now) for due in plan.due),
-        )
+        try:
+            made = tuple(_payload(entry, due, look.now) for due in plan.due)
+        except PayloadError as error:
+            self._put_off[name] = self._clock() + PUT_OFF
+            if self._complaints.due(f"unreadable {name}"):
+                events.Housekeeper.cron_unreadable(entry=name, reason=error)
+            return None
+        return Fire(name, self._seen.version, stored, plan.next, entry.queue, plan.due, made)
 
     def _tell(self, call: Fire, plan: Ticks) -> None:
         self._put_off.pop(call.name, None)
@@ -173,11 +177,8 @@ class Cron:
 
 
 def _payload(entry: Entry, due: int, now: float) -> bytes:
-    """The job of one tick. Errors: ValueError for arguments that JSON could hold and Resque cannot."""
-    try:
-        return payloads.encode(entry.job_class, entry.args, id=tick_id(entry.name, due), enqueued_at=now)
-    except PayloadError as error:
-        raise ValueError(f"cron entry {entry.name}: {error}") from error
+    """The job of one tick. Errors: PayloadError."""
+    return payloads.encode(entry.job_class, entry.args, id=tick_id(entry.name, due), enqueued_at=now)
 
 
 def _tell_changes(changes: Iterable[Change]) -> None:

@@ -243,6 +243,9 @@ def test_what_another_release_has_written_is_left_alone(fleet: Fleet) -> None:
     fleet.start("a/resqd:1", entry("minutes", Every(60)))
     fleet.client.hset(KEYS.cron, "future", '{"moon":"full"}')
     fleet.client.zadd(KEYS.cron_next, {"future": START})
+    deep = entry("deep", Every(60)).to_json().replace('["deep"]', "[" * 5_000 + "]" * 5_000)
+    fleet.client.hset(KEYS.cron, "deep", deep)
+    fleet.client.zadd(KEYS.cron_next, {"deep": START})
     fleet.pass_time(120)
     assert fleet.ticks("minutes") == [60, 120]
     assert fleet.client.hget(KEYS.cron, "future") == b'{"moon":"full"}'

@@ -36,6 +36,7 @@ def test_an_entry_is_read_as_it_was_written(args: list[Any], misfire: str, app: 
         ("", "not JSON"),
         ("[" * 100_000, "not JSON"),
         ("[]", "lacks"),
+        ('{"args":[NaN]}', "NaN is not JSON"),
         ('{"every":60,"offset":0}', "lacks"),
         ('{"class":"A","queue":"q","args":[],"misfire":"once","moon":"full"}', "no schedule"),
         ('{"class":"A","queue":"q","args":[],"misfire":"twice","every":60,"offset":0}', "misfire is 'twice'"),
