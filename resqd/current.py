@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
 from resqd.errors import DirtyExit, JobInterrupt, JobTimeout, ResqdError
+from resqd.text import shown
 
 if TYPE_CHECKING:
     from resqd.store.resque.payload import Payload
@@ -123,3 +124,12 @@ def current_job() -> CurrentJob | None:
         _payload=payload,
         _slot=slot,
     )
+
+
+def named_in_log() -> dict[str, str]:
+    """The id, class and queue of the job that runs in this thread, short and printable; nothing outside of one."""
+    slot = _bound.slot
+    payload = slot.payload if slot is not None else None
+    if slot is None or payload is None:
+        return {}
+    return {"job": shown(payload.id or ""), "class": shown(payload.job_class), "queue": shown(slot.queue)}

@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from resqd.store.resque.payload import Payload
 
 
-_OURS: Final = f"{Path(__file__).parent}/"
+OURS: Final = f"{Path(__file__).parent}/"
 _KEPT: Final = 50
 """Frames kept at each end of a long backtrace, such as that of an endless recursion."""
 _MAX_CAUSES: Final = 10
@@ -63,7 +63,7 @@ def _frames(trace: TracebackType | None) -> list[str]:
     lines = []
     while trace is not None:
         code = trace.tb_frame.f_code
-        if not code.co_filename.startswith(_OURS):
+        if not code.co_filename.startswith(OURS):
             lines.append(f"{code.co_filename}:{trace.tb_lineno}:in `{code.co_name}'")
         trace = trace.tb_next
     lines.reverse()

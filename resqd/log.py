@@ -2,22 +2,17 @@
 
 from __future__ import annotations
 
-import datetime
 import errno
-import json
 import logging
-import math
 import os
 import select
 import socket
 import stat
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 
-from resqd.text import escaped, shown
+from resqd.log_forms import About, JsonFormatter, TextFormatter
 
-_BIG = 2**63
-"""From here on a number is told as text: readers of JSON would round it, and Python refuses to write the longest."""
 _MAY_REOPEN = frozenset({stat.S_IFIFO, stat.S_IFCHR})
 
 
@@ -101,10 +96,6 @@ class Line:
             return duplicate.send(line, socket.MSG_DONTWAIT | socket.MSG_NOSIGNAL)
 
 
-LINE_BYTES = 4096
-"""The longest line: PIPE_BUF, up to which a write to a pipe is whole or refused, so lines never mix."""
-
-
 def configure(*, level: str, format: str, role: str, descriptor: int = 1) -> None:  # noqa: A002 - the setting's word
     """Send every `resqd` logger's events of `level` (debug, info, warning, error) and up to stdout.
 
@@ -123,12 +114,23 @@ def configure(*, level: str, format: str, role: str, descriptor: int = 1) -> Non
     logger.setLevel(level.upper())
     logger.propagate = False
     _enable(logger)
-    if role != "master" and not root.handlers:  # in the master it would void the application's basicConfig()
-        root.addHandler(handler)
+    if role != "master":  # in the master it would void the application's basicConfig()
+        _take_root(root, handler)
 
 
-def take_role(role: str) -> None:
+def _take_root(root: logging.Logger, handler: logging.Handler) -> None:
+    """Let the application's lines from `info` up come here, where it has not said itself where they go."""
+    if root.handlers:
+        return
+    root.addHandler(handler)
+    if root.level == logging.WARNING:  # what Python begins with
+        root.setLevel(max(logging.INFO, logging.getLogger("resqd").level))
+
+
+def take_role(role: str, about: About | None = None) -> None:
     """In a forked child: write under another role, through the handler that `configure` made before the fork.
+
+    `about` names the job that runs in the calling thread, for each line.
 
     Making a new one costs a millisecond and 240 copied pages, which a worker of one job would feel.
     """
@@ -136,8 +138,8 @@ def take_role(role: str) -> None:
     for handler in logger.handlers:
         if isinstance(handler, LineHandler) and isinstance(handler.formatter, TextFormatter | JsonFormatter):
             handler.formatter.role = role
-            if not root.handlers:
-                root.addHandler(handler)
+            handler.formatter.about = about or handler.formatter.about
+            _take_root(root, handler)
 
 
 def _enable(logger: logging.Logger) -> None:
@@ -197,82 +199,3 @@ def _lost_record(record: logging.LogRecord, lost: int) -> logging.LogRecord:
         "facts": None,
     }
     return logging.makeLogRecord({**record.__dict__, **about, "exc_info": None, "exc_text": None})
-
-
-class TextFormatter(logging.Formatter):
-    """`2030-01-31T12:00:00.000Z INFO worker 2 [4711] what happened`, every control character escaped."""
-
-    def __init__(self, role: str) -> None:
-        super().__init__()
-        self.role = role
-
-    def format(self, record: logging.LogRecord) -> str:
-        """One line with its newline, at most LINE_BYTES long."""
-        head = f"{_time(record)} {record.levelname} {self.role} [{os.getpid()}] "
-        return _cut(head + escaped(_message(self, record)), LINE_BYTES - 1) + "\n"
-
-
-class JsonFormatter(logging.Formatter):
-    """One JSON object a line: time, level, role, pid, logger, message, and of an event its name and its facts."""
-
-    def __init__(self, role: str) -> None:
-        super().__init__()
-        self.role = role
-
-    def format(self, record: logging.LogRecord) -> str:
-        """One line with its newline; a message that would make it longer than LINE_BYTES is cut."""
-        about = {
-            "time": _time(record),
-            "level": record.levelname.lower(),
-            "role": self.role,
-            "pid": os.getpid(),
-        }
-        about |= {"logger": record.name, **_event_in(record)}
-        message = _message(self, record)
-        line = json.dumps({**about, "message": message})
-        room = LINE_BYTES - len(json.dumps({**about, "message": ""})) - 16  # the mark's own escapes
-        for limit in (room, room // 6):  # \u0000 is six characters for one
-            if len(line) >= LINE_BYTES:
-                line = json.dumps({**about, "message": _cut(message, limit)})
-        return line + "\n"
-
-
-def _event_in(record: logging.LogRecord) -> dict[str, object]:
-    """The event that a record tells of, as `events.Event` left it; nothing where it is another's."""
-    name, facts = getattr(record, "event", None), getattr(record, "facts", None)
-    if not (record.name == "resqd" and isinstance(name, str) and isinstance(facts, Mapping)):
-        return {}
-    told = {str(fact): _plain(value) for fact, value in facts.items()}
-    return {"event": name, "facts": told if len(json.dumps(told)) <= LINE_BYTES // 2 else {}}
-
-
-def _plain(value: object) -> object:
-    """A fact as JSON can hold it, and short: the message has it in full."""
-    if value is None or isinstance(value, bool):
-        return value
-    if isinstance(value, int) and abs(value) < _BIG:
-        return value
-    if isinstance(value, float) and math.isfinite(value):
-        return value
-    return shown(str(value))
-
-
-def _time(record: logging.LogRecord) -> str:
-    moment = datetime.datetime.fromtimestamp(record.created, datetime.UTC)
-    return moment.strftime("%Y-%m-%dT%H:%M:%S.") + f"{moment.microsecond // 1000:03d}Z"
-
-
-def _message(formatter: logging.Formatter, record: logging.LogRecord) -> str:
-    message = record.getMessage()
-    return f"{message}\n{formatter.formatException(record.exc_info)}" if record.exc_info else message
-
-
-def _cut(text: str, limit: int) -> str:
-    """The text in at most `limit` bytes: its beginning and its end, where a traceback says what happened."""
-    data = text.encode("utf-8", "backslashreplace")
-    if len(data) <= limit:
-        return text
-    mark = f" … {len(data) - limit} bytes and more left out … "
-    room = max(0, limit - len(mark.encode()))
-    head, tail = data[: room // 3], data[len(data) - (room - room // 3) :]
-    return head.decode("utf-8", "ignore") + mark + tail.decode("utf-8", "ignore")

@@ -14,6 +14,7 @@ from resqd.app import App
 from resqd.cli.announcement import announce
 from resqd.cli.loading import load_app, refuse_empty, refuse_green_threads, warn_of_leftovers
 from resqd.clock import monotonic
+from resqd.current import named_in_log
 from resqd.errors import HookError, ResqdError, SettingsError
 from resqd.housekeeper import process as housekeeper
 from resqd.housekeeper.pause_files import first_existing
@@ -23,6 +24,7 @@ from resqd.master.handover import Caretaker, Handover
 from resqd.master.lock import DaemonLock, write_pidfile
 from resqd.master.reload import StartFolder
 from resqd.master.systemd import Notifier
+from resqd.prints import capture
 from resqd.settings import Settings
 from resqd.store.keys import WorkerId
 from resqd.store.redis.embedded import Embedded, default_url, server_binary
@@ -120,7 +122,11 @@ def _run(
         worker_id=worker_id,
         clock=monotonic,
     )
-    work = partial(_child, partial(worker.run, settings=settings, app=app, blueprint=blueprint))
+    work = partial(
+        _child,
+        partial(worker.run, settings=settings, app=app, blueprint=blueprint),
+        prints=settings.log_format == "json",
+    )
     keep = partial(
         _child,
         partial(
@@ -181,10 +187,12 @@ def _first_hooks(app: App, *, reloading: bool) -> None:
         events.Cli.first_hook_refused(error=error)
 
 
-def _child(entry: partial[int], birth: Birth) -> int:
-    """The first steps of every child: its own name in the log."""
+def _child(entry: partial[int], birth: Birth, *, prints: bool = False) -> int:
+    """The first steps of every child: its own name in the log, where `prints` are logged as well."""
     role = birth.kind.value if birth.kind is Kind.HOUSEKEEPER else f"{birth.kind.value} {birth.index}"
-    log.take_role(role)
+    log.take_role(role, named_in_log)
+    if prints:
+        capture()
     return entry(birth)
 
 

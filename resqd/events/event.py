@@ -35,11 +35,11 @@ class Event:
     def __set_name__(self, owner: type, name: str) -> None:
         self.name = f"{owner.__name__.lower()}.{name}"
 
-    def __call__(self, **facts: object) -> None:
-        """Emit it. Words are put together only where the log wants them."""
+    def __call__(self, *, exc: BaseException | None = None, **facts: object) -> None:
+        """Emit it, with the traceback of `exc` where that is given. Words are made only where the log wants them."""
         for listener in _listeners:
             listener(self.name, facts)
         if _log.isEnabledFor(self.level):
             extra = {"event": self.name, "facts": facts}
             arguments = (facts,) if facts else ()  # logging takes an empty mapping for an argument too many
-            _log.log(self.level, self.words, *arguments, extra=extra, exc_info=self.traceback)
+            _log.log(self.level, self.words, *arguments, extra=extra, exc_info=exc or self.traceback)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from logging import ERROR, INFO, WARNING
+from logging import DEBUG, ERROR, INFO, WARNING
 
 from resqd.events.event import Event
 
@@ -57,7 +57,7 @@ class Worker:
         "Redis has lost that %(count)d jobs are in flight here: %(begun)d have begun, %(dropped)d have not and are "
         "dropped",
     )
-    job_failed = Event(INFO, "%(job)s of queue %(queue)s failed: %(error)s: %(text)s")
+    job_failed = Event(WARNING, "%(job)s of queue %(queue)s failed: %(error)s: %(text)s")
     job_retried = Event(
         INFO,
         "%(job)s of queue %(queue)s failed in try %(attempt)d, next in %(delay).1f s: %(error)s: %(text)s",
@@ -68,6 +68,9 @@ class Worker:
     retry_failed = Event(
         ERROR, "the retry policy of %(job)s failed, so the job fails for good", traceback=True
     )
+    job_begins = Event(DEBUG, "%(job)s of queue %(queue)s begins")
+    job_ended = Event(DEBUG, "%(job)s of queue %(queue)s ended after %(seconds).3f s")
+    job_slow = Event(INFO, "%(job)s of queue %(queue)s is slow: it has run for %(seconds).0f s")
     record_incomplete = Event(ERROR, "a failure cannot be recorded in full", traceback=True)
     strays_ignored = Event(
         WARNING,

@@ -121,6 +121,9 @@ class Table:
     procline_prefix: str = setting(
         "", "RESQUE_PROCLINE_PREFIX", "--procline-prefix TEXT", parsing.line,
         "put before process titles")
+    slow_job: float = setting(
+        60.0, "SLOW_JOB", "--slow-job SECONDS", parsing.seconds(0, DAY),
+        "how long a job runs until a log line calls it slow; 0: never")
     log_level: str = setting(
         "info", "LOGGING", "--log-level LEVEL", parsing.log_level,
         "debug, info, warning or error (VERBOSE=1 means info, VVERBOSE=1 debug)")

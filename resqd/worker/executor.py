@@ -11,6 +11,7 @@ from functools import partial
 from queue import Empty
 from typing import NoReturn
 
+from resqd import events
 from resqd.application.catalog import unknown_job
 from resqd.current import bind_thread, stopped
 from resqd.errors import JobInterrupt, PayloadError
@@ -18,11 +19,12 @@ from resqd.job import Job
 from resqd.log import flush_streams
 from resqd.store.inflight.owner import Dismiss, Failure, Reservation
 from resqd.store.resque.payload import decode
+from resqd.text import shown
 from resqd.threads import Title, Wake
 from resqd.wire.birth import Page, id_line, text_line, write_limit, write_line
 from resqd.worker.holdings import LAST, Buffer, Failed, Hand, Mark, Outcome, Settled, Unfinished
 from resqd.worker.interrupt import Slot, Strikes, clear_pending
-from resqd.worker.recorder import Report
+from resqd.worker.recorder import Report, named
 from resqd.worker.trial import Limit, Trials
 
 RETRY = 1.0
@@ -52,6 +54,7 @@ class Executor:
         title: Title,
         trials: Callable[[Slot], Trials],
         spared: Container[int] = frozenset(),
+        loud: bool = False,
     ) -> None:
         self.index = index
         self.slot = Slot()
@@ -71,6 +74,7 @@ class Executor:
         self._report = report
         self._title = title
         self._spared = spared
+        self._try = self._perform_aloud if loud else self._perform
         self._trials = trials(self.slot)
 
     def run(self, *, thread_id: int, page: Page, wake: Wake) -> None:
@@ -149,7 +153,7 @@ class Executor:
             slot.outcome = None
             self._cells[self.index] = token
             slot.begin(token, queue)
-            outcome = slot.outcome = self._perform(token, queue, raw)
+            outcome = slot.outcome = self._try(token, queue, raw)
         slot.close()
         if outcome is None:
             outcome = slot.outcome = self._broken(token, queue, raw)
@@ -198,6 +202,18 @@ class Executor:
         if self._timed:
             return token, payload.job_class, slot.since, time.monotonic(), payload.enqueued_at
         return token
+
+    def _perform_aloud(self, token: int, queue: str, raw: bytes) -> Outcome:
+        """The same, told in the log: chosen at the start, so that no job pays for it otherwise."""
+        try:
+            payload = decode(raw)
+        except PayloadError:
+            return self._perform(token, queue, raw)  # which says so as its failure
+        job, place = named(payload), shown(queue)
+        events.Worker.job_begins(job=job, queue=place)
+        outcome = self._perform(token, queue, raw)
+        events.Worker.job_ended(job=job, queue=place, seconds=time.monotonic() - self.slot.since)
+        return outcome
 
     def _failed(self, token: int, queue: str, raw: bytes, error: BaseException) -> Outcome:
         if self.copied:

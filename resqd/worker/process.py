@@ -126,6 +126,7 @@ class Blueprint:
                 report=recorder,
                 title=self._title,
                 spared=self._holdings.spared,
+                loud=settings.log_level == "debug",
                 trials=trials,
             )
             for index in range(settings.thread_count)

@@ -9,7 +9,7 @@ from typing import Final, NamedTuple, Protocol
 
 from resqd import events
 from resqd.errors import JobTimeout
-from resqd.failures import FailureRules, backtrace_of
+from resqd.failures import OURS, FailureRules, backtrace_of
 from resqd.retry import Again, Dropped
 from resqd.store.inflight.owner import Dismiss, Failure, Postpone
 from resqd.store.resque.failure_record import build_record, describe
@@ -71,7 +71,9 @@ class Recorder:
     def _failure(self, case: _Case) -> Failure:
         name, text = describe(case.error)
         job = named(case.payload) if case.payload else "a job that cannot be read"
-        events.Worker.job_failed(job=job, queue=shown(case.queue), error=name, text=text[:LOGGED])
+        events.Worker.job_failed(
+            job=job, queue=shown(case.queue), error=name, text=text[:LOGGED], exc=_for_users(case.error)
+        )
         return self._record(case, (name, text), lambda: backtrace_of(case.error))
 
     def _record(self, case: _Case, exception: tuple[str, str], backtrace: Callable[[], list[str]]) -> Failure:
@@ -136,3 +138,11 @@ def _is_late(error: BaseException) -> bool:
 def named(payload: Payload) -> str:
     """A job as log lines name it."""
     return f"{shown(payload.job_class)} {shown(payload.id or '(no id)')}"
+
+
+def _for_users(error: BaseException) -> BaseException:
+    """The error with a traceback that begins at the application's own code, as records have it."""
+    trace = error.__traceback__
+    while trace is not None and trace.tb_frame.f_code.co_filename.startswith(OURS):
+        trace = trace.tb_next
+    return error.with_traceback(trace or error.__traceback__)

@@ -25,6 +25,7 @@ from resqd.worker.interrupt import Slot
 from resqd.worker.metrics import Metrics
 from resqd.worker.pool import Pool
 from resqd.worker.shared import Shared
+from resqd.worker.slow import Slow
 
 PREVIEW = 2048
 """The most bytes of a running job's payload that a report carries."""
@@ -181,6 +182,7 @@ class Reporter:
         self._channel = birth.channel
         self._last: Stats | None = None
         self._failed = False
+        self._slow = Slow(settings.slow_job)
 
     def begin(self, intent: Intent) -> None:
         """Set the title at once: a short life may end before the first report."""
@@ -200,6 +202,7 @@ class Reporter:
 
     def _report(self, intent: Intent, *, final: bool) -> None:
         stats = self._account.stats()
+        self._slow.look(stats.running, self._clock())
         changed = stats.running or self._last is None or stats.reserved != self._last.reserved
         self.due_at = self._clock() + (STATS_EVERY if changed else IDLE_STATS_EVERY)
         self._last = stats

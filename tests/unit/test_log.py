@@ -14,7 +14,8 @@ import pytest
 
 from resqd import log
 from resqd.events import Event
-from resqd.log import LINE_BYTES, LineHandler
+from resqd.log import LineHandler
+from resqd.log_forms import LINE_BYTES
 
 
 @pytest.fixture(autouse=True)
@@ -141,15 +142,59 @@ def test_no_value_can_forge_a_line_or_steer_a_terminal(pipe: tuple[int, int]) ->
     assert line[:-1].isprintable()
 
 
-def test_a_traceback_stays_on_its_line(pipe: tuple[int, int]) -> None:
-    """An exception's traceback follows the message, escaped."""
+def fail(text: str) -> None:
+    raise ValueError(text)
+
+
+def fail_with_a_forged_line(logger: logging.Logger) -> None:
     try:
-        int("why")
+        fail("why\n2030-01-31T12:00:00.000Z INFO forged \x1b[31m")
     except ValueError:
-        logger_to(pipe[1]).exception("failed")
-    line = os.read(pipe[0], 4096).decode()
-    assert line.count("\n") == 1
-    assert line.endswith("base 10: 'why'\n")
+        logger.exception("failed")
+
+
+def test_a_traceback_follows_in_indented_lines_of_one_record(pipe: tuple[int, int]) -> None:
+    """So a person can read it, and no line of it can be taken for a record."""
+    fail_with_a_forged_line(logger_to(pipe[1]))
+    first, *others = os.read(pipe[0], LINE_BYTES).decode().splitlines()
+    assert first.endswith("] failed")
+    assert others[0] == "    Traceback (most recent call last):"
+    assert all(line.startswith("    ") and line.isprintable() for line in others)
+    assert others[-1] == "    2030-01-31T12:00:00.000Z INFO forged \\x1b[31m"
+
+
+def test_in_json_a_traceback_is_a_field(pipe: tuple[int, int]) -> None:
+    """One object, however long the traceback is."""
+    logger = logger_to(pipe[1], form="json")
+    fail_with_a_forged_line(logger)
+    entry = json.loads(os.read(pipe[0], 65536))
+    assert entry["message"] == "failed"
+    assert entry["traceback"].startswith("Traceback (most recent call last):\n")
+    try:
+        fail("\0" * 9000 + "end")
+    except ValueError:
+        logger.exception("x" * 900)
+    line = os.read(pipe[0], 65536)
+    assert len(line) <= LINE_BYTES
+    entry = json.loads(line)
+    assert (entry["message"], entry["traceback"][-3:]) == ("x" * 900, "end")
+
+
+def test_lines_of_the_application_name_the_job(pipe: tuple[int, int]) -> None:
+    """Its class and id; resqd's own lines do in their words. JSON has them as fields, in all lines."""
+    about = {"job": "1f0c", "class": "Archive", "queue": "mail"}
+    application = logging.getLogger("shop")
+    for form in ("text", "json"):
+        log.configure(level="info", format=form, role="master", descriptor=pipe[1])
+        logging.getLogger().handlers[:] = []
+        log.take_role("worker 0", lambda: about)
+        application.info("charged")
+        logging.getLogger("resqd").info("own")
+    shop, own, *objects = read_all(pipe[0])
+    assert shop.endswith("] Archive 1f0c: charged")
+    assert own.endswith("] own")
+    for line in objects:
+        assert {name: json.loads(line)[name] for name in about} == about
 
 
 @pytest.mark.parametrize("form", ["text", "json"])
