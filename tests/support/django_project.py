@@ -40,16 +40,21 @@ urlpatterns = [path("admin/", admin.site.urls), path("buy", buy), path("thanks",
 class Project:
     """The project "shop" with the app "orders", its database made, in a folder of its own."""
 
-    def __init__(self, folder: Path, redis_url: str) -> None:
+    def __init__(self, folder: Path, redis_url: str, *, python: str | None = None) -> None:
+        """`python` is one that has resqd installed; without it the tests' own runs the checkout."""
         self.folder = folder
+        self._python = python
         path = os.pathsep.join([str(ROOT), *filter(None, [os.environ.get("PYTHONPATH")])])
+        path = path if python is None else ""
         self.environ = {**os.environ, "PYTHONPATH": path, "REDIS_URL": redis_url}
         self.environ.pop("DJANGO_SETTINGS_MODULE", None)
 
     @classmethod
-    def create(cls, folder: Path) -> Project:
+    def create(
+        cls, folder: Path, redis_url: str = "redis://127.0.0.1:1", *, python: str | None = None
+    ) -> Project:
         """Make a new one, which others may be copied from."""
-        project = cls(folder, "redis://127.0.0.1:1")
+        project = cls(folder, redis_url, python=python)
         folder.mkdir(parents=True)
         project._run("-m", "django", "startproject", "shop", str(folder))
         project.write("orders/__init__.py", "")
@@ -112,14 +117,14 @@ class Project:
 
     def daemon(self, *flags: str, cwd: Path | None = None) -> Daemon:
         """`manage.py resqd start`, to be entered."""
-        command = [sys.executable, str(self.folder / "manage.py"), "resqd", "start"]
+        command = [self._python or sys.executable, str(self.folder / "manage.py"), "resqd", "start"]
         return Daemon(
             *flags, folder=self.folder, environ=self.environ, cwd=cwd or self.folder, command=command
         )
 
     def _run(self, *words: str, cwd: Path | None = None) -> subprocess.CompletedProcess[str]:
         return subprocess.run(
-            [sys.executable, *words],
+            [self._python or sys.executable, *words],
             cwd=cwd or self.folder,
             env=self.environ,
             stdin=subprocess.DEVNULL,
