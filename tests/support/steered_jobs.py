@@ -193,3 +193,14 @@ def told_failure(error: BaseException, tag: str, _how: str = "") -> None:
 @retried.on_discard
 def told_discard(reason: str, tag: str, _how: str = "") -> None:
     note(f"discard:{reason}", tag)
+
+
+@app.job(queue="q", name="soon", retry=resqd.Retry(5, first=0.2, factor=1.0, jitter=0.0))
+def soon(tag: str, tries: int) -> None:
+    """Succeeds in a try of this number."""
+    current = resqd.current_job()
+    assert current is not None
+    note(f"try{current.attempt}", tag)
+    if current.attempt < tries:
+        raise ValueError("not yet")
+    note("ended", tag)

@@ -90,3 +90,24 @@ def test_an_expired_job_is_not_begun(tmp_path: Path, redis_url: str) -> None:
         wait_for(lambda: station.redis.get("resque:stat:expired") == b"1", 5)
         assert "old" not in station.notes("ended")
         wait_for(lambda: station.status()["totals"]["expired"] == 1, 5, what="status counts it")
+
+
+@pytest.mark.parametrize("jobs_per_fork", ["0", "1"])
+def test_a_job_is_tried_until_it_succeeds(tmp_path: Path, redis_url: str, jobs_per_fork: str) -> None:
+    """Each try once, in order, on time; it counts as one job, and leaves nothing behind."""
+    shape = ("--jobs-per-fork", jobs_per_fork)
+    with Station(*shape, folder=tmp_path, url=redis_url, workers=2, threads=1) as station:
+        tags = [f"job{number}" for number in range(5)]
+        for tag in tags:
+            station.push("soon", tag, 3)
+        station.wait_ended(*tags, seconds=20)
+        station.wait_acknowledged(5)
+        for number in (1, 2, 3):
+            assert sorted(station.notes(f"try{number}")) == tags
+        assert sorted(station.notes("ended")) == tags
+        assert station.redis.get("resque:stat:processed") == b"5"
+        assert station.redis.get("resque:stat:retried") == b"10"
+        assert not station.failures()
+        assert not station.redis.exists(
+            "resque:resqd:later", "resque:resqd:later:jobs", "resque:resqd:later:attempts"
+        )

@@ -13,12 +13,13 @@ from resqd.store.cron import timetable
 from resqd.store.cron.crontab import Crontab
 from resqd.store.inflight import calls
 from resqd.store.inflight import recovery as recovering
-from resqd.store.inflight.owner import Failure, Outbox, Return, Want
+from resqd.store.inflight.owner import Dismiss, Failure, Outbox, Postpone, Return, Want
 from resqd.store.inflight.recovery import (
     Charge,
     Convict,
     Forgive,
     Isolate,
+    Later,
     Recovered,
     Recovery,
     Suspect,
@@ -100,13 +101,16 @@ def test_an_owner_names_them(make_owner: OwnerMaker, redis_client: redis.Redis) 
             Failure(tokens[7], None, ("resque:failed",)),
         ],
         returned=[Return(token) for token in (tokens[2], tokens[5], tokens[8])],
+        postponed=[Postpone(tokens[3], 1.0, "retry", "a", "a", "a", b"{}")],
+        dismissed=[Dismiss(tokens[6], "done", "b")],
     )
     result = owner.exchange(outbox)
-    assert (result.processed, result.failed, result.returned, result.withheld) == (4, 3, 3, 1)
+    assert (result.processed, result.failed, result.returned, result.withheld) == (5, 3, 3, 1)
+    assert result.postponed == 1
     redis_client.delete("resque:odd_failed")
     assert owner.record().recorded == 1
-    assert owner.look() == {tokens[3], tokens[6]}
-    assert (owner.close([]).returned, sizes(redis_client)) == (2, [1, 2, 2])
+    assert owner.look() == set()
+    assert (owner.close([]).returned, sizes(redis_client)) == (0, [1, 1, 1])
     assert redis_client.keys("resque:resqd:inflight:*") == []
 
 
@@ -135,18 +139,19 @@ def test_recovery_names_them(make_owner: OwnerMaker, recovery: Recovery, redis_c
     redis_client.delete("resque:odd_failed")
     verdicts: dict[int, Verdict] = {
         tokens[0]: Charge(), tokens[3]: Forgive(), tokens[1]: Suspect(), tokens[4]: Isolate(),
-        tokens[5]: Convict(b"r", ("resque:failed", "resque:other"), "other"),
+        tokens[5]: Convict(b"r", ("resque:failed", "resque:other"), "other", "a"),
+        tokens[2]: Later(Postpone(tokens[2], 1.0, "timeout", "a", "a", "a", b"{}")),
     }  # fmt: skip
-    assert recovery.recover(incarnation(1), verdicts) == Recovered(5, 2, 1, recorded=1)
+    assert recovery.recover(incarnation(1), verdicts) == Recovered(4, 2, 1, recorded=1, postponed=1)
     assert (redis_client.llen("resque:odd_failed"), redis_client.llen("resque:other")) == (1, 1)
     suspect = make_owner(fork=2, source="suspects")
     reserve(suspect, Want(1))
     assert suspect.close([]).returned == 1
     assert recovery.suspects_waiting(DAEMON, ["mail"]).suspects == 2
     assert recovery.release_suspects(DAEMON) == 2
-    assert sizes(redis_client) == [3, 2, 2]
+    assert sizes(redis_client) == [2, 2, 2]
     reserve(make_owner(fork=3), WANT)
-    assert inquest(recovery).hold(incarnation(3), None).requeued == 7
+    assert inquest(recovery).hold(incarnation(3), None).requeued == 6
     assert recovery.forget(incarnation(1).life)
 
 

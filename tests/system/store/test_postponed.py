@@ -9,7 +9,8 @@ import redis
 
 from resqd.errors import Fenced
 from resqd.store.inflight.owner import Dismiss, Failure, Outbox, Postpone, Want
-from resqd.store.inflight.recovery import Recovery
+from resqd.store.inflight.recovery import Convict, Later, Recovered, Recovery, Verdict
+from resqd.store.inflight.tokens import attempts, uncounted
 from resqd.store.keys import Keys
 from tests.system.store.conftest import OwnerMaker, incarnation
 from tests.system.store.mail import MAIL, push, queued, reserve
@@ -178,3 +179,74 @@ def test_what_its_key_refuses_stays_in_flight(
         owner.exchange(Outbox(postponed=[told]))
     assert queued(redis_client) == []
     assert len(later(redis_client)) == 1
+
+
+@pytest.mark.parametrize(
+    "head",
+    [
+        "",
+        '"deliveries":3,',
+        '"deliveries":3,"recoveries":1,',
+        '"attempts":7,',
+        '"deliveries":3,"attempts":7,',
+        '"attempts":"7",',
+        '"attempts":7.5,',
+        '"attempts":1234567890,',
+        '"deliveries":1234567890,',
+        '"resqd":{"timeout":5},',
+    ],
+)
+def test_both_sides_read_the_same_number(
+    make_owner: OwnerMaker, redis_client: redis.Redis, head: str
+) -> None:
+    """What the worker decides by is what the script counts on, also in payloads that somebody else has written."""
+    before = raw(head=head)
+    push(redis_client, "mail", before)
+    owner = make_owner()
+    [(token, _, _)] = reserve(owner, Want(1, MAIL))
+    owner.exchange(Outbox(postponed=[Postpone(token, 60.0, "retry", "a", "a", "", attempt("no"))]))
+    [entry] = later(redis_client).values()
+    known, after = attempts(before), entry.removeprefix(b"4:mail")
+    assert attempts(after) == (None if known is None else known + 1)
+    assert uncounted(after) == uncounted(before) or known is None
+
+
+def test_recovery_tries_again_what_ran_out_of_its_time(
+    make_owner: OwnerMaker, redis_client: redis.Redis, recovery: Recovery
+) -> None:
+    """Or records it with its tries; in the same step as all else goes back, and never twice."""
+    push(redis_client, "mail", raw("a"), raw("b", '"attempts":1,'), raw("c"))
+    owner = make_owner(fork=3)
+    again, ended, _ = (token for token, _, _ in reserve(owner, Want(3, MAIL)))
+    redis_client.hset(KEYS.later_attempts, "b", b"[" + attempt("before") + b"]")
+    verdicts: dict[int, Verdict] = {
+        again: Later(Postpone(again, 60.0, "timeout", "a", "a", "", attempt("late"))),
+        ended: Convict(b'{"exception":"JobTimeout"}', (KEYS.failed,), "", "b", late=True),
+    }
+    done = recovery.recover(incarnation(3), verdicts)
+    assert done == Recovered(requeued=1, convicted=1, postponed=1)
+    assert recovery.recover(incarnation(3), verdicts) == Recovered()
+    assert queued(redis_client) == [raw("c")]
+    assert later(redis_client) == {b"a": b"4:mail" + raw("a", '"attempts":1,')}
+    assert [each["error"] for each in tries(redis_client)] == ["late"]
+    [record] = redis_client.lrange(KEYS.failed, 0, -1)
+    assert [each["error"] for each in json.loads(record)["attempts"]] == ["before"]
+    assert not redis_client.hexists(KEYS.later_attempts, "b")
+    assert redis_client.get("resque:stat:timeout") == b"2"
+    assert redis_client.get("resque:stat:retried") == b"1"
+
+
+def test_recovery_keeps_what_later_refuses(
+    make_owner: OwnerMaker, redis_client: redis.Redis, recovery: Recovery
+) -> None:
+    """Until its keys can be used: then it goes back to its queue, since its verdict was said once."""
+    push(redis_client, "mail", raw())
+    [(token, _, _)] = reserve(make_owner(fork=3), Want(1, MAIL))
+    redis_client.set(KEYS.later_jobs, "no hash")
+    verdict = Later(Postpone(token, 60.0, "timeout", "a", "a", "", attempt("late")))
+    done = recovery.recover(incarnation(3), {token: verdict})
+    assert (done.kept, done.postponed) == (1, 0)
+    assert "later:jobs" in done.refusal
+    redis_client.delete(KEYS.later_jobs)
+    assert recovery.recover(incarnation(3), {}) == Recovered(requeued=1)
+    assert queued(redis_client) == [raw()]

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from resqd.store.inflight.tokens import counts, join_entry, split_entry, uncounted
+from resqd.store.inflight.tokens import attempts, counts, join_entry, split_entry, uncounted
 from resqd.store.keys import to_text
 
 
@@ -54,9 +54,33 @@ def test_only_the_spliced_prefix_counts(payload: bytes, expected: tuple[int, int
         (b'{"deliveries":0,"recoveries":2,"class":"X"}', b'{"class":"X"}'),
         (b' {"deliveries":%b,"class":"X"}' % (b"9" * 5_000), b' {"class":"X"}'),
         (b'{ "class":"X","deliveries":3}', b'{ "class":"X","deliveries":3}'),
+        (b'{"attempts":2,"class":"X"}', b'{"class":"X"}'),
+        (b'{"deliveries":1,"recoveries":2,"attempts":3,"id":"a","class":"X"}', b'{"id":"a","class":"X"}'),
+        (b'{"class":"X","attempts":2}', b'{"class":"X","attempts":2}'),
         (b"[1]", b"[1]"),
     ],
 )
 def test_only_the_spliced_prefix_goes(payload: bytes, expected: bytes) -> None:
     """Every other byte of the payload stays, of one without counts all."""
     assert uncounted(payload) == expected
+
+
+@pytest.mark.parametrize(
+    ("payload", "expected"),
+    [
+        (b'{"class":"X"}', 0),
+        (b'{"attempts":3,"class":"X"}', 3),
+        (b'{"deliveries":1,"attempts":3,"class":"X"}', 3),
+        (b'{"deliveries":1,"recoveries":1,"attempts":999999999,"class":"X"}', 999_999_999),
+        (b'{"attempts":3,"deliveries":1,"class":"X"}', 3),
+        (b'{"class":"X","attempts":3}', 0),
+        (b'{"attempts":"3","class":"X"}', 0),
+        (b'{"attempts":1234567890,"class":"X"}', None),
+        (b'{"deliveries":1234567890,"attempts":1,"class":"X"}', None),
+        (b"{}", None),
+        (b"[1]", None),
+    ],
+)
+def test_tries_are_counted_in_the_spliced_prefix(payload: bytes, expected: int | None) -> None:
+    """None where no number of ours can be spliced in, so that nobody is tried for ever."""
+    assert attempts(payload) == expected
