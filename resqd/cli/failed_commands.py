@@ -82,6 +82,9 @@ def show(failure: str, in_json: bool, **redis: str | None) -> None:
     click.echo(f"{'error':12}{one_line(found.exception)}: {one_line(found.error)}")
     for line in found.backtrace:
         click.echo(f"    {one_line(line)}")
+    for earlier in reversed(found.attempts):
+        text = f"{earlier.get('exception')}: {earlier.get('error')}"
+        click.echo(f"{'before':12}{one_line(text)}")
 
 
 @failed.command(context_settings=_place)

@@ -237,6 +237,7 @@ def _overview(there: OpenedStore) -> dict[str, Any]:
         "suspects": store.books.overview.suspects(),
         "failures_kept": store.books.failures.count(),
         "cron_entries": len(store.open(Crontab).entries()),
+        **{name: store.books.stats.get(name) for name in ("retried", "discarded", "expired", "timeout")},
     }
     return {**counts, "namespace": there.namespace, "redis": there.described, "version": __version__}
 

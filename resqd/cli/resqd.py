@@ -21,6 +21,7 @@ from resqd.cli.pause_commands import pause_queue, resume_queue
 from resqd.cli.program import NotDone, Program, as_json, with_flags
 from resqd.cli.queue_changes import clear, move, remove
 from resqd.cli.queue_commands import enqueue, info, peek, queues, workers
+from resqd.cli.retry_commands import retries
 from resqd.cli.web_command import web
 from resqd.errors import AppLoadError
 from resqd.master import handover
@@ -73,7 +74,20 @@ def version(in_json: bool) -> None:
     click.echo(json.dumps(facts) if in_json else ", ".join(f"{name} {text}" for name, text in facts.items()))
 
 
-for command in (enqueue, queues, peek, pause_queue, resume_queue, later, cron, failed, workers, info, web):
+for command in (
+    enqueue,
+    queues,
+    peek,
+    pause_queue,
+    resume_queue,
+    later,
+    retries,
+    cron,
+    failed,
+    workers,
+    info,
+    web,
+):
     main.add_command(command)
 for command in (clear, move, remove):
     queues.add_command(command)

@@ -16,7 +16,9 @@ from resqd.store.resque.failed_job import FailedJob
 from resqd.store.resque.pauses import Note
 
 _ARGS = 120
-_NUMBERS = frozenset({"size", "in flight", "oldest wait", "position", "deliveries", "waited", "pid", "busy"})
+_NUMBERS = frozenset(
+    {"size", "in flight", "oldest wait", "position", "deliveries", "waited", "pid", "busy", "tries"}
+)
 
 
 def show_queues(queues: Sequence[dict[str, Any]]) -> None:
@@ -65,6 +67,27 @@ def show_later(jobs: Sequence[dict[str, Any]], *, total: int, now: float) -> Non
     console().print(table)
     if total > len(jobs):
         console().print(f"{len(jobs)} of {total:,}")
+
+
+def show_retries(jobs: Sequence[dict[str, Any]], *, now: float) -> None:
+    """One line for each failed job that will be tried again, with its last error."""
+    table = _table("next in", "tries", "queue", "class", "args", "last error", "ticket")
+    for job in jobs:
+        left = datetime.fromisoformat(job["due"]).timestamp() - now
+        last = job["attempts"][-1] if job["attempts"] else {}
+        error = f"{last.get('exception', '')}: {last.get('error', '')}" if last else "-"
+        table.add_row(
+            *_cells(
+                duration(left) if left > 0 else "now",
+                job["tries"],
+                job["queue"],
+                job["class"],
+                _short(job["args"]),
+                error if len(error) <= _ARGS else f"{error[:_ARGS]}…",
+                job["ticket"],
+            )
+        )
+    console().print(table)
 
 
 def show_workers(workers: Sequence[dict[str, Any]]) -> None:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
-from resqd.store.keys import Keys, to_bytes, to_text
+from resqd.store.keys import Keys, is_name, to_bytes, to_text
 from resqd.store.redis.protocol import Argument, PackedKeys, Script, ScriptCall
 
 if TYPE_CHECKING:
@@ -141,6 +142,15 @@ class Later:
             [("ZSCORE", self._keys.later, ticket), ("HGET", self._keys.later_jobs, ticket)]
         )
         return _waiting(ticket, due, entry) if isinstance(entry, bytes) and isinstance(due, bytes) else None
+
+    def attempts(self, job_id: str) -> list[dict[str, Any]]:
+        """What is kept of the last tries of a job that failed, the oldest first. Errors: StoreError."""
+        kept = self._link.call("HGET", self._keys.later_attempts, job_id) if is_name(job_id) else None
+        try:
+            found = json.loads(kept or b"[]")
+        except ValueError:
+            return []
+        return found if isinstance(found, list) else []
 
     def page(self, start: int, count: int) -> list[Waiting]:
         """Up to `count` jobs from position `start` on, the first due first. Errors: StoreError."""

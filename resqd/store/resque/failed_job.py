@@ -93,6 +93,8 @@ class FailedJob:
     args: list[Any]
     id: str | None
     generation: int
+    attempts: list[dict[str, Any]]
+    """The last tries before the one that failed for good, of a job that was retried."""
 
     @classmethod
     def read(cls, record: bytes, *, list_name: str, index: int) -> FailedJob:
@@ -106,6 +108,7 @@ class FailedJob:
         payload = value.get("payload")
         job = payload if isinstance(payload, dict) else {}
         args, generation, backtrace = job.get("args"), job.get("generation", 1), value.get("backtrace")
+        tries = value.get("attempts")
         return cls(
             list_name=list_name,
             index=index,
@@ -121,6 +124,7 @@ class FailedJob:
             args=args if isinstance(args, list) else [],
             id=_text(job.get("id")) or None,
             generation=generation if type(generation) is int else 1,
+            attempts=[each for each in tries if isinstance(each, dict)] if isinstance(tries, list) else [],
         )
 
     def as_dict(self) -> dict[str, Any]:
