@@ -11,7 +11,7 @@ import pytest
 
 from resqd.app import App
 from resqd.wire.messages import Drain, Exiting, Pause, State, Stats
-from resqd.worker import exchange, holdings, prefetch
+from resqd.worker import exchange, holdings, prefetch, unrecorded
 from tests.support.lone_worker import LoneWorker
 from tests.support.waiting import wait_for
 
@@ -71,7 +71,7 @@ class Scene:
 
 @pytest.fixture
 def scene(tmp_path: Path, redis_url: str, monkeypatch: pytest.MonkeyPatch) -> Scene:
-    monkeypatch.setattr(exchange, "TRY_EVERY", 0.1)
+    monkeypatch.setattr(unrecorded, "TRY_EVERY", 0.1)
     return Scene(tmp_path, redis_url)
 
 
@@ -153,7 +153,7 @@ def test_a_worker_leaves_though_it_could_not_record(scene: Scene, reason: str) -
 
 def test_too_many_refused_records_stop_the_taking(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
     """So many wait at the most; what is taken after the list is mended runs as ever."""
-    monkeypatch.setattr(exchange, "MOST", 2)
+    monkeypatch.setattr(unrecorded, "MOST", 2)
     with scene.worker(slots=1) as worker:
         worker.client.set("resque:failed", "not a list")
         push(worker, "fail", "a", "b")
