@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 ROWS: Final = 50
 BUDGET: Final = 0.045
 """Seconds that one page may search; after it the page says how far it came, and goes on where it is asked to."""
+_LEAST: Final = 500
+"""Records that are looked at in any case, so that short lists are searched whole on a busy machine too."""
 _CHUNK: Final = 100
 _NEAR: Final = 500
 _GROUPS: Final = 100
@@ -186,7 +188,7 @@ class Search:
                     found.rows.append(Seen(failure, _mark(glimpse)))
                 elif found.going_on is None:
                     found.going_on = glimpse.index + 1
-            if found.looked % 20 == 0 and self._clock() >= end:
+            if found.looked >= _LEAST and found.looked % 20 == 0 and self._clock() >= end:
                 break
         if found.going_on is None and begin - found.looked > 0:
             found.going_on = begin - found.looked
