@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import time
 from dataclasses import replace
 from http import HTTPStatus
 from typing import TYPE_CHECKING, NoReturn
 
 from resqd.errors import PayloadError, ResqdError
+from resqd.store.resque.pauses import Note
 from resqd.store.resque.sweep import FailureMoved
 from resqd.web import words
 from resqd.web.http import HttpError, Page, link, plain_number
@@ -34,6 +36,23 @@ def clear_queue(desk: Desk, request: Request) -> Page:
     number = desk.books.queues.remove(name)
     desk.looks.forget()
     return Page(goto=link("/queues", done="clear", n=number))
+
+
+def pause_queue(desk: Desk, request: Request) -> Page:
+    """Let no worker on any host take jobs of a queue."""
+    name = request.told("name")
+    note = Note(by=str(request.environ.get("resqd.user", "")), at=round(time.time(), 3), why=None)
+    desk.books.pauses.pause(name, note)
+    desk.looks.forget()
+    return Page(goto=link("/queue", name=name, done="pause"))
+
+
+def resume_queue(desk: Desk, request: Request) -> Page:
+    """Let workers take its jobs again."""
+    name = request.told("name")
+    desk.books.pauses.resume(name)
+    desk.looks.forget()
+    return Page(goto=link("/queue", name=name, done="resume"))
 
 
 def delete_job(desk: Desk, request: Request) -> Page:

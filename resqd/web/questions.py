@@ -97,6 +97,21 @@ def ask_delete(desk: Desk, request: Request) -> Page:  # noqa: ARG001 - every qu
     )
 
 
+def ask_cancel(desk: Desk, request: Request) -> Page:  # noqa: ARG001 - every question is asked alike
+    """Before a job that is to run later is taken away."""
+    return _page(
+        Question(
+            title="Cancel this job?",
+            text="It is taken away for good and never runs.",
+            button="Cancel job",
+            keep="Keep it",
+            action="/later/cancel",
+            back="/later",
+            fields={"ticket": request.asked("ticket")},
+        )
+    )
+
+
 def ask_remove(desk: Desk, request: Request) -> Page:
     """Before one failure is removed."""
     failure = failure_of(desk, request)

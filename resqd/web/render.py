@@ -16,7 +16,8 @@ if TYPE_CHECKING:
 
 _SECTIONS: Final = {
     "/": "/", "/queues": "/queues", "/queue": "/queues", "/job": "/queues", "/running": "/running",
-    "/failed": "/failed", "/failure": "/failed", "/hosts": "/hosts", "/host": "/hosts",
+    "/later": "/later", "/cron": "/cron", "/failed": "/failed", "/failure": "/failed",
+    "/hosts": "/hosts", "/host": "/hosts",
 }  # fmt: skip
 
 

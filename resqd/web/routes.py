@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from resqd.web import acts, pages, questions
+from resqd.web import acts, pages, plans, questions
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -20,6 +20,8 @@ PAGES: Final[dict[str, Handler]] = {
     "/queue": pages.show_queue,
     "/job": pages.show_waiting_job,
     "/running": pages.show_running,
+    "/later": plans.show_later,
+    "/cron": plans.show_cron,
     "/failed": pages.show_failed,
     "/failure": pages.show_failure,
     "/hosts": pages.show_hosts,
@@ -28,6 +30,7 @@ PAGES: Final[dict[str, Handler]] = {
     "/running/kill": questions.ask_kill,
     "/queue/clear": questions.ask_clear,
     "/queue/delete": questions.ask_delete,
+    "/later/cancel": questions.ask_cancel,
     "/failed/remove": questions.ask_remove,
     "/failed/all/remove": questions.ask_remove_matching,
 }
@@ -37,6 +40,14 @@ ACTS: Final[dict[str, Handler]] = {
     "/running/kill": acts.kill,
     "/queue/clear": acts.clear_queue,
     "/queue/delete": acts.delete_job,
+    "/queue/pause": acts.pause_queue,
+    "/queue/resume": acts.resume_queue,
+    "/later/run": plans.run_later,
+    "/later/move": plans.move_later,
+    "/later/cancel": plans.cancel_later,
+    "/cron/run": plans.run_entry,
+    "/cron/pause": plans.pause_entry,
+    "/cron/resume": plans.resume_entry,
     "/failed/requeue": acts.requeue,
     "/failed/remove": acts.remove,
     "/failed/ticked": acts.ticked,

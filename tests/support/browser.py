@@ -71,7 +71,7 @@ class Browser:
 
     def button(self, text: str) -> WebElement:
         """The first button or link that is seen and begins with that text."""
-        return wait_for(
+        found: WebElement = wait_for(
             lambda: self.run(
                 "return [...document.querySelectorAll('dialog[open] button, dialog[open] a, button, a')].find(each => "
                 "each.checkVisibility() && each.innerText.trim().startsWith(arguments[0]))",
@@ -79,6 +79,7 @@ class Browser:
             ),
             what=f"the button {text!r} on {self.driver.current_url}",
         )
+        return found
 
     def click(self, text: str) -> None:
         """Press it; the page is live, so it may be put anew between the look and the click."""

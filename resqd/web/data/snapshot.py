@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from resqd.app import App
     from resqd.clock import Clock
     from resqd.store.resque.glimpses import QueueLength
+    from resqd.store.resque.pauses import Note
     from resqd.store.resque.workers import WorkerStatus, WorkerThreadStatus
 
 FRESH: Final = 1.0
@@ -68,13 +69,14 @@ class Host:
 
 @dataclass(frozen=True, slots=True)
 class Queue:
-    """One queue, and how many daemons that are not silent work on it."""
+    """One queue, how many daemons that are not silent work on it, and the note of who paused it, if somebody did."""
 
     name: str
     size: int | None
     oldest: float | None
     workers: int
     running: int
+    paused: Note | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,6 +90,9 @@ class Snapshot:
     failed: int
     failures_kept: int
     took: float
+    later: int = 0
+    all_paused_by: str = ""
+    """The key that pauses every queue; empty where none does."""
 
     @property
     def running(self) -> list[Running]:
@@ -141,15 +146,18 @@ class Looks:
         lengths = books.glimpses.queues()
         kept = books.glimpses.lengths([books.failures.key(name) for name in books.failures.lists()])
         now = books.workers.now()
+        paused = books.pauses.notes([line.name for line in lengths])
         hosts = hosts_of(workers, [running_of(thread) for thread in threads], now)
         found = Snapshot(
             now=now,
-            queues=tuple(queues_of(lengths, hosts)),
+            queues=tuple(queues_of(lengths, hosts, paused)),
             hosts=tuple(hosts),
             processed=books.stats.processed,
             failed=books.stats.failed,
             failures_kept=sum(kept),
             took=self._clock() - began,
+            later=self._app.store.on_later(lambda later: later.count()),
+            all_paused_by=books.pauses.by_key(),
         )
         running = len(found.running)
         self._samples.add(Sample(now, found.processed, found.failed, found.waiting, running))
@@ -187,7 +195,9 @@ def hosts_of(workers: Sequence[WorkerStatus], running: Sequence[Running], now: f
     return sorted(hosts, key=lambda host: (not host.silent, host.worker.id.text))
 
 
-def queues_of(lengths: Sequence[QueueLength], hosts: Sequence[Host]) -> list[Queue]:
+def queues_of(
+    lengths: Sequence[QueueLength], hosts: Sequence[Host], paused: Mapping[str, Note] | None = None
+) -> list[Queue]:
     """Each queue with who works on it."""
     listens = _listeners(hosts)
     busy: dict[str, int] = {}
@@ -195,7 +205,14 @@ def queues_of(lengths: Sequence[QueueLength], hosts: Sequence[Host]) -> list[Que
         for job in host.running:
             busy[job.queue] = busy.get(job.queue, 0) + 1
     return [
-        Queue(line.name, line.size, line.oldest, listens(line.name), busy.get(line.name, 0))
+        Queue(
+            name=line.name,
+            size=line.size,
+            oldest=line.oldest,
+            workers=listens(line.name),
+            running=busy.get(line.name, 0),
+            paused=(paused or {}).get(line.name),
+        )
         for line in lengths
     ]
 

@@ -49,11 +49,11 @@ class Told:
 
 def faults(look: Snapshot, lately: Rates) -> list[Fault]:
     """Everything that is wrong, worst first."""
-    return [*_unworked(look), *_silent(look), *_failing(lately), *_behind(look)]
+    return [*_paused(look), *_unworked(look), *_silent(look), *_failing(lately), *_behind(look)]
 
 
 def _unworked(look: Snapshot) -> Iterable[Fault]:
-    alone = [queue for queue in look.queues if queue.size and not queue.workers]
+    alone = [queue for queue in look.queues if queue.size and not queue.workers and queue.paused is None]
     if not alone:
         return
     if not any(not host.silent for host in look.hosts):
@@ -77,6 +77,15 @@ def _unworked(look: Snapshot) -> Iterable[Fault]:
         yield Fault(
             "alone others", "critical", f"Nobody works on {words.plural(len(others), 'other queue')}:", "", "",
             f"{jobs} {'waits' if jobs == '1 job' else 'wait'} there.", "See queues", link("/queues"),
+        )  # fmt: skip
+
+
+def _paused(look: Snapshot) -> Iterable[Fault]:
+    if look.all_paused_by:
+        yield Fault(
+            "paused", "warning", "All queues are paused:", "", "",
+            f"the key {look.all_paused_by} in Redis is set, as stock Resque's pages do.",
+            "See queues", link("/queues"),
         )  # fmt: skip
 
 
@@ -118,7 +127,8 @@ def _failing(lately: Rates) -> Iterable[Fault]:
 def _behind(look: Snapshot) -> Iterable[Fault]:
     late = [
         queue for queue in look.queues
-        if queue.size and queue.workers and queue.oldest is not None and look.now - queue.oldest > BEHIND
+        if queue.size and queue.workers and queue.paused is None
+        and queue.oldest is not None and look.now - queue.oldest > BEHIND
     ]  # fmt: skip
     late.sort(key=lambda queue: queue.oldest or 0.0)
     for queue in late[:_NAMED]:

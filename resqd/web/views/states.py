@@ -9,6 +9,7 @@ from resqd.web import words
 from resqd.web.data.wrong import BEHIND
 
 if TYPE_CHECKING:
+    from resqd.store.resque.pauses import Note
     from resqd.web.data.snapshot import Host, Queue
 
 
@@ -33,6 +34,8 @@ def of_queue(queue: Queue, now: float) -> State:
         return State(
             "No queue", "failed", "alone", 0, note="Its key holds no list: another program writes there"
         )
+    if queue.paused is not None:
+        return State("Paused", "ended", "pause", 2, note=pause_note(queue.paused))
     if queue.size and not queue.workers:
         return State("No worker", "failed", "alone", 0, note="No running daemon lists it")
     if queue.size and queue.oldest is not None and now - queue.oldest > BEHIND:
@@ -40,8 +43,16 @@ def of_queue(queue: Queue, now: float) -> State:
             "Behind", "retry", "warn", 1, note=f"The oldest waits for {words.age(now - queue.oldest)}"
         )
     if queue.size or queue.running:
-        return State("Flowing", "done", "done", 2, plain=True)
-    return State("Idle", "ended", "ended", 3, plain=True)
+        return State("Flowing", "done", "done", 3, plain=True)
+    return State("Idle", "ended", "ended", 4, plain=True)
+
+
+def pause_note(note: Note) -> str:
+    """Who paused it, since when and why, as far as that is known."""
+    by = f" by {words.name(note.by)}" if note.by else ""
+    since = f" since {words.clock(note.at)}" if note.at is not None else ""
+    why = f": “{words.cut(note.why, 80)}”" if note.why else ""
+    return f"Paused{by}{since}{why}"
 
 
 def of_host(host: Host) -> State:

@@ -11,6 +11,10 @@ import pytest
 import redis
 
 from resqd import App
+from resqd.cron.entry import Entry
+from resqd.cron.schedule import from_text
+from resqd.store.cron.crontab import Crontab
+from resqd.store.later.later import When
 from resqd.store.resque.payload import encode
 from tests.support.browser import WIDTHS, Browser, browsing
 from tests.support.daemon import Daemon
@@ -48,6 +52,13 @@ def fleet(redis_url: str, tmp_path: Path) -> Iterator[App]:
         app.store.push("search", [encode("search.reindex_shard", [at], id=f"s{at}") for at in range(5)])
         for at in range(30):
             app.enqueue_to("exports", "Export", at, {"format": "csv"})
+        for at in range(3):
+            raw = encode("mail.send_digest", [f"u{at}@x.org", "later"], id=f"l{at}")
+            app.store.schedule.put("mail", [(f"ticket-{at}", raw)], When.after(3600 * (at + 1)))
+        entry = Entry(
+            "nightly digest", from_text("0 3 * * *"), "mail.send_digest", "mail", ("all@x.org", "digest")
+        )
+        app.store.open(Crontab).add(entry)
         wait_for(lambda: app.stats.processed >= 380 and len(app.workers.threads_working()) >= 5, 20)
         yield app
         one.stop()
@@ -93,6 +104,7 @@ def pages(app: App) -> dict[str, str]:
     return {
         "overview": "/", "queues": "/queues", "queue": "/queue?name=exports", "running": "/running",
         "running-none": "/running?text=nothing", "failed": "/failed", "failed-none": "/failed?text=nothing",
+        "later": "/later", "cron": "/cron",
         "hosts": "/hosts", "host": f"/host?id={worker}", "found": "/find?q=s1", "failure": "/find?q=b3",
         "lost": "/find?q=nowhere", "clear": "/queue/clear?name=exports", "remove-all": "/failed/all/remove",
         "no-page": "/nope",
@@ -119,6 +131,12 @@ def test_every_page_fits_every_width_and_reads_well(browser: Browser, fleet: App
 def test_buttons_of_queues_and_running_jobs(browser: Browser, fleet: App, redis_client: redis.Redis) -> None:
     """Delete a job, clear a queue, kill a job: each asks, its way out changes nothing, and the fleet obeys."""
     browser.open("/queue?name=exports")
+    browser.click("Pause queue")
+    browser.waits_for("The queue is paused on all hosts")
+    assert redis_client.exists("resque:pause:queue:exports")
+    browser.click("Resume queue")
+    browser.waits_for("The queue is resumed.")
+    assert not redis_client.exists("resque:pause:queue:exports")
     browser.click("Delete…")
     browser.click("Keep it")
     assert fleet.size("exports") == 30
@@ -178,13 +196,44 @@ def test_buttons_of_failed_jobs(browser: Browser, fleet: App) -> None:
     wait_for(lambda: "error=" not in browser.driver.current_url)
 
 
+def test_buttons_of_jobs_that_are_to_run_later_and_recur(browser: Browser, fleet: App) -> None:
+    """Run now, move, cancel; run, pause and resume an entry: the fleet runs what it is told."""
+    browser.open("/later")
+    browser.waits_for("3 jobs to run later")
+    browser.click_on("button[aria-label^='Run now mail.send_digest l0']")
+    browser.waits_for("The job went to the front of its queue.")
+    wait_for(lambda: fleet.stats.processed == 381)
+    browser.run("document.querySelector('select[name=after]').value = '1d'")
+    browser.click_on("button[aria-label^='Move mail.send_digest l1']")
+    browser.waits_for("The job is due at another time now.")
+    browser.waits_for("1 d 0 h")
+    browser.click("Cancel…")
+    browser.click("Keep it")
+    browser.click("Cancel…")
+    browser.click("Cancel job")
+    browser.waits_for("The job was cancelled.")
+    browser.waits_for("1 job to run later")
+    browser.open("/cron")
+    browser.waits_for("1 job recurs")
+    browser.click("Run now")
+    browser.waits_for("Its job was enqueued")
+    wait_for(lambda: fleet.stats.processed == 382)
+    browser.click("Pause")
+    browser.waits_for("It is not due until it is resumed.")
+    browser.waits_for("by token since")
+    browser.click("Resume")
+    browser.waits_for("It is due again, from now on.")
+    browser.picture("cron-of-the-fleet")
+
+
 def test_the_page_is_live_and_nothing_moves(browser: Browser, fleet: App) -> None:
     """Numbers change in place: no layout shift, and focus, an open table and the curves stay where they are."""
     browser.open("/")
     browser.run(
         "new PerformanceObserver(all => { for (const each of all.getEntries())"
         "  if (!each.hadRecentInput) { window.shift += each.value;"
-        "    window.shifted = each.sources.map(one => one.node?.outerHTML?.slice(0, 100) + one.previousRect.y + ' ' + one.currentRect.y); } }).observe({type: 'layout-shift'})"
+        "    window.shifted = each.sources.map(one => one.node?.outerHTML?.slice(0, 100)); } })"
+        ".observe({type: 'layout-shift'})"
     )
     browser.run(
         "document.querySelector('#curves-table').open = true;"

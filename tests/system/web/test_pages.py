@@ -7,7 +7,12 @@ import pytest
 import redis
 
 from resqd import App
+from resqd.cron.entry import Entry
+from resqd.cron.schedule import from_text
+from resqd.store.cron.crontab import Crontab
 from resqd.store.keys import to_text
+from resqd.store.later.later import When
+from resqd.store.resque.payload import encode
 from resqd.web import wsgi
 from resqd.web.data.works import Work
 from resqd.web.site import Site
@@ -52,7 +57,7 @@ DAEMON = "app-01:7:mail,tenant.*:2:4:50"
 JOB = {"class": "send", "args": ["secret@x.org", "hi"], "id": "ab12"}
 
 
-@pytest.mark.parametrize("path", ["/", "/queues", "/running", "/failed", "/hosts"])
+@pytest.mark.parametrize("path", ["/", "/queues", "/running", "/failed", "/hosts", "/later", "/cron"])
 def test_an_empty_page_teaches(reader: WebClient, path: str) -> None:
     """Where nothing is there the page says what would be, and how."""
     text = reader.page(path).text
@@ -362,3 +367,54 @@ def test_hidden_arguments_are_hidden_for_all_jobs(app: App, redis_client: redis.
         assert "secret" not in page.text
         assert "hello 0" not in page.text
     assert "No failed job matches" in pages[3].text
+
+
+def test_a_queue_is_paused_for_all_hosts_and_resumed(
+    reader: WebClient, app: App, redis_client: redis.Redis
+) -> None:
+    """It says by whom, is no fault then, and Ruby's key is what pauses it."""
+    app.enqueue_to("exports", "Export", 1)
+    beat(redis_client, DAEMON)
+    page = "/queue?name=exports"
+    assert reader.act(page, "/queue/pause").status == 303
+    assert redis_client.exists("resque:pause:queue:exports")
+    assert "Paused by ada since" in reader.get(page).text
+    assert "Nothing is wrong" in reader.page("/").text
+    assert reader.act(page, "/queue/resume").status == 303
+    assert not redis_client.exists("resque:pause:queue:exports")
+    assert "Nobody works on" in reader.page("/").text
+
+
+def test_jobs_that_are_to_run_later_are_moved_run_and_cancelled(reader: WebClient, app: App) -> None:
+    """By ticket, so that another job is never meant; one that is gone is said to be."""
+    for at in range(3):
+        app.store.schedule.put(
+            "mail", [(f"t{at}", encode("send", ["x@x.org", at], id=f"l{at}"))], When.after(3600 * (at + 1))
+        )
+    page = reader.page("/later")
+    assert "3 jobs to run later" in page.text
+    assert "x.org" not in page.text
+    assert reader.act("/later", "/later/run").status == 303
+    assert [job.id for job in app.peek("mail", 0, 9)] == ["l0"]
+    assert reader.act("/later", "/later/move", ("after", "1d")).status == 303
+    assert "23 h 59 min" in reader.page("/later").text or "1 d 0 h" in reader.page("/later").text
+    question = reader.page("/later").links("/later/cancel")[0]
+    assert reader.act(question, "/later/cancel").status == 303
+    assert reader.act(question, "/later/cancel").status == 409
+    assert "1 job to run later" in reader.page("/later").text
+
+
+def test_entries_of_the_timetable_are_run_and_paused(reader: WebClient, app: App) -> None:
+    """The next one first; what another release has written is told with its trouble."""
+    app.store.open(Crontab).add(Entry("nightly", from_text("0 3 * * *"), "send", "mail", ("a", "b")))
+    assert "0 3 * * *" in reader.page("/cron").text
+    assert reader.act("/cron", "/cron/run").status == 303
+    assert app.size("mail") == 1
+    assert reader.act("/cron", "/cron/pause").status == 303
+    assert "by ada since" in reader.page("/cron").text
+    assert reader.act("/cron", "/cron/resume").status == 303
+    assert reader.post("/cron/run", [("token_of_form", _token(reader)), ("name", "gone")]).status == 409
+
+
+def _token(reader: WebClient) -> str:
+    return dict(reader.get("/failed/all/remove").fields("/failed/all/remove"))["token_of_form"]
