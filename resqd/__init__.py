@@ -6,7 +6,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from resqd import testing
+    from resqd import testing, typed
     from resqd.app import App
     from resqd.class_job import ClassJob
     from resqd.current import CurrentJob, current_job
@@ -55,6 +55,7 @@ __all__ = [
     "__version__",
     "current_job",
     "testing",
+    "typed",
 ]
 
 _HOMES = {
@@ -71,7 +72,7 @@ _HOMES = {
 }
 
 
-_MODULES = {"testing"}
+_MODULES = {"testing", "typed"}
 """Modules that are imported when they are first used, as `resqd.testing`."""
 
 

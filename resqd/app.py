@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from datetime import datetime, timedelta
 
     from resqd.cron.options import GivenRecurrence
+    from resqd.forms import Arguments
     from resqd.job import HasPerform, Registrar
     from resqd.store.resque.payload import Payload
 
@@ -43,7 +44,8 @@ class App(Places):
     `modules` are those that hold the jobs, as in ["orders.jobs", "mail.jobs"]; they are imported where jobs are
     looked for, by a daemon say, and not here, so they may import the App. `redis_url` and
     `namespace` default to REDIS_URL (else the embedded server, else localhost) and RESQD_NAMESPACE, read at
-    the first use. No socket is opened before that; a forked child opens its own.
+    the first use. No socket is opened before that; a forked child opens its own. With `arguments=resqd.typed` they
+    are converted by the jobs' annotations.
 
     Entries of `cron` belong to the application: `name` (default: where the daemon was told to find it) tells it from
     others in the same namespace, and `release`, a number that grows such as 42 or "2026.11.3", its releases from each
@@ -62,6 +64,7 @@ class App(Places):
         name: str | None = None,
         release: str | int | None = None,
         modules: Sequence[str] = (),
+        arguments: Arguments | None = None,
     ) -> None:
         super().__init__(redis_url, namespace)
         self.name = name
@@ -69,6 +72,7 @@ class App(Places):
         producer = self._producer_type(lambda: self._store or self.store)
         self._parts = Parts(Catalog(job_type=self._job_type, sender=producer), producer)
         self._parts.catalog.modules.name(_names("modules", modules), because=f"{self!r}")
+        self._arguments = arguments
         self.hooks = ProcessHooks()
         self.failure_policy = FailurePolicy()
 
@@ -104,7 +108,12 @@ class App(Places):
         checked = JobOptions.of(options)
 
         def register(target: Any) -> Job[..., Any]:
-            return self._parts.catalog.add(Definition.of(target), queue=queue, name=name, options=checked)
+            return self._parts.catalog.add(
+                Definition.of(target, ruby=checked.ruby, arguments=self._arguments),
+                queue=queue,
+                name=name,
+                options=checked,
+            )
 
         return register if target is None else register(target)
 
@@ -194,7 +203,9 @@ class App(Places):
         job = self._job(job)
         if not job.hooks.allow("before_dequeue", args):
             return 0
-        deleted = self.store.books.queues.delete(job.queue, payloads.matcher(job.name, args or None))
+        deleted = self.store.books.queues.delete(
+            job.queue, payloads.matcher(job.name, job.as_in_payload(args) or None)
+        )
         job.hooks.notify("after_dequeue", args)
         return deleted
 

@@ -3,21 +3,21 @@
 from __future__ import annotations
 
 import difflib
-import functools
 import inspect
 import os
 import sys
-from collections.abc import AsyncGenerator, Coroutine, Generator
-from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from resqd.errors import JobDefinitionError, PayloadError
+from resqd.forms import reading, running
 from resqd.store.resque import payload
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+
+    from resqd.forms import Arguments, Conversion
 
 JOB_HOOKS: Final = (
     "before_enqueue",
@@ -36,53 +36,87 @@ JOB_HOOKS: Final = (
 DEFAULT_QUEUE: Final = "default"
 MAIN: Final = "__main__"
 """The name of the module that runs as the program."""
-_ONLY_BEGIN: Final = (inspect.iscoroutinefunction, inspect.isasyncgenfunction, inspect.isgeneratorfunction)
-_BEGUN: Final = (Coroutine, AsyncGenerator, Generator, AbstractContextManager)
 _LOOKALIKE: Final = 0.8
 _POSITIONAL: Final = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
 
 
 @dataclass(frozen=True, slots=True)
 class Definition:
-    """A job's code: `target` was registered, `perform` runs, with `least` to `most` arguments.
+    """A job's code: `target` was registered, `perform` runs a payload's arguments, which are `least` to `most`.
 
     `loose`: a decorator stands before the code that takes whatever comes, and may leave out or add arguments.
+    `code` is what a caller calls. It is `perform`, unless there is a `conversion`, or a payload ends with an object
+    of what has a name and no position (`keywords`).
     """
 
     target: Any
+    code: Callable[..., Any]
     perform: Callable[..., Any]
     is_class: bool
     signature: inspect.Signature
     least: int
     most: float
     loose: bool
+    keywords: bool
+    conversion: Conversion | None
 
     @classmethod
-    def of(cls, target: Any) -> Definition:
-        """Check a function or class; raises JobDefinitionError, saying why, where it cannot be a job."""
+    def of(cls, target: Any, *, ruby: bool = True, arguments: Arguments | None = None) -> Definition:
+        """Check a function or class; raises JobDefinitionError, saying why, where it cannot be a job.
+
+        `ruby`: Ruby programs may read and write it, so it has positions only.
+        """
         perform = _perform_of(target)
         own = inspect.signature(perform, follow_wrapped=False)
         loose = perform is not inspect.unwrap(perform) and _takes_anything(own)
         signature = inspect.signature(perform) if loose else own
         _check_code(target.__qualname__, perform)
         if not loose:
-            _check_parameters(target.__qualname__, own)
+            _check_parameters(target.__qualname__, own, ruby=ruby, written=arguments is not None)
+        conversion = arguments.conversion(target.__qualname__, perform) if arguments else None
+        kinds = {item.kind for item in signature.parameters.values()}
+        keywords = not ruby and bool(kinds & {inspect.Parameter.KEYWORD_ONLY, inspect.Parameter.VAR_KEYWORD})
+        code = running(perform)
         positions = [item for item in signature.parameters.values() if item.kind in _POSITIONAL]
         open_ended = any(item.kind is item.VAR_POSITIONAL for item in signature.parameters.values())
         return cls(
             target=target,
-            perform=_running(perform),
+            code=code,
+            perform=reading(code, keywords, conversion) if keywords or conversion else code,
             is_class=inspect.isclass(target),
             signature=signature,
             least=sum(item.default is item.empty for item in positions),
             most=float("inf") if open_ended else len(positions),
             loose=loose,
+            keywords=keywords,
+            conversion=conversion,
         )
+
+    @property
+    def formed(self) -> bool:
+        """Whether a payload's arguments are others than the caller's."""
+        return self.keywords or self.conversion is not None
+
+    def _form(self, args: Sequence[Any], kwargs: Mapping[str, Any]) -> list[Any]:
+        """The payload's arguments for a call. Errors: TypeError."""
+        try:
+            bound = self.signature.bind(*args, **kwargs)
+        except TypeError as error:
+            raise TypeError(f"{self.target.__qualname__}: {error}") from None
+        positions, named = list(bound.args), dict(bound.kwargs)
+        if not self.keywords:
+            positions, named = self._positions(args, dict(kwargs)), {}
+        if self.conversion is not None:
+            positions, named = self.conversion.write(positions, named)
+        return [*positions, named] if self.keywords else positions
 
     def bind(self, args: Sequence[Any], kwargs: dict[str, Any]) -> list[Any]:
         """The call's arguments as positions, with the defaults that a later one needs; raises TypeError."""
+        return self._form(args, kwargs) if self.formed else self._positions(args, kwargs)
+
+    def _positions(self, args: Sequence[Any], kwargs: dict[str, Any]) -> list[Any]:
         if not kwargs:
-            return list(self.check(args))
+            return list(self._checked(args))
         try:
             bound = self.signature.bind(*args, **kwargs)
         except TypeError as error:
@@ -103,7 +137,10 @@ class Definition:
         return max(given, *(names.index(name) + 1 for name in kwargs))
 
     def check(self, args: Sequence[Any]) -> Sequence[Any]:
-        """`args` as they are; raises TypeError where they are too few or too many."""
+        """The payload's arguments for `args`; raises TypeError where they are too few or too many."""
+        return self._form(args, {}) if self.formed else self._checked(args)
+
+    def _checked(self, args: Sequence[Any]) -> Sequence[Any]:
         if (self.least <= len(args) <= self.most or self.loose) and not isinstance(args, str | bytes):
             return args
         raise TypeError(f"{self.target.__qualname__}{self.signature} cannot be called with {_shown(args)}")
@@ -126,7 +163,7 @@ class Definition:
                     f"item {index} of the batch: {self.target.__qualname__}{self.signature} "
                     f"cannot be called with {_shown(args)}"
                 )
-        return rows
+        return [self._form(args, {}) for args in rows] if self.formed else rows
 
     def is_again(self, other: Definition) -> bool:
         """Whether both are of one place in one file, read once as the program and once as an imported module."""
@@ -212,33 +249,14 @@ def _check_code(name: str, perform: Callable[..., Any]) -> None:
         raise JobDefinitionError(f"{name} is a generator; calling it as a job would do nothing")
 
 
-def _running(perform: Callable[..., Any]) -> Callable[..., Any]:
-    """The same, but for a decorator around what only begins when it is called: whether it runs it, the call tells."""
-    code = inspect.unwrap(perform)
-    if not any(kind(code) for kind in _ONLY_BEGIN):
-        return perform
-
-    @functools.wraps(perform)
-    def run(*args: Any, **kwargs: Any) -> Any:
-        result = perform(*args, **kwargs)
-        if isinstance(result, _BEGUN):
-            if isinstance(result, Coroutine):
-                result.close()
-            raise TypeError(
-                f"{code.__qualname__} was called and has not run: its decorator must run it to its end"
-            )
-        return result
-
-    return run
-
-
-def _check_parameters(name: str, signature: inspect.Signature) -> None:
+def _check_parameters(name: str, signature: inspect.Signature, *, ruby: bool, written: bool) -> None:
     for item in signature.parameters.values():
-        if item.kind is item.KEYWORD_ONLY:
+        if item.kind is item.KEYWORD_ONLY and ruby:
             raise JobDefinitionError(
-                f"{name}: {item.name} is keyword-only, but a payload holds positions only"
+                f"{name}: {item.name} is keyword-only, but a payload holds positions only; where no Ruby program reads"
+                " or writes this job, say ruby=False"
             )
-        if item.default is not item.empty:
+        if item.default is not item.empty and not written:
             _check_default(name, item)
 
 

@@ -78,6 +78,7 @@ class Job(Generic[P, R]):
         self.options = options
         self.definition = definition.target
         self.perform: Callable[P, R] = definition.perform
+        self._code: Callable[P, R] = definition.code
         self.policy = options.policy
         self.simple = options.simple
         self.hooks = JobHooks(definition.hooks())
@@ -93,12 +94,17 @@ class Job(Generic[P, R]):
 
     def __call__(self, *args: P.args, **kwargs: P.kwargs) -> R:
         """Run the job's code directly, without queue or hooks."""
-        return self.perform(*args, **kwargs)
+        return self._code(*args, **kwargs)
 
     @property
     def parameters(self) -> list[str]:
         """The names of its parameters in their order."""
         return list(self._definition.signature.parameters)
+
+    @property
+    def keywords(self) -> bool:
+        """Whether its payloads end with an object of what has a name and no position."""
+        return self._definition.keywords
 
     def __reduce__(self) -> str:
         # By name, as functions and classes are pickled: where it is read, that module registers it as well.
@@ -122,6 +128,10 @@ class Job(Generic[P, R]):
     def bind(self, args: Sequence[Any], kwargs: dict[str, Any]) -> list[Any]:
         """The positional arguments for a call with `args` and `kwargs`; raises TypeError if none fit."""
         return self._definition.bind(args, kwargs)
+
+    def as_in_payload(self, args: Sequence[Any]) -> Sequence[Any]:
+        """The arguments of a call as they stand in its payload, if all of them are given; raises TypeError."""
+        return self.bind(args, {}) if args and self._definition.formed else args
 
     def is_again(self, definition: Definition) -> bool:
         """Whether this is the same code, in a module that runs as the program and was imported besides."""

@@ -24,6 +24,7 @@ class GivenOptions(TypedDict, total=False):
     timeout: float | None
     expires: float | None
     mask: Sequence[str] | Callable[..., Sequence[Any]] | None
+    ruby: bool
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,6 +45,8 @@ class JobOptions:
     """Seconds after it was due, after which it need not begin any more."""
     mask: Sequence[str] | Callable[..., Sequence[Any]] | None = None
     """What pages must not show: names of parameters, or a function of the arguments that gives what they show."""
+    ruby: bool = True
+    """Whether Ruby programs may read and write it; where not, keyword-only parameters travel as a trailing object."""
 
     @classmethod
     def of(cls, given: Mapping[str, Any]) -> JobOptions:

@@ -21,6 +21,7 @@ from resqd.contrib.django.transaction import after_commit
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
+    from resqd.forms import Arguments
     from resqd.job import HasPerform
     from resqd.options import GivenOptions
     from resqd.store.later.later import When
@@ -111,13 +112,16 @@ class App(plain.App):
         name: str | None = None,
         release: str | int | None = None,
         modules: Sequence[str] = (),
+        arguments: Arguments | None = None,
     ) -> None:
         said = configuration()
         redis_url, namespace = (
             redis_url or said.daemon.get("redis_url"),
             namespace or said.daemon.get("namespace"),
         )
-        super().__init__(redis_url, namespace, name=name, release=release, modules=modules)
+        super().__init__(
+            redis_url, namespace, name=name, release=release, modules=modules, arguments=arguments
+        )
         self._inline_as_set = False
         self._settings_changed(setting="RESQD")
         install(self)

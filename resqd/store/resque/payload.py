@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple, NoReturn
 
 from resqd.errors import PayloadError
 from resqd.store.resque.marks import Marks, deliveries, marks_of
+from resqd.store.resque.unwritable import problem
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -203,7 +204,8 @@ def encode(
         text = f'{{"class":{_ascii_encoder.encode(job_class)},"args":{_ascii_encoder.encode(args)}{tail}}}'
         return text.encode()
     except (TypeError, ValueError, RecursionError) as error:
-        raise PayloadError(f"the arguments of {job_class} cannot be written as JSON: {error}") from None
+        why = problem(args) or error
+        raise PayloadError(f"the arguments of {job_class} cannot be written as JSON: {why}") from None
 
 
 def encode_new(job_class: str, args: Sequence[Any], *, enqueued_at: float) -> tuple[str, bytes]:

@@ -45,12 +45,10 @@ class Masks:
         if callable(rule):
             return _told_by(rule, shown, names, most)
         hidden = set(rule or ())
-        return [
-            _masked(_name(names, at), value)
-            if _name(names, at) in hidden
-            else Argument(_name(names, at), words.as_json(value, most))
-            for at, value in enumerate(shown)
-        ]
+        named = _trailing(job, args) if hidden else None
+        if named is not None:
+            return [*_each(shown[:-1], names, hidden, most), _object(named, names, hidden, most)]
+        return _each(shown, names, hidden, most)
 
     def line(self, job_class: str, args: Sequence[Any], most: int = 80) -> str:
         """The arguments on one line."""
@@ -84,6 +82,31 @@ def _told_by(rule: Any, args: list[Any], names: list[str], most: int) -> list[Ar
         )
         for at, value in enumerate(told[:_MOST_ARGUMENTS])
     ]
+
+
+def _each(args: Sequence[Any], names: list[str], hidden: set[str], most: int) -> list[Argument]:
+    return [
+        _masked(_name(names, at), value)
+        if _name(names, at) in hidden
+        else Argument(_name(names, at), words.as_json(value, most))
+        for at, value in enumerate(args)
+    ]
+
+
+def _trailing(job: Job[..., Any] | None, args: Sequence[Any]) -> dict[str, Any] | None:
+    """The object of a job's keywords, where it has one and it is shown."""
+    if job is None or not job.keywords or not 0 < len(args) <= _MOST_ARGUMENTS:
+        return None
+    return args[-1] if isinstance(args[-1], dict) else None
+
+
+def _object(given: Mapping[str, Any], names: list[str], hidden: set[str], most: int) -> Argument:
+    """The trailing object of what has no position; what is no parameter by itself may be of one that is hidden."""
+    told = {
+        key: f"masked, {type(value).__name__}" if key in hidden or key not in names else value
+        for key, value in given.items()
+    }
+    return Argument("", words.as_json(told, most), masked=told != given)
 
 
 def _same(told: Any, value: Any) -> bool:

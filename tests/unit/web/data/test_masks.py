@@ -52,3 +52,20 @@ def test_a_wrong_mask_is_refused_at_registration(mask: object) -> None:
     """A name that is misspelt would show what was meant to be hidden."""
     with pytest.raises(JobDefinitionError, match="mask"):
         masks_of(mask)
+
+
+def test_what_travels_by_name_is_hidden_by_name() -> None:
+    """In the trailing object of a job without Ruby: a hidden parameter, and what could be part of one."""
+    app = App("redis://unused")
+
+    def pay(card: dict[str, str], *, token: str, amount: int = 0, **extra: str) -> None: ...
+
+    app.job(name="pay", ruby=False, mask=["card", "token", "extra"])(pay)
+    masks = Masks(app.jobs)
+    card, named = {"amount": "4111"}, {"token": "secret", "amount": 7, "pin": "12"}
+    shown = '{"token": "masked, str", "amount": 7, "pin": "masked, str"}'
+    assert [text.replace(" ", "") for text in texts(masks, card, named)] == [
+        "masked,dict",
+        shown.replace(" ", ""),
+    ]
+    assert "secret" not in masks.searched("pay", [card, named])
