@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any, NoReturn, ParamSpec
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
+    from datetime import datetime, timedelta
 
     from resqd.job import HasPerform
 
@@ -27,6 +28,20 @@ class ClassJob:
     @classmethod
     def enqueue_to(cls: HasPerform[P, Any], queue: str, /, *args: P.args, **kwargs: P.kwargs) -> str | None:
         """Put the job on another queue than its own."""
+        _refuse(cls)
+
+    @classmethod
+    def enqueue_in(
+        cls: HasPerform[P, Any], delay: float | timedelta, /, *args: P.args, **kwargs: P.kwargs
+    ) -> str | None:
+        """Put the job on its queue later; see Job.enqueue_in."""
+        _refuse(cls)
+
+    @classmethod
+    def enqueue_at(
+        cls: HasPerform[P, Any], moment: datetime, /, *args: P.args, **kwargs: P.kwargs
+    ) -> str | None:
+        """Put the job on its queue at that time; see Job.enqueue_at."""
         _refuse(cls)
 
     @classmethod

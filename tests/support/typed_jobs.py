@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
+
 import resqd
 
 app = resqd.App(name="shop", modules=["orders.jobs"])
@@ -39,6 +41,8 @@ def use() -> str | None:
     Archive.enqueue(7)
     Archive.enqueue(7, branch="main")
     Archive.enqueue_to("low", 7)
+    Archive.enqueue_in(5, 7, branch="main")
+    Archive.enqueue_at(datetime.now(UTC), 7)
     Archive.enqueue_many([(1,), (2, "x")])
     Prune.enqueue(7)
     send.enqueue(user_id=7)
