@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import math
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -14,6 +14,7 @@ from resqd.job import Job
 from resqd.store.keys import to_text
 from resqd.store.resque import payload as payloads
 from resqd.store.scheduler.delayed_job import DelayedJob, read, write
+from resqd.store.scheduler.retry_keys import retry_key
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -31,6 +32,10 @@ class Entry:
     args: list[Any]
     queue: str | None
     raw: bytes
+    retries: int | None = None
+    """How often resque-retry has tried it again; None: it has not."""
+    last_error: str | None = None
+    """What resque-retry has kept of its last failure."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,7 +135,7 @@ class ResqueScheduler:
             raws = self._delayed.payloads(at, start, count - len(found))
             found += [_entry(at, raw) for raw in raws]
             start = 0
-        return found
+        return self._with_retries(found)
 
     def count(self, when: datetime | float | None = None) -> int:
         """How many jobs are delayed, in all or until one moment (a whole second)."""
@@ -148,6 +153,14 @@ class ResqueScheduler:
         """Which process (`host:pid`) is the scheduler that works now; None where none is."""
         found = self._delayed.holder(lock_prefix)
         return None if found is None else to_text(found)
+
+    def _with_retries(self, entries: list[Entry]) -> list[Entry]:
+        keys = [retry_key(entry.job_class, entry.args) for entry in entries]
+        counts = self._delayed.retries(keys)
+        return [
+            entry if count is None else replace(entry, retries=count, last_error=error)
+            for entry, (count, error) in zip(entries, counts, strict=True)
+        ]
 
     def _schedules(self) -> Iterator[Schedule]:
         last = self._delayed.last_enqueued()

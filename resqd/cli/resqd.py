@@ -22,6 +22,7 @@ from resqd.cli.program import NotDone, Program, as_json, with_flags
 from resqd.cli.queue_changes import clear, move, remove
 from resqd.cli.queue_commands import enqueue, info, peek, queues, workers
 from resqd.cli.retry_commands import retries
+from resqd.cli.scheduler_commands import scheduler
 from resqd.cli.web_command import web
 from resqd.errors import AppLoadError
 from resqd.master import handover
@@ -84,6 +85,7 @@ for command in (
     retries,
     cron,
     failed,
+    scheduler,
     workers,
     info,
     web,

@@ -39,6 +39,26 @@ def _pause(note: dict[str, Any] | None) -> str:
     return f"paused{said_of(Note(note['by'], note['at'], note['why']))}"
 
 
+def show_delayed(entries: Sequence[dict[str, Any]]) -> None:
+    """One line for each delayed job of resque-scheduler's."""
+    table = _table("due", "class", "args", "queue", "retries", "last error")
+    for entry in entries:
+        retries = "" if entry["retries"] is None else entry["retries"]
+        cells = (entry["at"], entry["class"], _short(entry["args"]), entry["queue"] or "-", retries)
+        table.add_row(*_cells(*cells, entry["last_error"] or ""))
+    console().print(table)
+
+
+def show_schedules(schedules: Sequence[dict[str, Any]]) -> None:
+    """One line for each schedule of resque-scheduler's."""
+    table = _table("schedule", "last enqueued", "configuration")
+    for schedule in schedules:
+        table.add_row(
+            *_cells(schedule["name"], schedule["last_enqueued"] or "-", json.dumps(schedule["config"]))
+        )
+    console().print(table)
+
+
 def show_jobs(jobs: Sequence[dict[str, Any]], *, now: float) -> None:
     """One line for each waiting job."""
     table = _table("position", "class", "args", "id", "deliveries", "waited")

@@ -20,7 +20,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Final
 
-from resqd.store.resque.ruby_json import ruby_json
+from resqd.store.resque.ruby_json import ruby_inspect
 
 if TYPE_CHECKING:
     from resqd.app import App
@@ -166,7 +166,7 @@ class StatusJob:
         self.uuid = uuid
         self.options = options
         self._statuses = statuses
-        self._name = f"{name}({ruby_inspect(options) if options else ''})"
+        self._name = f"{name}({ruby_inspect(dict(options)) if options else ''})"
 
     @property
     def status(self) -> Status | None:
@@ -248,20 +248,6 @@ class StatusedJob:
 def new_uuid() -> str:
     """A name as the gem makes them: 32 hexadecimal digits."""
     return secrets.token_hex(16)
-
-
-def ruby_inspect(value: Mapping[str, Any]) -> str:
-    """Options as Ruby shows a Hash, for the name that pages show."""
-    pairs = (f"{_shown(key)}=>{_shown(item)}" for key, item in value.items())
-    return f"{{{', '.join(pairs)}}}"
-
-
-def _shown(value: object) -> str:
-    if isinstance(value, Mapping):
-        return ruby_inspect(value)
-    if isinstance(value, list | tuple):
-        return f"[{', '.join(map(_shown, value))}]"
-    return "nil" if value is None else ruby_json({"": value})[4:-1].decode()
 
 
 def _now() -> str:

@@ -16,8 +16,6 @@ from resqd.store.resque.failure_record import build_record
 from resqd.store.scheduler.delayed_job import read
 from resqd.store.scheduler.promotion import LOCK_SECONDS, Move, Promotion
 
-TICK = 1.0
-"""Seconds between two thoughts about whether something is due; most of them ask Redis nothing."""
 LOOK_EVERY = 5.0
 """Seconds between two looks, as often as Ruby's scheduler looks and renews its lock."""
 SHARE = 0.5
@@ -130,6 +128,10 @@ class Scheduler:
             if not self._moves(*due) or self._clock() >= now + SHARE:
                 self._look_at = self._clock()
                 return
+
+    def wait(self) -> float:
+        """Seconds until there is something to do."""
+        return max(0.0, self._look_at - self._clock())
 
     def leave(self) -> None:
         """The daemon ends: let go of the lock. May raise a StoreError."""

@@ -12,7 +12,8 @@ from resqd.cron.tables import Declaration
 from resqd.housekeeper.cron import LOOK_IN_VAIN, Cron
 from resqd.housekeeper.house import House
 from resqd.housekeeper.keeper import Duty
-from resqd.housekeeper.scheduler import TICK, Judge, Scheduler
+from resqd.housekeeper.scheduler import LOOK_EVERY as SCHEDULER_EVERY
+from resqd.housekeeper.scheduler import Judge, Scheduler
 from resqd.store.cron.timetable import Timetable
 from resqd.store.inflight.incarnation import life
 from resqd.store.scheduler.promotion import Promotion
@@ -36,7 +37,9 @@ def timekeepers(house: House) -> list[Timekeeper]:
 
 
 def _of_scheduler(scheduler: Scheduler) -> Timekeeper:
-    return Timekeeper(Duty(TICK, scheduler.tend, "resque-scheduler's jobs"), scheduler.leave)
+    return Timekeeper(
+        Duty(SCHEDULER_EVERY, scheduler.tend, "resque-scheduler's jobs", scheduler.wait), scheduler.leave
+    )
 
 
 def _of_cron(cron: Cron) -> Timekeeper:

@@ -1,5 +1,6 @@
 """`app.resque_scheduler` on a real server: Ruby's keys byte for byte; and a daemon that moves the jobs when due."""
 
+import json
 import time
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
@@ -7,8 +8,10 @@ from pathlib import Path
 
 import pytest
 import redis
+from click.testing import CliRunner
 
 from resqd.app import App
+from resqd.cli.resqd import main
 from resqd.errors import PayloadError
 from tests.support.daemon import Daemon
 from tests.support.waiting import wait_for
@@ -148,3 +151,41 @@ def test_a_daemon_moves_and_runs_them_when_due(
         assert not redis_client.exists("resque:resque:resque_scheduler_master_lock")
         yielding.stop()
     assert "delayed jobs" not in yielding.output()
+
+
+def test_the_command_shows_what_is_delayed(app: App, redis_client: redis.Redis, redis_url: str) -> None:
+    """With the tries of resque-retry, who the scheduler is, and the schedules of run time."""
+    app.resque_scheduler.enqueue_at_with_queue("low", AT, "A::B", {"a": 1})
+    key = "resque:resque-retry:A::B:74e70f6487a1f3bc358cf155058e625ad786257c"
+    redis_client.set(key, 2)
+    redis_client.set(
+        key.replace("resque:", "resque:failure-", 1), '{"exception":"Full","error":"disk \\u001b[2J"}'
+    )
+    redis_client.hset("resque:persistent_schedules", "tea", '{"every":"1m","class":"Tea"}')
+
+    def run(*words: str) -> str:
+        done = CliRunner().invoke(main, ["scheduler", *words, "--redis-url", redis_url])
+        assert done.exit_code == 0, done.output
+        return done.stdout
+
+    assert json.loads(run("list", "--json")) == {
+        "delayed": [
+            {
+                "at": "2096-10-02T07:06:40+00:00",
+                "class": "A::B",
+                "args": [{"a": 1}],
+                "queue": "low",
+                "retries": 2,
+                "last_error": "Full: disk \x1b[2J",
+            }
+        ],
+        "total": 1,
+        "scheduler": None,
+    }
+    text = run("list")
+    assert "Full: disk" in text
+    assert "\x1b" not in text
+    assert "1 delayed; no scheduler" in text
+    assert json.loads(run("schedules", "--json"))[0]["name"] == "tea"
+    assert "1m" in run("schedules")
+    assert json.loads(run("list", "--from", "1", "--json"))["delayed"] == []

@@ -52,6 +52,15 @@ def ruby_float(number: float) -> str:
     return f"{mantissa}.0e{exponent}" if letter and "." not in mantissa else mantissa + letter + exponent
 
 
+def ruby_inspect(value: object) -> str:
+    """A value as Ruby's `inspect` shows it up to 3.3."""
+    if isinstance(value, dict):
+        return f"{{{', '.join(f'{ruby_inspect(key)}=>{ruby_inspect(item)}' for key, item in value.items())}}}"
+    if isinstance(value, list | tuple):
+        return f"[{', '.join(map(ruby_inspect, value))}]"
+    return "nil" if value is None else "".join(_chunks(value))
+
+
 def _chunks(value: object) -> Iterator[str]:
     if isinstance(value, float):
         yield ruby_float(value)

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final, cast
 
+from resqd.errors import PayloadError
 from resqd.store.keys import number, to_bytes
 from resqd.store.redis.client import store_errors
+from resqd.store.resque import payload as payloads
 from resqd.store.scheduler.keys import SchedulerKeys, list_name, timestamp_of
+from resqd.store.scheduler.retry_keys import failure_key
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
     from redis import Redis
 
@@ -98,9 +101,30 @@ class Delayed:
         return cast("dict[bytes, bytes]", self._client.hgetall(self._keys.last_enqueued))
 
     @store_errors
+    def retries(self, keys: Sequence[str]) -> list[tuple[int | None, str | None]]:
+        """By resque-retry's keys, how often each was tried again, and its last error; None where it was not."""
+        if not keys:
+            return []
+        names = [self._keys.other(name) for key in keys for name in (key, failure_key(key))]
+        found = cast("list[bytes | None]", self._client.mget(names))
+        return [
+            (None if count is None else number(count), None if failure is None else _error_of(failure))
+            for count, failure in zip(found[::2], found[1::2], strict=True)
+        ]
+
+    @store_errors
     def holder(self, lock_prefix: str = "") -> bytes | None:
         """Who holds the lock of the one scheduler that works; None where nobody does."""
         return cast("bytes | None", self._client.get(to_bytes(self._keys.lock(lock_prefix))))
+
+
+def _error_of(record: bytes) -> str | None:
+    """The error that a failure's record names."""
+    try:
+        value = payloads.load(record)
+    except PayloadError:
+        return None
+    return f"{value.get('exception')}: {value.get('error')}" if isinstance(value, dict) else None
 
 
 def _chunks(moments: list[int]) -> Iterator[list[int]]:

@@ -47,6 +47,10 @@ class SchedulerKeys:
         """The hash of schedules by name to when they last enqueued their job."""
         return f"{self.namespace}:delayed:last_enqueued_at"
 
+    def other(self, name: str) -> bytes:
+        """A key of a plugin's that goes with it."""
+        return to_bytes(f"{self.namespace}:") + name.encode("utf-8", "surrogatepass")
+
     def lock(self, prefix: str = "") -> str:
         """What the one working scheduler holds. Ruby puts the namespace before it, and Redis::Namespace again."""
         name = f"{prefix}:resque_scheduler_master_lock" if prefix else "resque_scheduler_master_lock"

@@ -1,10 +1,10 @@
-"""What a status says of itself, and how Ruby shows options."""
+"""What a status says of itself."""
 
 from datetime import UTC, datetime
 
 import pytest
 
-from resqd.contrib.resque_status import Status, ruby_inspect
+from resqd.contrib.resque_status import Status
 
 
 @pytest.mark.parametrize(
@@ -29,10 +29,3 @@ def test_what_has_ended_cannot_be_killed() -> None:
     ]
     assert ended == [True, True, False, False, False]
     assert Status({"time": 1_700_000_000}).time == datetime(2023, 11, 14, 22, 13, 20, tzinfo=UTC)
-
-
-def test_options_are_shown_as_ruby_does() -> None:
-    """As Ruby 3.1 inspects a Hash."""
-    assert ruby_inspect({"num": 5, "a": [None, True, "é\n"], "h": {"x": 1e20}}) == (
-        '{"num"=>5, "a"=>[nil, true, "é\\n"], "h"=>{"x"=>1.0e+20}}'
-    )

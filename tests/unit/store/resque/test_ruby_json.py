@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from resqd.errors import PayloadError
-from resqd.store.resque.ruby_json import ruby_float, ruby_json
+from resqd.store.resque.ruby_json import ruby_float, ruby_inspect, ruby_json
 
 RUBY_FLOATS = {
     1e20: "1.0e+20",
@@ -83,3 +83,10 @@ def test_one_level_too_many_is_refused() -> None:
     with pytest.raises(PayloadError, match="100 levels"):
         ruby_json({"a": value})
     assert ruby_json({"a": "[" * 200})
+
+
+def test_values_are_shown_as_ruby_does() -> None:
+    """As Ruby 3.1 inspects a Hash."""
+    assert ruby_inspect({"num": 5, "a": [None, True, "é\n"], "h": {"x": 1e20}}) == (
+        '{"num"=>5, "a"=>[nil, true, "é\\n"], "h"=>{"x"=>1.0e+20}}'
+    )
