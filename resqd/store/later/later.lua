@@ -11,14 +11,21 @@ local function later_refusal(later, jobs)
 end
 
 -- The first microsecond from `due` on that no job has: so jobs that are due together keep the order of their coming.
+-- Moments are unique, so a range is full when it has as many jobs as microseconds. Its end is found by doubling, then
+-- by halving: a million jobs may be due at one moment.
 local function free_moment(later, due)
-  while redis.call('ZCOUNT', later, due, due) > 0 do
-    due = due + redis.call('ZCOUNT', later, due, due + 1023)
+  local function full(size) return redis.call('ZCOUNT', later, due, due + size - 1) >= size end
+  if not full(1) then return due end
+  local taken, size = 1, 2
+  while full(size) do taken, size = size, size * 2 end
+  while size - taken > 1 do
+    local middle = math.floor((taken + size) / 2)
+    if full(middle) then taken = middle else size = middle end
   end
-  return due
+  return due + taken
 end
 
--- Puts a job, and returns its ticket.
+-- Puts a job, and returns its ticket and its moment.
 local function put_later(later, jobs, id, due, queue, payload)
   local ticket, n = id, 1
   while redis.call('HSETNX', jobs, ticket, join(queue, payload)) == 0 do
@@ -27,7 +34,7 @@ local function put_later(later, jobs, id, due, queue, payload)
   end
   due = free_moment(later, due)
   redis.call('ZADD', later, string.format('%d', due), ticket)
-  return ticket
+  return ticket, due
 end
 
 -- Takes a job away: its queue and payload, nil where there is none. A ticket without a job goes as well.

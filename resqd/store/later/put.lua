@@ -5,5 +5,8 @@ if refusal then return redis.error_reply('WRONGTYPE ' .. refusal) end
 
 local due, tickets = tonumber(ARGV[2]), {}
 if ARGV[1] == 'in' then due = due + now() end
-for i = 4, #ARGV, 2 do tickets[#tickets + 1] = put_later(KEYS[1], KEYS[2], ARGV[i], due, ARGV[3], ARGV[i + 1]) end
+for i = 4, #ARGV, 2 do
+  local ticket, moment = put_later(KEYS[1], KEYS[2], ARGV[i], due, ARGV[3], ARGV[i + 1])
+  tickets[#tickets + 1], due = ticket, moment + 1
+end
 return tickets
