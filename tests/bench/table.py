@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from tests.bench.bench import Bench
-from tests.bench.measures import fairness, footprint, growth, latency, producing, throughput
+from tests.bench.measures import fairness, footprint, growth, latency, later, producing, throughput
 from tests.bench.peers import side_by_side
 
 
@@ -64,6 +64,20 @@ MEASURES = (
     Measure("enqueue", producing.producing, 15, (
         Row("enqueue-many", "enqueue_many, one process", JOBS, least=200_000),
         Row("enqueue", "enqueue, one process", JOBS, least=12_000),
+    )),
+    Measure("later", later.putting, 15, (
+        Row("enqueue-in", "enqueue_in, one process", JOBS),
+        Row("enqueue-in-of-enqueue", "of enqueue", PERCENT, least=60),
+        Row("enqueue-in-many", "many at once to run later, one process", JOBS, least=100_000),
+        Row("later-memory", "Redis's memory for one, beyond its payload", "B", most=500),
+    )),
+    Measure("promotion", later.promotion, 15, (
+        Row("promotion", "jobs that are due, to their queue", JOBS, least=100_000),
+        Row("promotion-call-p99", "99 of 100 calls hold Redis for at the most", MILLISECONDS, most=5),
+    )),
+    Measure("due", later.due, 30, (
+        Row("due-p50", "due to start, idle, 2 x 8: median", MILLISECONDS, most=5),
+        Row("due-p99", "99 of 100", MILLISECONDS, most=25),
     )),
     Measure("memory", footprint.memory, 25, (
         Row("memory", "memory (PSS) of the whole daemon, 2 x 8", "MB", most=50),

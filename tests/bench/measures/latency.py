@@ -28,7 +28,7 @@ def latency(bench: Bench) -> dict[str, float]:
         pushed = [_push(0)]
         bench.await_processed(1)
         pushed += _push_at_random(range(1, count))
-        started = wait_for(partial(_all_stamps, file), 20, what="every job started")
+        started = stamps_when_all_started(file)
     waits = [(began - asked) / 1e6 for asked, began in zip(pushed, started, strict=True)][_WARM:]
     return {"latency-p50": percentile(waits, 0.5), "latency-p99": percentile(waits, 0.99)}
 
@@ -46,6 +46,11 @@ def _push_at_random(numbers: range) -> list[int]:
         time.sleep(pauses.uniform(_LEAST, _MOST))
         pushed.append(_push(number))
     return pushed
+
+
+def stamps_when_all_started(file: Path) -> list[int]:
+    """The time of every job's start in nanoseconds, once they have all started."""
+    return wait_for(partial(_all_stamps, file), 20, what="every job started")
 
 
 def _all_stamps(file: Path) -> list[int] | None:

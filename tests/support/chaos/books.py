@@ -34,6 +34,10 @@ class Outcome:
     lost: list[int]
     ticks: int
     """Among the jobs: those that recur, one for each second."""
+    cancelled: int
+    """Among the jobs: those that were taken away while they were to run later."""
+    both: list[int]
+    """Jobs that were cancelled and ran all the same; must be empty."""
     starts: int
     duplicates: int
     unexplained: list[int]
@@ -54,7 +58,7 @@ class Outcome:
                 f"jobs: {self.jobs} pushed, {self.executed} executed, {self.failed} failed "
                 f"({self.crashed} of them as DirtyExit), {self.queued} left in queues",
                 f"recurring, each second once: {self.ticks}",
-                f"lost: {len(self.lost)}",
+                f"lost: {len(self.lost)}; cancelled: {self.cancelled}, {len(self.both)} of them ran all the same",
                 f"duplicate starts: {self.duplicates} of {self.starts}, {len(self.unexplained)} unexplained",
                 f"most starts of any one job: {self.most[1]} (job {self.most[0]})",
                 f"run twice at a time: {len(self.at_once)}",
@@ -71,6 +75,10 @@ class Books:
     """Jobs that Redis said it has."""
     unsure: set[int] = field(default_factory=set)
     """Jobs whose push got no reply: they may be there or not."""
+    cancelled: set[int] = field(default_factory=set)
+    """Jobs that Redis said it has taken away."""
+    perhaps_cancelled: set[int] = field(default_factory=set)
+    """Those whose cancelling got no reply."""
     doomed: set[int] = field(default_factory=set)
     """Processes that were killed, by us or by a job, or that lost their master or their host's heartbeat."""
     frozen: set[int] = field(default_factory=set)
@@ -92,6 +100,7 @@ class Books:
         waiting = {number_of(each) for each in queued}
         starts, ends = record.starts(), record.ends()
         accounted = set(failed) | set(ends) | waiting
+        gone = self.cancelled | self.perhaps_cancelled
         ticks = _ticks(accounted | set(starts))
         self.sure |= ticks
         return Outcome(
@@ -101,8 +110,10 @@ class Books:
             failed=len(failed),
             crashed=sum(exception == "DirtyExit" for exception in failed.values()),
             queued=len(waiting),
-            lost=sorted((self.sure | (self.unsure & set(starts))) - accounted),
+            lost=sorted((self.sure | (self.unsure & set(starts))) - accounted - gone),
             ticks=len(ticks),
+            cancelled=len(self.cancelled),
+            both=sorted(self.cancelled & (accounted | set(starts))),
             starts=sum(starts.values()),
             duplicates=sum(count - 1 for count in starts.values()),
             most=max(starts.items(), key=lambda one: one[1], default=(0, 0)),

@@ -20,6 +20,7 @@ from resqd.store.redis.embedded import server_binary
 from resqd.store.redis.link import Links
 from resqd.store.redis.url import ConnectionConfig
 from tests.support.chaos.books import Books, Outcome
+from tests.support.chaos.delays import Delays
 from tests.support.chaos.failures import Failures
 from tests.support.chaos.havoc import Havoc
 from tests.support.chaos.host import Host
@@ -54,7 +55,11 @@ class Run:
             books=self._books,
             failures=self._failures,
         )
-        with self._client, Load(seed=self._seed, client=self._client, books=self._books):
+        with (
+            self._client,
+            Load(seed=self._seed, client=self._client, books=self._books),
+            Delays(seed=self._seed, url=self._server.url(), books=self._books),
+        ):
             wait_for(lambda: len(self._record.lines()) > 10, 30, what="the first jobs have run")
             done = 0
             while done < kills:
@@ -81,7 +86,8 @@ class Run:
     def _settle(self) -> None:
         def settled() -> bool:
             with contextlib.suppress(redis.RedisError):
-                return not self._list(QUEUE) and not self._keys("suspects") and not self._in_flight()
+                moving = self._keys("suspects") or self._in_flight() or self._later()
+                return not moving and not self._list(QUEUE)
             return False
 
         with contextlib.suppress(AssertionError):  # what is left is in the outcome
@@ -92,7 +98,7 @@ class Run:
             host.daemon.stop(signal.SIGQUIT, 30)
 
     def _reckon(self) -> Outcome:
-        queued = self._list(QUEUE) + self._in_flight()
+        queued = self._list(QUEUE) + self._in_flight() + self._later()
         for key in self._keys("suspects"):
             queued += self._list(key)
         logs = [host.log() for host in self._hosts]
@@ -103,6 +109,9 @@ class Run:
 
     def _keys(self, kind: str) -> list[bytes]:
         return cast("list[bytes]", self._client.keys(f"resque:resqd:{kind}:*"))
+
+    def _later(self) -> list[bytes]:
+        return cast("list[bytes]", self._client.hvals(Keys().later_jobs))
 
     def _in_flight(self) -> list[bytes]:
         hashes = [cast("dict[bytes, bytes]", self._client.hgetall(key)) for key in self._keys("inflight")]
@@ -153,6 +162,7 @@ def main(about: str) -> int:
             shutil.rmtree(folder, ignore_errors=True)
     _say(outcome.report())
     bad = {"lost": outcome.lost, "unexplained": outcome.unexplained, "twice at a time": outcome.at_once}
+    bad["cancelled, and ran"] = outcome.both
     for what, numbers in bad.items():
         if numbers:
             _say(f"{what}: {numbers[:50]}")

@@ -1,7 +1,6 @@
 """A model of the places that a job can be in, against the real server: whatever is done, each job is in one of them.
 
-Every step of every process is one script, so what a crash can do is to leave out the steps that would have followed:
-any order of steps, with owners that die in between and go on after they were given up.
+Every step is one script, so a crash leaves out the steps that would have followed: any order may be.
 """
 
 import re
@@ -47,12 +46,7 @@ turns = st.sampled_from([0, 1])
 
 def numbers(payloads: list[bytes]) -> list[int]:
     """The numbers of jobs, by which they are told apart whatever was spliced into them."""
-    found = []
-    for each in payloads:
-        match = _NUMBER.search(each)
-        assert match is not None
-        found.append(int(match[1]))
-    return found
+    return [int(number) for each in payloads for number in _NUMBER.findall(each)]
 
 
 @dataclass
@@ -242,7 +236,7 @@ class Places(RuleBasedStateMachine):
         timeout = (
             {} if late is None else {late: Verdict(Postpone(late, 5.0, "timeout", job_id, "", "", b"{}"))}
         )
-        if all(queue not in self.expected.broken for queue, _ in held.values()):
+        if not any(queue in self.expected.broken for queue, _ in held.values()):
             recovered = self.recovery.recover(incarnation(fork), timeout)
             if late is not None:
                 queue, number = held.pop(late)
