@@ -143,6 +143,9 @@ class Job(Generic[P, R]):
         bound = definition.bind(args, kwargs) if kwargs else definition.check(args)
         return self._sender.send(self, self.queue, bound)
 
+    def _bound(self, args: Sequence[Any], kwargs: dict[str, Any]) -> Sequence[Any]:
+        return self._definition.bind(args, kwargs) if kwargs else self._definition.check(args)
+
     def enqueue_to(self, queue: str, *args: P.args, **kwargs: P.kwargs) -> str | None:
         """Put the job on another queue than its own."""
         return self._sender.send(self, queue, self._definition.bind(args, kwargs))
@@ -156,11 +159,11 @@ class Job(Generic[P, R]):
 
     def enqueue_in(self, delay: float | timedelta, *args: P.args, **kwargs: P.kwargs) -> str | None:
         """Let the job go to its queue in `delay` seconds; its id, or None where a before_enqueue hook vetoed."""
-        return self._sender.deliver(self, self.bind(args, kwargs), Delivery(when=after(delay)))
+        return self._sender.deliver(self, self._bound(args, kwargs), Delivery(when=after(delay)))
 
     def enqueue_at(self, moment: datetime, *args: P.args, **kwargs: P.kwargs) -> str | None:
         """The same at a moment, a datetime with a time zone. One that is over is due at once."""
-        return self._sender.deliver(self, self.bind(args, kwargs), Delivery(when=at(moment)))
+        return self._sender.deliver(self, self._bound(args, kwargs), Delivery(when=at(moment)))
 
     def using(self, **given: Unpack[GivenUsing]) -> Using[P]:
         """The job to be enqueued otherwise than usual: `queue`, `delay` or `at`, `front`, `timeout`, `expires`."""

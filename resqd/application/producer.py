@@ -74,35 +74,35 @@ class Producer:
 
     def deliver(self, job: Job[..., Any], args: Sequence[Any], delivery: Delivery) -> str | None:
         """Put one job as told; its id, or None where a before_enqueue hook vetoed."""
-        [job_id] = self.deliver_many(job, [args], delivery)
-        return job_id
+        if not job.plain_enqueue:
+            [job_id] = self.deliver_many(job, [args], delivery)
+            return job_id
+        pair = payloads.encode_new(job.name, args, enqueued_at=_due(delivery.when))
+        self._put(delivery.queue or job.queue, [pair], delivery)
+        return pair[0]
 
     def deliver_many(
         self, job: Job[..., Any], batch: Iterable[Sequence[Any]], delivery: Delivery
     ) -> list[str | None]:
-        """Put many jobs as told; their ids, None for each that a before_enqueue hook vetoed.
-
-        A job that is to run later counts as enqueued when it is due, for its time of waiting and its expiry.
-        """
+        """Put many jobs as told; their ids, None for each that a before_enqueue hook vetoed."""
         rows = [args if job.hooks.allow("before_enqueue", args) else None for args in batch]
-        due, when = time.time(), delivery.when
-        if when is not None:
-            due = when.micros / MICRO + (due if when.relative else 0.0)
         allowed = [args for args in rows if args is not None]
-        pairs = list(payloads.encode_many(job.name, allowed, enqueued_at=due))
-        if delivery.marks:
-            pairs = [(job_id, payloads.marked(raw, delivery.marks)) for job_id, raw in pairs]
-        queue = delivery.queue or job.queue
-        if when is not None:
-            self.put_later(queue, pairs, when)
-        elif delivery.front:
-            self.push_front(queue, [raw for _, raw in pairs])
-        else:
-            self.push(queue, [raw for _, raw in pairs])
+        pairs = list(payloads.encode_many(job.name, allowed, enqueued_at=_due(delivery.when)))
+        self._put(delivery.queue or job.queue, pairs, delivery)
         for args in allowed:
             job.hooks.notify("after_enqueue", args)
         ids = iter([job_id for job_id, _ in pairs])
         return [None if args is None else next(ids) for args in rows]
+
+    def _put(self, queue: str, pairs: list[tuple[str, bytes]], delivery: Delivery) -> None:
+        if delivery.marks:
+            pairs = [(job_id, payloads.marked(raw, delivery.marks)) for job_id, raw in pairs]
+        if delivery.when is not None:
+            self.put_later(queue, pairs, delivery.when)
+        elif delivery.front:
+            self.push_front(queue, [raw for _, raw in pairs])
+        else:
+            self.push(queue, [raw for _, raw in pairs])
 
     def send_unregistered(self, name: str, queue: str, args: Sequence[Any]) -> str:
         """Put a job of which only the name is known on a queue; its id. Errors: PayloadError."""
@@ -137,6 +137,13 @@ class Producer:
         """Send what is enqueued to a stand-in, or to Redis again (None); what it went to before."""
         before, self.outlet = self.outlet, outlet
         return before
+
+
+def _due(when: When | None) -> float:
+    """When a job counts as enqueued, for its time of waiting and its expiry: as it is due."""
+    if when is None:
+        return time.time()
+    return when.micros / MICRO + (time.time() if when.relative else 0.0)
 
 
 def _from_here(error: StoreError) -> StoreError:

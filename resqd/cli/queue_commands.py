@@ -21,6 +21,7 @@ from resqd.cli.program import NotDone, OpenedStore, as_json, one_line, opened, w
 from resqd.definition import DEFAULT_QUEUE
 from resqd.errors import ResqdError
 from resqd.store.cron.crontab import Crontab
+from resqd.store.later.later import Later
 from resqd.store.resque import payload as payloads
 from resqd.store.resque.payload import Payload
 
@@ -218,7 +219,7 @@ def _worker(worker: WorkerStatus) -> dict[str, Any]:
 def info(in_json: bool, **redis: str | None) -> None:
     """Show Resque's overview.
 
-    Jobs waiting, in flight, processed and failed, queues and workers.
+    Jobs waiting, in flight, to run later, processed and failed, queues and workers.
     """
     with opened(**redis) as there:
         shown = _overview(there)
@@ -236,6 +237,7 @@ def _overview(there: OpenedStore) -> dict[str, Any]:
         "in_flight": sum(store.books.overview.in_flight().values()),
         "suspects": store.books.overview.suspects(),
         "failures_kept": store.books.failures.count(),
+        "later": store.on_later(Later.count),
         "cron_entries": len(store.open(Crontab).entries()),
         **{name: store.books.stats.get(name) for name in ("retried", "discarded", "expired", "timeout")},
     }

@@ -54,5 +54,6 @@ def test_a_job_is_listed_moved_run_and_cancelled(
     assert (unasked.returncode, "--yes" in unasked.stderr) == (1, True)
     assert json.loads(resqd("later", "cancel", "--class", "A", "--yes", "--json").stdout) == {"done": 2}
     assert [job["ticket"] for job in json.loads(resqd("later", "list", "--json").stdout)] == ["i0"]
+    assert json.loads(resqd("info", "--json").stdout)["later"] == 1
     assert resqd("later", "cancel").returncode == 2
     store.close()
