@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import pwd
 import stat
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -91,6 +91,28 @@ def private_folder(path: Path) -> Path:
     if status.st_mode & 0o022:
         raise FolderError(f"the folder {path} can be written to by others: chmod 700 it")
     return path
+
+
+def need(runtime: Path, environ: Mapping[str, str], *, embedded: bool) -> None:
+    """Make the folders that a daemon writes to. Raises FolderError that names all which cannot be, and what to set.
+
+    `runtime` is for sockets and the lock; with `embedded` the server's data need one that lasts.
+    """
+    wanted: list[Callable[[], Path]] = [lambda: runtime]
+    wanted += [lambda: state_folder(environ)] if embedded else []
+    problems = [problem for folder in wanted if (problem := _problem(folder))]
+    if problems:
+        state = " STATE_DIRECTORY=FOLDER (or REDIS_URL, for another server)" if embedded else ""
+        remedy = f"one folder that we may write to is enough: set RUNTIME_DIRECTORY=FOLDER{state}"
+        raise FolderError("; ".join([*problems, remedy]))
+
+
+def _problem(folder: Callable[[], Path]) -> str:
+    try:
+        path = private_folder(folder())
+    except FolderError as error:
+        return str(error)
+    return "" if os.access(path, os.W_OK | os.X_OK) else f"the folder {path} cannot be written to"
 
 
 @dataclass(frozen=True, slots=True)

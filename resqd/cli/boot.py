@@ -16,6 +16,7 @@ from resqd.cli.loading import load_app, refuse_empty, refuse_green_threads, warn
 from resqd.clock import monotonic
 from resqd.current import named_in_log
 from resqd.errors import HookError, ResqdError, SettingsError
+from resqd.folders import need
 from resqd.housekeeper import process as housekeeper
 from resqd.housekeeper.pause_files import first_existing
 from resqd.master import handover
@@ -47,6 +48,9 @@ def boot(settings: Settings) -> int:
     log.configure(level=settings.log_level, format=settings.log_format, role="master")
     for line in settings.warnings():
         events.Cli.setting_warned(warning=line)
+    if inherited is None:
+        needs_server = settings.redis_url is None and server_binary() is not None
+        need(settings.runtime_folder, os.environ, embedded=needs_server)
     lock = DaemonLock(settings.control_socket.with_suffix(".lock"), socket=settings.control_socket)
     lock.adopt(inherited.lock) if inherited else lock.acquire()
     notifier = Notifier(environ=os.environ, pid=os.getpid(), clock=monotonic)

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from resqd.folders import FolderError, private_folder, runtime_folder, state_folder
+from resqd.folders import FolderError, need, private_folder, runtime_folder, state_folder
 
 
 def test_the_runtime_folder_follows_systemd_then_the_session_then_tmp() -> None:
@@ -75,3 +75,18 @@ def test_without_a_home_the_line_says_what_is_needed(monkeypatch: pytest.MonkeyP
     with pytest.raises(FolderError, match=r"HOME is not set .* set XDG_STATE_HOME, or REDIS_URL"):
         state_folder({})
     assert runtime_folder({}).name.startswith("resqd-")
+
+
+def test_all_folders_that_a_daemon_needs_are_named_at_once(tmp_path: Path) -> None:
+    """With the variables that one folder is enough for; the state only where the embedded server is used."""
+    nowhere = Path("/proc/nowhere")
+    with pytest.raises(FolderError) as refused:
+        need(nowhere / "run", {"STATE_DIRECTORY": "/proc/nowhere/state"}, embedded=True)
+    text = str(refused.value)
+    assert text.count("cannot make the folder /proc/nowhere") == 2
+    assert "RUNTIME_DIRECTORY=FOLDER STATE_DIRECTORY=FOLDER" in text
+    with pytest.raises(FolderError, match=r"RUNTIME_DIRECTORY=FOLDER$"):
+        need(nowhere, {}, embedded=False)
+    one = tmp_path / "one"
+    need(one, {"STATE_DIRECTORY": str(one)}, embedded=True)
+    assert one.stat().st_mode & 0o777 == 0o700
