@@ -21,7 +21,7 @@ def test_by_default_term_kills_and_names_what_it_kills(tmp_path: Path, redis_url
         assert station.stop(INT) == 0
         assert station.failures() == {"endless": "DirtyExit"}
         lines = [
-            line for line in station.output().splitlines() if "nap endless" in line and "WARNING" in line
+            line for line in station.output().splitlines() if "nap endless" in line and " master " in line
         ]
         assert len(lines) == 1
         assert re.search(r"Ctrl-C: killing 1 jobs, which go to the failed list.*RESQD_TERM=drain", lines[0])
