@@ -1,0 +1,48 @@
+"""The README's Python is run, block after block, as one program."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+from typing import cast
+
+import redis
+
+ROOT = Path(__file__).parents[2]
+README = ROOT / "README.md"
+MOST_LINES = 350
+
+
+def test_the_manual_stays_one_that_people_read() -> None:
+    """What is longer belongs into resqd/manual, with a line in the README that leads there."""
+    assert len(README.read_text().splitlines()) <= MOST_LINES
+
+
+def test_every_python_block_runs(tmp_path: Path, redis_url: str, redis_client: redis.Redis) -> None:
+    """Those of "Writing jobs" are one module: it registers, enqueues, delays and schedules on a real server.
+
+    The first job's block is played by test_first_steps and test_first_hour. Functions of jobs are not called.
+    """
+    text = README.read_text()
+    first = text.partition("## A first job")[2].partition("\n## ")[0]
+    blocks = re.findall(r"^```python\n(.*?)^```$", text.replace(first, ""), re.MULTILINE | re.DOTALL)
+    assert len(blocks) >= 5
+    (tmp_path / "manual_example.py").write_text("\n\n".join(blocks))
+    environ = {**os.environ, "PYTHONPATH": f"{ROOT}{os.pathsep}{tmp_path}", "REDIS_URL": redis_url}
+    done = subprocess.run(
+        [sys.executable, "-c", "import manual_example as m; print(sorted(m.app.jobs))"],
+        cwd=tmp_path,
+        env=environ,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+    )
+    assert done.returncode == 0, done.stderr
+    assert "'Archive', 'manual_example.deliver', 'manual_example.send_welcome'" in done.stdout
+    assert redis_client.llen("resque:queue:mail") == 5  # one, three, and one at the front
+    low = cast("list[bytes]", redis_client.lrange("resque:queue:low", 0, -1))
+    assert len(low) == 1
