@@ -25,4 +25,6 @@ def test_nothing_is_lost_whatever_is_killed_and_whenever(server: str, tmp_path: 
     assert outcome.executed + outcome.failed >= outcome.jobs > 500, outcome.report()
     assert (outcome.both, outcome.cancelled > 30) == ([], True), outcome.report()
     assert outcome.ticks > SECONDS / 3, outcome.report()
+    assert outcome.tried, outcome.report()
+    assert outcome.miscounted == [], outcome.report()
     assert outcome.slowest_recovery_s < 5, outcome.report()

@@ -16,6 +16,8 @@ _RECOVERED = re.compile(
     r"^(\S+) WARNING housekeeper .* recovered the jobs of \S+ \(pid (\d+)\)", re.MULTILINE
 )
 
+_OVERRUN = re.compile(r"killing .*\(pid (\d+)\).* beyond its timeout")
+
 _A_TIME = 10**9
 """Numbers of jobs are smaller, times in seconds since 1970 are not."""
 
@@ -44,6 +46,12 @@ class Outcome:
     """Jobs that were started by more than one process that nothing had happened to."""
     at_once: list[int]
     """Jobs that ran in two processes at a time, though no host had stood still for longer than others wait."""
+    tried: int
+    """Among the jobs: those that failed, were tried again, and ended."""
+    miscounted: list[int]
+    """Jobs whose last try began though one before it had not failed: somebody else has counted a try."""
+    late: int
+    """Among the failed: those whose time was over."""
     most: tuple[int, int]
     """The job that was started most often, and how often."""
     slowest_recovery_s: float
@@ -58,6 +66,7 @@ class Outcome:
                 f"jobs: {self.jobs} pushed, {self.executed} executed, {self.failed} failed "
                 f"({self.crashed} of them as DirtyExit), {self.queued} left in queues",
                 f"recurring, each second once: {self.ticks}",
+                f"tried again: {self.tried}, {len(self.miscounted)} miscounted; out of time: {self.late}",
                 f"lost: {len(self.lost)}; cancelled: {self.cancelled}, {len(self.both)} of them ran all the same",
                 f"duplicate starts: {self.duplicates} of {self.starts}, {len(self.unexplained)} unexplained",
                 f"most starts of any one job: {self.most[1]} (job {self.most[0]})",
@@ -101,6 +110,8 @@ class Books:
         starts, ends = record.starts(), record.ends()
         accounted = set(failed) | set(ends) | waiting
         gone = self.cancelled | self.perhaps_cancelled
+        self.doomed |= _overrun(logs)
+        tried = _tries(record)
         ticks = _ticks(accounted | set(starts))
         self.sure |= ticks
         return Outcome(
@@ -115,6 +126,11 @@ class Books:
             cancelled=len(self.cancelled),
             both=sorted(self.cancelled & (accounted | set(starts))),
             starts=sum(starts.values()),
+            tried=len(tried.keys() & set(ends)),
+            miscounted=sorted(
+                number for number in tried.keys() & set(ends) if tried[number] != {"try1", "try2"}
+            ),
+            late=sum(exception == "JobTimeout" for exception in failed.values()),
             duplicates=sum(count - 1 for count in starts.values()),
             most=max(starts.items(), key=lambda one: one[1], default=(0, 0)),
             unexplained=self._unexplained(record),
@@ -161,6 +177,20 @@ def _ticks(seen: set[int]) -> set[int]:
     """The numbers of all ticks that must have been enqueued, which are times: one for each second, without a gap."""
     times = [number for number in seen if number > _A_TIME]
     return set(range(min(times), max(times) + 1)) if times else set()
+
+
+def _tries(record: Record) -> dict[int, set[str]]:
+    """The tries that failed, of each job that was tried again."""
+    found: dict[int, set[str]] = defaultdict(set)
+    for word, number, _ in record.lines():
+        if word.startswith("try"):
+            found[number].add(word)
+    return dict(found)
+
+
+def _overrun(logs: Iterable[Path]) -> set[int]:
+    """The processes that a master has killed for a job that held on beyond its timeout."""
+    return {int(pid) for log in logs for pid in _OVERRUN.findall(log.read_text(errors="replace"))}
 
 
 def _failure(record: bytes) -> tuple[int, str]:

@@ -17,6 +17,8 @@ from tests.support.recorded import RECORD, note
 
 REFUSED = 0.1
 """Seconds for which a job lets its process start no thread."""
+TRIES = 3
+"""The try in which a job that is tried again ends."""
 RAISES = 0.02
 """The share of failures for which the failure backend raises."""
 
@@ -97,6 +99,26 @@ def poison(number: int, signal_number: int) -> None:
         note("dies", number)
         os.kill(os.getpid(), signal_number)
         time.sleep(60)
+
+
+@app.job(queue="work", name="Again", retry=resqd.Retry(9, first=0.2, factor=1.0))
+def again(number: int) -> None:
+    """Fails twice, and then ends: it begins for good in its third try only, however often its process died."""
+    current = resqd.current_job()
+    assert current is not None
+    if current.attempt < TRIES:
+        note(f"try{current.attempt}", number)
+        raise ValueError(f"job {number} fails for now")
+    with _running.holding(number):
+        note("end", number)
+
+
+@app.job(queue="work", name="Late", timeout=0.3)
+def late(number: int) -> None:
+    """Runs until its time is over."""
+    with _running.holding(number):
+        while True:
+            time.sleep(0.01)
 
 
 @app.job(queue="work", name="Hold")

@@ -64,6 +64,10 @@ class Load:
             name, args = "Hold", [choices.choice((0.2, 1.0, 6.0))]
         elif lot < 0.102:
             name, args = "Choke", []
+        elif lot < 0.112:
+            name, args = "Again", []
+        elif lot < 0.1125:
+            name, args = "Late", []
         elif lot < 0.5:
             args = [0.0]
         elif lot > 0.98:

@@ -163,6 +163,7 @@ def main(about: str) -> int:
     _say(outcome.report())
     bad = {"lost": outcome.lost, "unexplained": outcome.unexplained, "twice at a time": outcome.at_once}
     bad["cancelled, and ran"] = outcome.both
+    bad["miscounted"] = outcome.miscounted
     for what, numbers in bad.items():
         if numbers:
             _say(f"{what}: {numbers[:50]}")
