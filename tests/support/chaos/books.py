@@ -123,7 +123,7 @@ class Books:
             queued=len(waiting),
             lost=sorted((self.sure | (self.unsure & set(starts))) - accounted - gone),
             ticks=len(ticks),
-            cancelled=len(self.cancelled),
+            cancelled=len(gone - accounted - set(starts)),
             both=sorted(self.cancelled & (accounted | set(starts))),
             starts=sum(starts.values()),
             tried=len(tried.keys() & set(ends)),
