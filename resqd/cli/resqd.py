@@ -13,6 +13,7 @@ import click
 from resqd import __version__
 from resqd.cli.boot import boot
 from resqd.cli.cron_commands import cron
+from resqd.cli.explain_command import explain
 from resqd.cli.failed_commands import failed
 from resqd.cli.later_commands import later
 from resqd.cli.loading import load_app, refuse_empty, refuse_green_threads
@@ -88,6 +89,7 @@ for command in (
     scheduler,
     workers,
     info,
+    explain,
     web,
 ):
     main.add_command(command)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Final, cast
 from redis.exceptions import ResponseError
 
 from resqd.store.inflight.incarnation import of_life
+from resqd.store.inflight.tokens import split_entry
 from resqd.store.keys import Keys, to_bytes, to_text
 from resqd.store.redis.client import store_errors
 from resqd.store.redis.protocol import Script
@@ -199,6 +200,30 @@ class Overview:
         """How many jobs wait to be run alone, because one of them may have killed its process."""
         return sum(self._client.llen(self._keys.suspects(daemon)) for daemon in self._daemons())
 
+    @store_errors
+    def holder(self, job_id: str) -> str | None:
+        """Which incarnation, `HOST/NAME:EPOCH.FORK`, holds a job in flight; None where none does. Reads them all."""
+        needle = job_id.encode("utf-8", "surrogateescape")
+        for daemon in self._daemons():
+            for incarnation in self._fields(self._keys.index(daemon)):
+                entries = self._client.hscan_iter(
+                    to_bytes(self._keys.inflight(daemon, incarnation)), count=500
+                )
+                for field, entry in entries:
+                    if not field.startswith(b"!") and _is_of(entry, needle, job_id):
+                        return f"{daemon}:{incarnation}"
+        return None
+
+    @store_errors
+    def suspect_of(self, job_id: str) -> str | None:
+        """Whose suspect a job is, HOST/NAME; None where it waits for no probation."""
+        needle = job_id.encode("utf-8", "surrogateescape")
+        for daemon in self._daemons():
+            entries = cast("list[bytes]", self._client.lrange(self._keys.suspects(daemon), 0, -1))
+            if any(_is_of(entry, needle, job_id) for entry in entries):
+                return daemon
+        return None
+
     def _inflight_keys(self) -> list[bytes]:
         return [
             to_bytes(self._keys.inflight(daemon, incarnation))
@@ -211,6 +236,17 @@ class Overview:
 
     def _fields(self, key: str) -> list[str]:
         return [to_text(field) for field in cast("list[bytes]", self._client.hkeys(key))]
+
+
+def _is_of(entry: bytes, needle: bytes, job_id: str) -> bool:
+    """Whether an entry of a job in flight is of that job; most are told apart without being read."""
+    if needle not in entry:
+        return False
+    try:
+        _, raw = split_entry(entry)
+    except ValueError:
+        return False
+    return payloads.decode_or_explain(raw).id == job_id
 
 
 def _enqueued_at(first: object) -> float | None:
