@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final, cast
+from typing import TYPE_CHECKING, Final, NamedTuple, cast
 
 from resqd.store.keys import to_bytes, to_text
 from resqd.store.redis.client import store_errors
@@ -55,8 +55,7 @@ def digest_of(raw: bytes) -> str:
     return hashlib.sha1(raw, usedforsecurity=False).hexdigest()
 
 
-@dataclass(frozen=True, slots=True)
-class QueueLength:
+class QueueLength(NamedTuple):
     """One queue: jobs that wait (None: its key is no list), and the oldest one's `enqueued_at` where it is known."""
 
     name: str

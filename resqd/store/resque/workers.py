@@ -111,9 +111,10 @@ class WorkerManager:
         known = {worker.id.text: worker for worker in workers}
         stock = [worker for worker in workers if worker.id.worker_count is None]
         sets = [to_bytes(self._keys.worker_threads(name)) for name in known]
-        members = sorted(cast("set[bytes]", self._client.sunion(sets)), key=_order) if sets else []
-        places = [(known.get(_owner(to_text(each))), _place(to_text(each))) for each in members]
-        keys = [to_bytes(self._keys.worker(to_text(each))) for each in members]
+        union = cast("set[bytes]", self._client.sunion(sets)) if sets else set()
+        members = sorted((to_text(member) for member in union), key=_place)
+        places = [(known.get(_owner(each)), _place(each)) for each in members]
+        keys = [to_bytes(self._keys.worker(each)) for each in members]
         places += [(worker, (worker.id.pid, "0")) for worker in stock]
         keys += [to_bytes(self._keys.worker(worker.id.text)) for worker in stock]
         values = cast("list[bytes | None]", self._client.mget(keys)) if keys else []
@@ -172,10 +173,6 @@ class WorkerManager:
             for command in removal(self._keys, worker_id, thread_keys(self._keys, worker_id, members)):
                 pipe.execute_command(*(to_bytes(str(part)) for part in command))
             pipe.execute()
-
-
-def _order(member: bytes) -> tuple[int, str]:
-    return _place(to_text(member))
 
 
 def _owner(member: str) -> str:

@@ -20,9 +20,9 @@ if TYPE_CHECKING:
     from resqd.web.data.masks import Masks
 
 ROWS: Final = 50
-BUDGET: Final = 0.045
+BUDGET: Final = 0.025
 """Seconds that one page may search; after it the page says how far it came, and goes on where it is asked to."""
-_LEAST: Final = 500
+_LEAST: Final = 300
 """Records that are looked at in any case, so that short lists are searched whole on a busy machine too."""
 _CHUNK: Final = 100
 _NEAR: Final = 500

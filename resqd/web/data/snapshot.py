@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import threading
 import time
+from collections import Counter
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from resqd.store.keys import is_pattern, matches
 from resqd.web import words
 from resqd.web.data.samples import Sample, Samples
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
 
     from resqd.app import App
     from resqd.clock import Clock
@@ -22,7 +23,12 @@ if TYPE_CHECKING:
 
 FRESH: Final = 1.0
 """Seconds that a look is good for."""
+_PART: Final = 0.05
+"""The part of a processor that looks may take, however large the fleet is."""
 _LATE: Final = 5.0
+_MOST_KNOWN: Final = 100_000
+_FEW: Final = 1_000
+"""Of more queues only those with jobs are asked whether they are paused."""
 _RUBY_BEATS: Final = 90.0
 """Seconds after which a Ruby worker, which beats once a minute, is called silent."""
 
@@ -67,8 +73,7 @@ class Host:
         return "resqd" if self.worker.ours else "Ruby"
 
 
-@dataclass(frozen=True, slots=True)
-class Queue:
+class Queue(NamedTuple):
     """One queue, how many daemons that are not silent work on it, and the note of who paused it, if somebody did."""
 
     name: str
@@ -124,6 +129,7 @@ class Looks:
         self._clock = clock
         self._lock = threading.Lock()
         self._last: Snapshot | None = None
+        self._known = Listeners()
         self._until = 0.0
 
     def look(self) -> Snapshot:
@@ -131,7 +137,7 @@ class Looks:
         with self._lock:
             if self._last is None or self._clock() >= self._until:
                 self._last = self._new()
-                self._until = self._clock() + FRESH
+                self._until = self._clock() + max(FRESH, self._last.took / _PART)
             return self._last
 
     def forget(self) -> None:
@@ -146,11 +152,12 @@ class Looks:
         lengths = books.glimpses.queues()
         kept = books.glimpses.lengths([books.failures.key(name) for name in books.failures.lists()])
         now = books.workers.now()
-        paused = books.pauses.notes([line.name for line in lengths])
+        few = len(lengths) <= _FEW
+        paused = books.pauses.notes([line.name for line in lengths if few or line.size])
         hosts = hosts_of(workers, [running_of(thread) for thread in threads], now)
         found = Snapshot(
             now=now,
-            queues=tuple(queues_of(lengths, hosts, paused)),
+            queues=tuple(queues_of(lengths, hosts, paused, self._known)),
             hosts=tuple(hosts),
             processed=books.stats.processed,
             failed=books.stats.failed,
@@ -196,38 +203,43 @@ def hosts_of(workers: Sequence[WorkerStatus], running: Sequence[Running], now: f
 
 
 def queues_of(
-    lengths: Sequence[QueueLength], hosts: Sequence[Host], paused: Mapping[str, Note] | None = None
+    lengths: Sequence[QueueLength],
+    hosts: Sequence[Host],
+    paused: Mapping[str, Note],
+    listeners: Listeners,
 ) -> list[Queue]:
     """Each queue with who works on it."""
-    listens = _listeners(hosts)
-    busy: dict[str, int] = {}
-    for host in hosts:
-        for job in host.running:
-            busy[job.queue] = busy.get(job.queue, 0) + 1
+    listeners.learn(hosts)
+    busy = Counter(job.queue for host in hosts for job in host.running)
     return [
         Queue(
-            name=line.name,
-            size=line.size,
-            oldest=line.oldest,
-            workers=listens(line.name),
-            running=busy.get(line.name, 0),
-            paused=(paused or {}).get(line.name),
+            line.name, line.size, line.oldest, listeners.of(line.name), busy[line.name], paused.get(line.name)
         )
         for line in lengths
     ]
 
 
-def _listeners(hosts: Sequence[Host]) -> Callable[[str], int]:
-    """How many daemons work on a queue; hosts of one kind list the same, so each pattern is tried once a queue."""
-    plain: dict[str, int] = {}
-    patterns: dict[str, int] = {}
-    for host in hosts:
-        if not host.silent:
-            for name in host.worker.id.queues:
-                book = patterns if is_pattern(name) else plain
-                book[name] = book.get(name, 0) + 1
-    return lambda name: plain.get(name, 0) + _matching(patterns, name)
+class Listeners:
+    """How many daemons work on a queue; what was found is kept until they list other queues."""
 
+    def __init__(self) -> None:
+        self._listed: Counter[str] = Counter()
+        self._patterns: list[tuple[str, int]] = []
+        self._found: dict[str, int] = {}
 
-def _matching(patterns: Mapping[str, int], name: str) -> int:
-    return sum(number for pattern, number in patterns.items() if pattern == "*" or matches(pattern, name))
+    def learn(self, hosts: Sequence[Host]) -> None:
+        """The queues that those which are not silent list."""
+        listed = Counter(name for host in hosts if not host.silent for name in host.worker.id.queues)
+        if listed != self._listed or len(self._found) > _MOST_KNOWN:
+            self._listed, self._found = listed, {}
+            self._patterns = [(name, number) for name, number in listed.items() if is_pattern(name)]
+
+    def of(self, name: str) -> int:
+        """How many list this queue, by name or pattern."""
+        found = self._found.get(name)
+        if found is None:
+            plain = 0 if is_pattern(name) else self._listed[name]
+            found = self._found[name] = plain + sum(
+                number for pattern, number in self._patterns if pattern == "*" or matches(pattern, name)
+            )
+        return found

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from resqd.store.resque import payload as payloads
 from resqd.web import words
@@ -27,8 +27,7 @@ SORTS: Final[dict[str, Callable[[QueueRow], Any]]] = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class QueueRow:
+class QueueRow(NamedTuple):
     """One row of the table."""
 
     queue: Queue

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from resqd.web import words
 from resqd.web.data.wrong import BEHIND
@@ -28,6 +28,10 @@ class State:
     note: str = ""
 
 
+_FLOWING: Final = State("Flowing", "done", "done", 3, plain=True)
+_IDLE: Final = State("Idle", "ended", "ended", 4, plain=True)
+
+
 def of_queue(queue: Queue, now: float) -> State:
     """How a queue is."""
     if queue.size is None:
@@ -43,8 +47,8 @@ def of_queue(queue: Queue, now: float) -> State:
             "Behind", "retry", "warn", 1, note=f"The oldest waits for {words.age(now - queue.oldest)}"
         )
     if queue.size or queue.running:
-        return State("Flowing", "done", "done", 3, plain=True)
-    return State("Idle", "ended", "ended", 4, plain=True)
+        return _FLOWING
+    return _IDLE
 
 
 def pause_note(note: Note) -> str:

@@ -251,6 +251,16 @@ def test_the_page_is_live_and_nothing_moves(browser: Browser, fleet: App) -> Non
                        "document.querySelector('#curves-table').open, document.querySelector('#wrong').kept]") == [
         "q", "half a w", True, "yes"]  # fmt: skip
     assert browser.run("return window.shift") < 0.02, browser.run("return window.shifted")
+    browser.run(
+        "document.querySelector('#q').value = ''; document.querySelector('#curves-table').open = false"
+    )
+    for wave in range(1, 7):  # so that the curves have something to show
+        raws = [
+            encode("billing.charge_card", [f"c{at}", at], id=f"w{wave}-{at}") for at in range(40 * (wave % 4))
+        ]
+        fleet.store.push("billing", raws)
+        seen = browser.one("#live-time").text
+        wait_for(lambda seen=seen: browser.one("#live-time").text != seen)
     browser.picture("overview-live")
 
 

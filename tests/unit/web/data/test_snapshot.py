@@ -5,7 +5,7 @@ import pytest
 from resqd.store.keys import WorkerId
 from resqd.store.resque.glimpses import QueueLength
 from resqd.store.resque.workers import WorkerStatus
-from resqd.web.data.snapshot import hosts_of, queues_of
+from resqd.web.data.snapshot import Listeners, hosts_of, queues_of
 
 
 def status(worker_id: str, beat: str, *, every: float = 12.0) -> WorkerStatus:
@@ -47,6 +47,16 @@ def test_queues_count_the_daemons_that_list_them() -> None:
         NOW,
     )
     names = ["mail", "tenant.7", "other"]
-    queues = queues_of([QueueLength(name, 1, None) for name in names], hosts)
+    queues = queues_of([QueueLength(name, 1, None) for name in names], hosts, {}, Listeners())
     assert [queue.workers for queue in queues] == [3, 2, 1]
     assert hosts[0].worker.id.host == "c"
+
+
+def test_what_was_found_is_forgotten_when_daemons_list_other_queues() -> None:
+    """A deploy that takes a queue off the list leaves it without a worker."""
+    listeners = Listeners()
+    found = []
+    for queues in ("mail,tenant.*", "mail,tenant.*", "mail"):
+        listeners.learn(hosts_of([status(f"a:1:{queues}:1:1:1", FRESH)], [], NOW))
+        found.append((listeners.of("mail"), listeners.of("tenant.7"), listeners.of("other")))
+    assert found == [(1, 1, 0), (1, 1, 0), (1, 0, 0)]
