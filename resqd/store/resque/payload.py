@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple, NoReturn
 
 from resqd.errors import PayloadError
 from resqd.store.resque.marks import Marks, deliveries, marks_of
-from resqd.store.resque.unwritable import problem
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -204,6 +203,9 @@ def encode(
         text = f'{{"class":{_ascii_encoder.encode(job_class)},"args":{_ascii_encoder.encode(args)}{tail}}}'
         return text.encode()
     except (TypeError, ValueError, RecursionError) as error:
+        # It knows decimal and uuid, half a megabyte that no daemon needs otherwise.
+        from resqd.store.resque.unwritable import problem  # noqa: PLC0415 - see above
+
         why = problem(args) or error
         raise PayloadError(f"the arguments of {job_class} cannot be written as JSON: {why}") from None
 
