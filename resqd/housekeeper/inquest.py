@@ -17,6 +17,7 @@ from resqd.failures import OVERRUN, FailureRules, fewest_deliveries
 from resqd.housekeeper.verdicts import Judge, Rule
 from resqd.retry import Again, Dropped, decide
 from resqd.settings import Settings
+from resqd.store.debts import owed_by
 from resqd.store.inflight.incarnation import Incarnation
 from resqd.store.inflight.recovery import Convict, Held, Later, Recovered, Recovery, Verdict
 from resqd.store.inflight.tokens import attempts
@@ -112,7 +113,8 @@ class Culprits:
         payload, late = _decoded(held), isinstance(error, JobTimeout)
         place = self._place(held.queue, payload) or Place(())
         known = tried(payload) if payload else ""
-        return Convict(self._record(held, payload, error), place.lists, place.member or "", known, late)
+        record = self._record(held, payload, error)
+        return Convict(record, place.lists, place.member or "", known, late, owed_by(held.payload))
 
     def _place(self, queue: str, payload: Payload | None) -> Place | None:
         if not self._rules.foreign:

@@ -79,6 +79,15 @@ class Keys:
         """The list of one queue's payloads."""
         return f"{self.namespace}:queue:{name}"
 
+    def removed(self, name: str) -> str:
+        """Where the jobs of a queue go that is removed, until what they owe is settled."""
+        return f"{self.namespace}:resqd:removed:{name}"
+
+    @property
+    def creditors(self) -> tuple[str, ...]:
+        """What is there when any job may owe something at its end."""
+        return (self.unique,)
+
     @property
     def failed(self) -> str:
         """The list of failure records."""
@@ -159,6 +168,16 @@ class Keys:
     def later_attempts(self) -> str:
         """The hash of a job's id to what is kept of its last tries."""
         return f"{self.namespace}:resqd:later:attempts"
+
+    @property
+    def unique(self) -> str:
+        """The hash of the locks of unique jobs: fingerprint to since when, in microseconds since 1970, and ticket."""
+        return f"{self.namespace}:resqd:unique"
+
+    @property
+    def unique_windows(self) -> str:
+        """The sorted set of fingerprints that must not come again, by the microsecond until which."""
+        return f"{self.namespace}:resqd:unique:windows"
 
     @property
     def cron(self) -> str:

@@ -11,6 +11,7 @@ from resqd import events
 from resqd.errors import JobTimeout
 from resqd.failures import OURS, FailureRules, backtrace_of
 from resqd.retry import Again, Dropped
+from resqd.store.debts import owed_by
 from resqd.store.inflight.owner import Dismiss, Failure, Postpone
 from resqd.store.resque.failure_record import build_record, describe
 from resqd.store.resque.payload import Payload
@@ -61,7 +62,7 @@ class Recorder:
             if payload is not None and isinstance(judgement, Dropped):
                 reason = shown(judgement.reason)
                 events.Worker.job_discarded(job=named(payload), queue=shown(queue), reason=reason)
-                return Dismiss(token, "discarded", tried(payload))
+                return Dismiss(token, "discarded", tried(payload), owed_by(raw))
             return self._failure(case)
         except BaseException:  # noqa: BLE001 - overridden attributes of `error` may raise anything; the job must be settled
             events.Worker.record_incomplete()
@@ -79,8 +80,9 @@ class Recorder:
     def _record(self, case: _Case, exception: tuple[str, str], backtrace: Callable[[], list[str]]) -> Failure:
         place = self._rules.place(case.queue, case.payload)
         known, late = tried(case.payload) if case.payload else "", _is_late(case.error)
+        debts = owed_by(case.raw)
         if place is None:
-            return Failure(case.token, None, tried=known, late=late)
+            return Failure(case.token, None, tried=known, late=late, debts=debts)
         record = build_record(
             raw=case.raw,
             payload=case.payload,
@@ -90,7 +92,7 @@ class Recorder:
             queue=case.queue,
             failed_at=datetime.now(UTC),
         )
-        return Failure(case.token, record, place.lists, place.member or "", known, late)
+        return Failure(case.token, record, place.lists, place.member or "", known, late, debts)
 
     def _postponed(self, case: _Case, payload: Payload, again: Again, since: float) -> Postpone:
         job, queue, delay = named(payload), shown(case.queue), again.delay

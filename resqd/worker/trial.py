@@ -57,7 +57,7 @@ class Trials:
         if expires is not None and (late := self._expired(payload, expires)) is not None:
             events.Worker.job_expired(job=named(payload), queue=shown(self._slot.queue), late=late)
             job.hooks.report_discard("expired", payload.args)
-            return Dismiss(token, "expired")
+            return Dismiss(token, "expired", debts=marks.debts)
         timeout = marks.seconds("timeout") or job.options.timeout
         if timeout is not None:
             self._slot.timed = token, self._slot.since + timeout
@@ -67,7 +67,8 @@ class Trials:
             job.perform(*payload.args)
         else:
             job.run(payload.args, self.judge)
-        return Dismiss(token, "done", tried(payload)) if tried(payload) else None
+        known, debts = tried(payload), marks.debts
+        return Dismiss(token, "done", known, debts) if known or debts else None
 
     def _expired(self, payload: Payload, expires: float) -> float | None:
         """For how many seconds it need not begin any more; None where it should, or nobody knows."""

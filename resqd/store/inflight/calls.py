@@ -6,6 +6,7 @@ from functools import cached_property
 from itertools import repeat
 from typing import TYPE_CHECKING, Any, Literal
 
+from resqd.store.debts import arguments_of, keys_of
 from resqd.store.inflight.outbox import Dismiss, Failure, Postpone, Reservation, Return, Want
 from resqd.store.inflight.tokens import INDEX_BITS, ranges_text, token_ranges, token_text
 from resqd.store.keys import Keys, Names, to_bytes
@@ -22,9 +23,9 @@ REGISTER = Script.load("inflight/register")
 RESERVE = Script.load("inflight/reserve", *_BATCH)
 RESERVE_SUSPECTS = Script.load("inflight/reserve_suspects", *_BATCH)
 ACKNOWLEDGE = Script.load("inflight/acknowledge", "inflight/tokens")
-FAIL = Script.load("inflight/fail", *_RECORDS, "inflight/attempts")
+FAIL = Script.load("inflight/fail", *_RECORDS, "inflight/attempts", "debts")
 POSTPONE = Script.load("inflight/postpone", *_BATCH[:2], "inflight/attempts", "clock", "later/later")
-DISMISS = Script.load("inflight/dismiss", *_BATCH[:2], "inflight/attempts")
+DISMISS = Script.load("inflight/dismiss", *_BATCH[:2], "inflight/attempts", "debts")
 RETURN = Script.load("inflight/return", "inflight/entries", "inflight/tokens")
 RECORD = Script.load("inflight/record", *_RECORDS)
 FIELDS = Script.load("inflight/fields", "inflight/tokens")
@@ -64,7 +65,9 @@ class Calls:
         if lists != self._lists:
             self._lists = lists
             self._fail_keys = self._keys_to_fail(lists)
-        return ScriptCall(FAIL, self._fail_keys, _fail_arguments(failures, lists))
+        owed = [debt for failure in failures for debt in failure.debts]
+        packed = self._keys_to_fail((*lists, *keys_of(owed, self._keys))) if owed else self._fail_keys
+        return ScriptCall(FAIL, packed, _fail_arguments(failures, lists, self._keys))
 
     def postpone(self, postponed: Sequence[Postpone]) -> ScriptCall:
         """Put jobs off until they are due."""
@@ -78,12 +81,14 @@ class Calls:
             arguments += (each.ticket, each.tried, each.new_id, each.attempt)
         return ScriptCall(POSTPONE, packed, arguments)
 
-    def dismiss(self, dismissed: Iterable[Dismiss]) -> ScriptCall:
+    def dismiss(self, dismissed: Sequence[Dismiss]) -> ScriptCall:
         """Count and forget jobs that have ended in another way than by a plain success or a failure."""
         arguments: list[Argument] = []
         for each in dismissed:
             arguments += (token_text(each.token), each.kind, each.tried)
-        return ScriptCall(DISMISS, self._dismiss_keys, arguments)
+            arguments += arguments_of(each.debts, self._keys)
+        owed = keys_of((debt for each in dismissed for debt in each.debts), self._keys)
+        return ScriptCall(DISMISS, PackedKeys.of(*self._dismiss_keys, *owed), arguments)
 
     def put_back(self, returned: Iterable[Return], named: Iterable[Key]) -> ScriptCall:
         """Put jobs back to the front of where they came from; `named` are lists that this may concern."""
@@ -121,10 +126,10 @@ class Calls:
         return PackedKeys.of(self.inflight, *self._processed)
 
     @cached_property
-    def _dismiss_keys(self) -> PackedKeys:
+    def _dismiss_keys(self) -> tuple[str, ...]:
         keys = self._keys
         counters = (*self._processed, keys.stat("discarded"), keys.stat("expired"))
-        return PackedKeys.of(self.inflight, keys.later_attempts, *counters)
+        return (self.inflight, keys.later_attempts, *counters)
 
     def _keys_to_fail(self, lists: Iterable[str]) -> PackedKeys:
         keys = self._keys
@@ -136,7 +141,7 @@ _FIRST_LIST = 9
 """Where the first list stands among the keys of a call that fails jobs."""
 
 
-def _fail_arguments(failures: Sequence[Failure], lists: Sequence[str]) -> list[Argument]:
+def _fail_arguments(failures: Sequence[Failure], lists: Sequence[str], keys: Keys) -> list[Argument]:
     places = {key: place for place, key in enumerate(lists, _FIRST_LIST)}
     arguments: list[Argument] = []
     for failure in failures:
@@ -149,6 +154,7 @@ def _fail_arguments(failures: Sequence[Failure], lists: Sequence[str]) -> list[A
             "1" if failure.late else "",
             len(takers),
             *(places[key] for key in takers),
+            *arguments_of(failure.debts, keys),
         )
     return arguments
 

@@ -1,15 +1,16 @@
--- KEYS: in-flight hash, attempts, then counters: two of processed jobs, discarded, expired.
--- ARGV: for each job token, 'done', 'discarded' or 'expired', and the key of what is kept of its tries or ''.
--- The ends of jobs without a record that are no plain successes. Returns how many of each kind were really there.
+-- KEYS: in-flight hash, attempts, counters (two of processed jobs, discarded, expired), then those of debts.
+-- ARGV: for each job token, 'done', 'discarded' or 'expired', the key of what is kept of its tries or '', and its debts
+-- (debts.lua). The ends of jobs without a record that are no plain successes. Returns how many of each kind were really there.
 local key, ended, at = KEYS[1], { done = 0, discarded = 0, expired = 0 }, 1
 if fenced(key) then return redis.error_reply(FENCED) end
 while at <= #ARGV do
   local field, kind, id = ARGV[at], ARGV[at + 1], ARGV[at + 2]
-  if redis.call('HDEL', key, field) == 1 then
+  local there = redis.call('HDEL', key, field) == 1
+  if there then
     ended[kind] = ended[kind] + 1
     forget_attempts(KEYS[2], id)
   end
-  at = at + 3
+  at = settle(there and kind, ARGV, at + 3)
 end
 for i = 3, 4 do count(KEYS[i], ended.done + ended.discarded) end
 count(KEYS[5], ended.discarded)

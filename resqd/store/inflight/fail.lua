@@ -1,6 +1,6 @@
 -- KEYS: in-flight hash, failed_queues, four counters, a counter of those that timed out, attempts, then lists for
--- records. ARGV: for each job token, record or '', member of failed_queues or '', the key of what is kept of its tries or
--- '', whether it timed out ('1' or ''), number of lists, and of each list where it stands in KEYS.
+-- records and the keys of debts. ARGV: for each job token, record or '', member of failed_queues or '', the key of what is kept of its tries or
+-- '', whether it timed out ('1' or ''), number of lists, of each list where it stands in KEYS, and its debts (debts.lua).
 -- Returns how many jobs have ended with this, how many of those asked for have their record beside them because no
 -- list takes it (see records.lua), what refused the last of these, and how many had timed out.
 local key = KEYS[1]
@@ -11,11 +11,12 @@ while at <= #ARGV do
   local count_of_lists = tonumber(ARGV[at + 5])
   local lists = {}
   for i = 1, count_of_lists do lists[i] = KEYS[tonumber(ARGV[at + 5 + i])] end
-  local entry = redis.call('HGET', key, field)
+  local entry, first_time = redis.call('HGET', key, field), false
   if entry then
     local known = id ~= '' and redis.call('HGET', key, '!' .. field)
     -- Two go when this is a copy of an earlier request, which has counted the job already.
     if redis.call('HDEL', key, field, '!' .. field) == 1 then
+      first_time = true
       failed = failed + 1
       if ARGV[at + 4] ~= '' then late = late + 1 end
     end
@@ -29,7 +30,7 @@ while at <= #ARGV do
       withheld, trouble = withheld + 1, refusal
     end
   end
-  at = at + 6 + count_of_lists
+  at = settle(first_time and 'failed', ARGV, at + 6 + count_of_lists)
 end
 for i = 3, 6 do count(KEYS[i], failed) end
 count(KEYS[7], late)

@@ -6,6 +6,7 @@ from bisect import bisect_right
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final, Literal, NamedTuple
 
+from resqd.store.debts import Debts
 from resqd.store.inflight.tokens import INDEX_BITS, INDEX_MASK
 
 if TYPE_CHECKING:
@@ -35,7 +36,7 @@ class Failure:
     """A job that failed. `lists` are the keys that take `record`; without lists, or a record, it only counts.
 
     `failed_queue` is a name to add to the set of failed queues. What is kept of earlier tries under the id
-    `tried` goes into the record. `late`: it timed out.
+    `tried` goes into the record. `late`: it timed out. `debts` are settled.
     """
 
     token: int
@@ -44,6 +45,7 @@ class Failure:
     failed_queue: str = ""
     tried: str = ""
     late: bool = False
+    debts: Debts = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,11 +68,15 @@ class Postpone:
 
 @dataclass(frozen=True, slots=True)
 class Dismiss:
-    """A job that has ended without a record; what is kept of its tries under the id `tried` goes."""
+    """A job that has ended without a record; what is kept of its tries under the id `tried` goes.
+
+    A success is told so where something is kept of it, or it has `debts`.
+    """
 
     token: int
     kind: Literal["done", "discarded", "expired"]
     tried: str = ""
+    debts: Debts = ()
 
 
 @dataclass(frozen=True, slots=True)

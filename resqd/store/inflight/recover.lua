@@ -1,8 +1,8 @@
 -- KEYS: in-flight hash, index, queues, suspects, failed_queues, a counter of failed jobs, later, its jobs, attempts,
--- counters of retried jobs and of those that timed out, then queues' lists and lists for records.
+-- counters of retried jobs and of those that timed out, then queues' lists, lists for records, and the keys of debts.
 -- ARGV: incarnation id, prefix of queues' keys, what the other jobs get ('forgive' or ''), then for each verdict:
 -- token, kind, record, member of failed_queues or '', the key of what is kept of its tries or '', whether it timed out
--- ('1' or ''), number of lists, lists.
+-- ('1' or ''), number of lists, lists, and its debts, which a conviction settles (debts.lua).
 -- Kinds: 'charge' and 'forgive' (to its queue), 'suspect' (charged) and 'isolate' (forgiven), 'convict', and 'later': its
 -- try in place of a record, a delay in microseconds in place of a member, its ticket and an id to splice for lists.
 -- Every other job goes back uncharged to where it came from, but for those that have failed (records.lua). Absence of
@@ -19,9 +19,9 @@ local function read_verdicts()
     for i = 1, tonumber(ARGV[at + 6]) do lists[i] = ARGV[at + 6 + i] end
     verdicts[ARGV[at]] = {
       kind = ARGV[at + 1], record = ARGV[at + 2], member = ARGV[at + 3], id = ARGV[at + 4], late = ARGV[at + 5],
-      lists = lists,
+      lists = lists, debts = at + 7 + #lists,
     }
-    at = at + 7 + #lists
+    at = settle(nil, ARGV, at + 7 + #lists)
   end
   return verdicts
 end
@@ -88,6 +88,7 @@ for _, item in ipairs(items) do
       redis.call('HSET', key, '!' .. item.field, join_record(record, verdict.member, verdict.lists))
     end
     forget_attempts(KEYS[9], verdict.id)
+    settle('failed', ARGV, verdict.debts)
   elseif kind == 'later' then
     refusal = postpone(item, verdict)
   elseif kind == 'suspect' or kind == 'isolate' then

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import NamedTuple
 
+from resqd.store.debts import Debts, arguments_of, keys_of
 from resqd.store.inflight.incarnation import Incarnation, of_life
 from resqd.store.inflight.outbox import Postpone
 from resqd.store.inflight.tokens import Counts, counts, split_entry, token_from_text, token_ranges, token_text
@@ -20,6 +21,7 @@ _RECOVER = Script.load(
     "inflight/records",
     "inflight/tokens",
     "inflight/attempts",
+    "debts",
     "clock",
     "later/later",
 )
@@ -63,6 +65,7 @@ class Convict:
     """The id under which its tries are kept, which go into the record."""
     late: bool = False
     """Whether it had run out of its time."""
+    debts: Debts = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,11 +150,17 @@ def recover_call(
         keys.stat("retried"),
         keys.stat("timeout"),
         *named,
+        *keys_of((debt for verdict in verdicts.values() for debt in _owed(verdict)), keys),
     )
     arguments: list[Argument] = [incarnation.id, keys.queue_prefix, "forgive" if counted else ""]
     for token, verdict in verdicts.items():
-        arguments += (token_text(token), *_verdict_arguments(verdict))
+        arguments += (token_text(token), *_verdict_arguments(verdict), *arguments_of(_owed(verdict), keys))
     return ScriptCall(_RECOVER, packed, arguments)
+
+
+def _owed(verdict: Verdict) -> Debts:
+    """What is settled with a verdict: only a conviction ends a job."""
+    return verdict.debts if isinstance(verdict, Convict) else ()
 
 
 def _verdict_arguments(verdict: Verdict) -> tuple[Argument, ...]:

@@ -1,6 +1,6 @@
--- KEYS: later, its jobs, attempts, queues, then queues' lists.
--- ARGV: 'cancel', 'run' or 'in' or 'at'; prefix of queues' keys; microseconds from now or since 1970, for the last
--- two; then tickets. Cancels jobs, moves them to the fronts of their queues, or to another moment.
+-- KEYS: later, its jobs, queues, then queues' lists.
+-- ARGV: 'run' or 'in' or 'at'; prefix of queues' keys; microseconds from now or since 1970, for the last two; then
+-- tickets. Moves jobs to the fronts of their queues, or to another moment.
 -- Returns how many were there, and those that stay, since their queue refused them.
 local later, jobs, act, prefix, changed = KEYS[1], KEYS[2], ARGV[1], ARGV[2], 0
 local refusal = later_refusal(later, jobs)
@@ -27,14 +27,12 @@ for i = 4, #ARGV do
     else
       local score = redis.call('ZSCORE', later, ticket)
       local queue, payload = take_later(later, jobs, ticket)
-      if act == 'cancel' then
-        redis.pcall('HDEL', KEYS[3], ticket)
-      elseif refused(redis.pcall('LPUSH', prefix .. queue, payload)) then
+      if refused(redis.pcall('LPUSH', prefix .. queue, payload)) then
         redis.call('HSET', jobs, ticket, join(queue, payload))
         redis.call('ZADD', later, score or now(), ticket)
         changed, kept[#kept + 1] = changed - 1, ticket
       else
-        redis.pcall('SADD', KEYS[4], queue)
+        redis.pcall('SADD', KEYS[3], queue)
       end
     end
   end

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
+from resqd.store.debts import Debt, Debts, arguments_of, keys_of, owed_by
 from resqd.store.keys import Keys, is_name, to_bytes, to_text
 from resqd.store.redis.protocol import Argument, PackedKeys, Script, ScriptCall
 
@@ -18,6 +19,8 @@ _LIBRARIES: Final = ("inflight/entries", "clock", "later/later")
 PUT: Final = Script.load("later/put", *_LIBRARIES)
 PROMOTE: Final = Script.load("later/promote", *_LIBRARIES)
 CHANGE: Final = Script.load("later/change", *_LIBRARIES)
+CANCEL: Final = Script.load("later/cancel", *_LIBRARIES, "debts")
+HEADS: Final = Script.load("later/heads", "inflight/entries")
 
 MICRO: Final = 1_000_000
 """Microseconds in a second; moments are kept in them."""
@@ -26,6 +29,8 @@ CHUNK: Final = 500
 BYTES: Final = 1 << 20
 PUT_OFF: Final = 5.0
 """Seconds by which a job is put off whose queue does not take it, since its key is of another type."""
+_MOST_LOOKS: Final = 100_000
+"""Bounds how often jobs are looked at anew that change while they are cancelled."""
 _KNOWN: Final = 1_000
 """Queues whose lists are named beforehand; a script asks for those that it misses."""
 
@@ -126,7 +131,27 @@ class Later:
 
     def cancel(self, tickets: Sequence[str]) -> int:
         """Take jobs away; how many were there. Errors: StoreError."""
-        return self._change("cancel", 0, tickets)[0]
+        gone, left = 0, list(tickets)
+        for _ in range(_MOST_LOOKS):
+            if not left:
+                break
+            chunk, left = left[:CHUNK], left[CHUNK:]
+            number, *others = self._link.run_script(self._cancel_call(chunk))
+            gone += number
+            left += map(to_text, others)  # jobs that came under these tickets since they were looked at
+        return gone
+
+    def _cancel_call(self, tickets: Sequence[str]) -> ScriptCall:
+        keys = self._keys
+        heads = self._link.run_script(ScriptCall(HEADS, PackedKeys.of(keys.later_jobs), tickets))
+        owed: list[Debt] = []
+        arguments: list[Argument] = []
+        for ticket, head, digest in zip(tickets, heads[::2], heads[1::2], strict=True):
+            debts = _owed(head)
+            owed += debts
+            arguments += (ticket, digest, *arguments_of(debts, keys))
+        packed = PackedKeys.of(keys.later, keys.later_jobs, keys.later_attempts, *keys_of(owed, keys))
+        return ScriptCall(CANCEL, packed, arguments)
 
     def run_now(self, tickets: Sequence[str]) -> int:
         """Move jobs to the fronts of their queues; how many went, since a queue may refuse. Errors: StoreError."""
@@ -182,7 +207,7 @@ class Later:
             after = f"({to_text(dues[-1])}"
 
     def _change(self, act: str, micros: int, tickets: Sequence[str]) -> tuple[int, list[str]]:
-        keys = [self._keys.later, self._keys.later_jobs, self._keys.later_attempts, self._keys.queues]
+        keys = [self._keys.later, self._keys.later_jobs, self._keys.queues]
         changed, kept = 0, list[str]()
         for start in range(0, len(tickets), CHUNK):
             facts: list[Argument] = [act, self._keys.queue_prefix, micros, *tickets[start : start + CHUNK]]
@@ -222,6 +247,12 @@ def _chunks(jobs: Iterable[tuple[str, bytes]]) -> Iterator[list[tuple[str, bytes
             chunk, size = [], 0
     if chunk:
         yield chunk
+
+
+def _owed(head: bytes) -> Debts:
+    """The debts of an entry, by its beginning; of an empty one none."""
+    length, _, rest = head.partition(b":")
+    return owed_by(rest[int(length) :]) if rest else ()
 
 
 def _waiting(ticket: str, due: bytes, entry: bytes) -> Waiting:

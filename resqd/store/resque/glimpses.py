@@ -6,9 +6,10 @@ import hashlib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, NamedTuple, cast
 
+from resqd.store.debts import arguments_of, keys_of, owed_by
 from resqd.store.keys import to_bytes, to_text
 from resqd.store.redis.client import store_errors
-from resqd.store.redis.protocol import Script
+from resqd.store.redis.protocol import Argument, Script
 from resqd.store.resque import payload as payloads
 
 if TYPE_CHECKING:
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
 
 _LENGTHS: Final = Script.load("resque/lengths")
 _GLIMPSE: Final = Script.load("resque/glimpse")
-_DROP: Final = Script.load("resque/drop")
+_DROP: Final = Script.load("resque/drop", "debts")
 
 MOST_OF_ONE: Final = 128 * 1024
 """Bytes up to which one item is shown."""
@@ -115,8 +116,14 @@ class Glimpses:
     @store_errors
     def drop(self, queue: str, at: int, digest: str) -> bool:
         """Delete the job that stood at that position; False where it has begun, or gone otherwise."""
-        keys = [to_bytes(self._keys.queue(queue))]
-        return bool(self._drop(keys=keys, args=[at, digest, _REACH]))
+        keys = [self._keys.queue(queue)]
+        args: list[Argument] = [at, digest, _REACH]
+        found = self._drop(keys=list(map(to_bytes, keys)), args=args)
+        if isinstance(found, bytes):
+            debts = owed_by(found)
+            keys += keys_of(debts, self._keys)
+            found = self._drop(keys=list(map(to_bytes, keys)), args=[*args, *arguments_of(debts, self._keys)])
+        return bool(found)
 
     def _sizes(self, names: Sequence[bytes]) -> dict[bytes, int]:
         found: list[int] = []

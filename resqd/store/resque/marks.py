@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
+from resqd.store.debts import Debts, debts_of
 from resqd.store.inflight.tokens import COUNTED, attempts, counts
 
 if TYPE_CHECKING:
@@ -24,6 +25,11 @@ class Marks(NamedTuple):
     begun: bool
     """Whether it may have begun before: a try was counted, or a process was lost with it."""
     options: Mapping[str, Any]
+
+    @property
+    def debts(self) -> Debts:
+        """What is to be settled when the job ends."""
+        return debts_of(self.options) if self.options else ()
 
     def seconds(self, name: str) -> float | None:
         """An option that is a number of seconds."""

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final, cast
+from typing import TYPE_CHECKING, Any, Final, cast
 
 from redis.exceptions import ResponseError
 
+from resqd.store.debts import Debts, arguments_of, keys_of, owed_by
 from resqd.store.inflight.incarnation import of_life
 from resqd.store.inflight.tokens import split_entry
 from resqd.store.keys import Keys, to_bytes, to_text
@@ -25,7 +26,11 @@ if TYPE_CHECKING:
 
 
 _SCAN_CHUNK: Final = 1_000
+_DRAINED: Final = 1_000
+"""Jobs that are deleted in one step where some may owe something."""
 _MOVE: Final = Script.load("resque/move")
+_DRAIN: Final = Script.load("resque/drain", "debts")
+_TAKE_AWAY: Final = Script.load("resque/take_away", "debts")
 _MOVE_JOBS: Final = 500
 _MOVE_BYTES: Final = 1_000_000
 """How much one step of a move takes: Redis serves nobody else for about half a millisecond."""
@@ -38,6 +43,8 @@ class Queues:
         self._client = client
         self._keys = keys
         self._move = client.register_script(_MOVE.source)
+        self._drain_step = client.register_script(_DRAIN.source)
+        self._take_away = client.register_script(_TAKE_AWAY.source)
 
     @store_errors
     def push_front(self, queue: str, raw: bytes) -> None:
@@ -79,11 +86,11 @@ class Queues:
 
     @store_errors
     def clear(self, queue: str) -> int:
-        """Delete all jobs of a queue, in one step whatever their number; how many there were."""
-        with self._client.pipeline(transaction=True) as pipe:
-            pipe.llen(self._list(queue))
-            pipe.unlink(self._list(queue))
-            return cast("int", pipe.execute()[0])
+        """Delete all jobs of a queue, in one step whatever their number; how many there were.
+
+        What they owe is settled: where any job may owe something they are put aside in that step, and read.
+        """
+        return self._delete_all(queue, forget=False)
 
     @store_errors
     def move(self, source: str, target: str) -> int:
@@ -103,12 +110,42 @@ class Queues:
 
     @store_errors
     def remove(self, queue: str) -> int:
-        """Delete a queue with all its jobs; how many there were."""
+        """Delete a queue with all its jobs; how many there were. As `clear` does."""
+        return self._delete_all(queue, forget=True)
+
+    def _delete_all(self, queue: str, *, forget: bool) -> int:
+        key, aside = self._list(queue), to_bytes(self._keys.removed(queue))
+        owing = self._client.exists(*self._keys.creditors)
+        self._drain(aside)  # what somebody has left behind who was stopped
         with self._client.pipeline(transaction=True) as pipe:
-            pipe.llen(self._list(queue))
-            pipe.srem(self._keys.queues, to_bytes(queue))
-            pipe.unlink(self._list(queue))
-            return cast("int", pipe.execute()[0])
+            pipe.llen(key)
+            if forget:
+                pipe.srem(self._keys.queues, to_bytes(queue))
+            if owing:
+                pipe.renamenx(cast("str", key), cast("str", aside))
+            else:
+                pipe.unlink(key)
+            count, *replies = pipe.execute(raise_on_error=False)
+        for reply in (count, *replies):
+            if isinstance(reply, Exception) and "no such key" not in str(reply):
+                raise reply
+        if owing and count and not replies[-1]:  # somebody else removes it at this very moment
+            return self._delete_all(queue, forget=forget)
+        self._drain(aside)
+        return cast("int", count)
+
+    def _drain(self, aside: bytes) -> None:
+        """Delete a list that is nobody's queue any more, with what its jobs owe, step by step."""
+        length = looked = 0
+        debts: list[Debts] = []
+        while True:
+            keys = keys_of((debt for each in debts for debt in each), self._keys)
+            arguments = [part for each in debts for part in arguments_of(each, self._keys)]
+            found = self._drain_step(keys=[aside, *keys], args=[length, looked, _DRAINED, *arguments])
+            length, looked, *heads = cast("tuple[Any, ...]", found)
+            if not length:
+                return
+            debts = [owed for head in heads if (owed := owed_by(head))]
 
     @store_errors
     def delete(self, queue: str, matches: Callable[[bytes], bool]) -> int:
@@ -117,7 +154,9 @@ class Queues:
         chosen = dict.fromkeys(raw for raw in self._backwards(key) if matches(raw))
         deleted = 0
         for raw in chosen:
-            deleted += self._client.lrem(key, 0, cast("str", raw))
+            debts = owed_by(raw)
+            args = [raw, *arguments_of(debts, self._keys)]
+            deleted += self._take_away(keys=[key, *keys_of(debts, self._keys)], args=args)
         return deleted
 
     @store_errors

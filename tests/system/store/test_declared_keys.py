@@ -53,6 +53,7 @@ local redis = {
   call = function(...) check(...) return real.call(...) end,
   pcall = function(...) check(...) return real.pcall(...) end,
   error_reply = real.error_reply,
+  sha1hex = real.sha1hex,
 }
 """
 

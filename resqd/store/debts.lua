@@ -1,0 +1,38 @@
+-- What a job owes at its end: its producer wrote it into the payload, and Python read it there. Whatever ends a job, or
+-- takes it away, settles its debts in the same script, once, where the job was really there.
+-- As arguments: how many debts, then for each its kind, its member, how many keys it has, and these keys.
+
+-- By kind, a function (keys, member, outcome). The outcome is 'done', 'failed', 'discarded', 'expired', 'removed', or
+-- 'begun' for a job that a worker has taken and that has not ended.
+local PAYERS = {}
+
+-- The lock of a unique job, where it is still this job's. KEYS: locks. Member: FINGERPRINT TICKET; the lock is
+-- fingerprint to SINCE TICKET.
+local function unlock(keys, member)
+  local fingerprint, ticket = string.match(member, '^(%S+) (.+)$')
+  local lock = fingerprint and redis.pcall('HGET', keys[1], fingerprint)
+  if type(lock) == 'string' and string.match(lock, '^%d+ (.*)$') == ticket then
+    redis.call('HDEL', keys[1], fingerprint)
+  end
+end
+
+function PAYERS.unique(keys, member, outcome)
+  if outcome ~= 'begun' then unlock(keys, member) end
+end
+
+-- The same, for a lock that is held until the job begins only.
+PAYERS.start = unlock
+
+-- Reads the debts that stand at `args[at]`, and settles them where there is an outcome. Returns where they end.
+local function settle(outcome, args, at)
+  local count = tonumber(args[at])
+  at = at + 1
+  for _ = 1, count do
+    local pay, member, keys = PAYERS[args[at]], args[at + 1], {}
+    local last = at + 2 + tonumber(args[at + 2])
+    for i = at + 3, last do keys[#keys + 1] = args[i] end
+    if outcome and pay then pay(keys, member, outcome) end
+    at = last + 1
+  end
+  return at
+end
