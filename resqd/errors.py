@@ -79,5 +79,13 @@ class DontPerform(ResqdError):  # noqa: N818 - Resque's name
     """Raised by a before_perform or around_perform hook: the job ends quietly, as done."""
 
 
+class BatchDone(ResqdError):  # noqa: N818 - names the state of the batch
+    """Something was to be added to a batch that is done, or whose producer was too late."""
+
+
+class BatchError(ResqdError):
+    """A batch or a workflow that cannot be made as it was said: a cycle, say."""
+
+
 class CronError(ResqdError):
     """An act on an entry of the timetable that cannot be: there is none of that name, or it belongs to code."""

@@ -23,6 +23,20 @@ end
 -- The same, for a lock that is held until the job begins only.
 PAYERS.start = unlock
 
+-- A job of a batch. KEYS: those of the batch and of what is around it (batches.lua). Member: ID BATCH, and the batches
+-- around it. A job must end whatever others have made of the batch's keys.
+function PAYERS.batch(keys, member, outcome)
+  if outcome ~= 'begun' then pcall(end_member, keys, FIRST, string.match(member, '^%S+'), outcome) end
+end
+
+PAYERS.node = PAYERS.batch
+
+-- What a job of a workflow returned, for those that take it: told before its end. Member: ID BATCH JSON.
+function PAYERS.result(keys, member, outcome)
+  local id, result = string.match(member, '^(%S+) %S+ (.*)$')
+  if outcome == 'done' then redis.pcall('HSET', keys[1], '=' .. id, result) end
+end
+
 -- Reads the debts that stand at `args[at]`, and settles them where there is an outcome. Returns where they end.
 local function settle(outcome, args, at)
   local count = tonumber(args[at])

@@ -30,10 +30,22 @@ Debts = tuple[Debt, ...]
 _KEYS: Final[dict[str, Callable[[Keys, str], tuple[str, ...]]]] = {
     "unique": lambda keys, _member: (keys.unique,),
     "start": lambda keys, _member: (keys.unique,),
+    "batch": lambda keys, member: batch_keys(keys, member.split(" ")[1:]),
+    "node": lambda keys, member: batch_keys(keys, member.split(" ")[1:]),
+    "result": lambda keys, member: (keys.batch(member.split(" ")[1])[3],),
 }
 """By kind, the keys that are touched when a debt of this member is settled."""
+_WRITTEN: Final = frozenset(_KEYS) - {"result"}
+"""The kinds that a producer writes; a result is the worker's."""
 
-SETTLE: Final = Script.load("settle", "debts")
+PAYING: Final = ("inflight/entries", "clock", "later/later", "batches/batches", "debts")
+"""What a script needs before it that settles debts."""
+SETTLE: Final = Script.load("settle", *PAYING)
+
+
+def batch_keys(keys: Keys, ids: Iterable[str]) -> tuple[str, ...]:
+    """What is touched when something of a batch ends, whose id comes first, before those around it (batches.lua)."""
+    return keys.later, keys.later_jobs, *(key for batch_id in ids for key in keys.batch(batch_id))
 
 
 def debts_of(options: Mapping[str, Any]) -> Debts:
@@ -44,7 +56,7 @@ def debts_of(options: Mapping[str, Any]) -> Debts:
     return tuple(
         Debt(kind, member)
         for kind, member in owed.items()
-        if kind in _KEYS and isinstance(member, str) and is_name(member)
+        if kind in _WRITTEN and isinstance(member, str) and is_name(member)
     )
 
 

@@ -214,6 +214,21 @@ class Keys:
         """What changes with the entries and the tables."""
         return f"{self.namespace}:resqd:cron:version"
 
+    @property
+    def batches(self) -> str:
+        """The sorted set of batches' ids by the microsecond when they were made."""
+        return f"{self.namespace}:resqd:batches"
+
+    @property
+    def batches_open(self) -> str:
+        """The sorted set of ids of batches that are being filled, by the microsecond until when they may be."""
+        return f"{self.namespace}:resqd:batches:open"
+
+    def batch(self, batch_id: str) -> tuple[str, str, str, str]:
+        """A batch's facts, the sets of its jobs that are pending and that have failed, and a workflow's nodes."""
+        head = f"{self.namespace}:resqd:batch:{batch_id}"
+        return head, f"{head}:pending", f"{head}:failed", f"{head}:nodes"
+
     def suspects(self, daemon: str) -> str:
         """The list of a daemon's jobs that wait to be run alone."""
         return f"{self.namespace}:resqd:suspects:{daemon}"

@@ -6,7 +6,7 @@ from functools import cached_property
 from itertools import repeat
 from typing import TYPE_CHECKING, Any, Literal
 
-from resqd.store.debts import arguments_of, keys_of
+from resqd.store.debts import PAYING, arguments_of, keys_of
 from resqd.store.inflight.outbox import Dismiss, Failure, Postpone, Reservation, Return, Want
 from resqd.store.inflight.tokens import INDEX_BITS, ranges_text, token_ranges, token_text
 from resqd.store.keys import Keys, Names, to_bytes
@@ -23,9 +23,9 @@ REGISTER = Script.load("inflight/register")
 RESERVE = Script.load("inflight/reserve", *_BATCH)
 RESERVE_SUSPECTS = Script.load("inflight/reserve_suspects", *_BATCH)
 ACKNOWLEDGE = Script.load("inflight/acknowledge", "inflight/tokens")
-FAIL = Script.load("inflight/fail", *_RECORDS, "inflight/attempts", "debts")
+FAIL = Script.load("inflight/fail", *_RECORDS, "inflight/attempts", *PAYING)
 POSTPONE = Script.load("inflight/postpone", *_BATCH[:2], "inflight/attempts", "clock", "later/later")
-DISMISS = Script.load("inflight/dismiss", *_BATCH[:2], "inflight/attempts", "debts")
+DISMISS = Script.load("inflight/dismiss", *_BATCH[:2], "inflight/attempts", *PAYING)
 RETURN = Script.load("inflight/return", "inflight/entries", "inflight/tokens")
 RECORD = Script.load("inflight/record", *_RECORDS)
 FIELDS = Script.load("inflight/fields", "inflight/tokens")

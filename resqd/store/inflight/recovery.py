@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import NamedTuple
 
-from resqd.store.debts import Debts, arguments_of, keys_of
+from resqd.store.debts import PAYING, Debts, arguments_of, keys_of
 from resqd.store.inflight.incarnation import Incarnation, of_life
 from resqd.store.inflight.outbox import Postpone
 from resqd.store.inflight.tokens import Counts, counts, split_entry, token_from_text, token_ranges, token_text
@@ -21,7 +21,7 @@ _RECOVER = Script.load(
     "inflight/records",
     "inflight/tokens",
     "inflight/attempts",
-    "debts",
+    *PAYING,
     "clock",
     "later/later",
 )

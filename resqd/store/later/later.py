@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
-from resqd.store.debts import Debt, Debts, arguments_of, keys_of, owed_by
+from resqd.store.debts import PAYING, Debt, Debts, arguments_of, keys_of, owed_by
 from resqd.store.keys import Keys, is_name, to_bytes, to_text
 from resqd.store.redis.protocol import Argument, PackedKeys, Script, ScriptCall
 
@@ -19,7 +19,7 @@ _LIBRARIES: Final = ("inflight/entries", "clock", "later/later")
 PUT: Final = Script.load("later/put", *_LIBRARIES)
 PROMOTE: Final = Script.load("later/promote", *_LIBRARIES)
 CHANGE: Final = Script.load("later/change", *_LIBRARIES)
-CANCEL: Final = Script.load("later/cancel", *_LIBRARIES, "debts")
+CANCEL: Final = Script.load("later/cancel", *_LIBRARIES, *PAYING)
 HEADS: Final = Script.load("later/heads", "inflight/entries")
 
 MICRO: Final = 1_000_000

@@ -44,8 +44,8 @@ class Script:
 
     @classmethod
     def load(cls, name: str, *preludes: str) -> Script:
-        """The script in `NAME.lua` of the store, after the functions in the preludes' files."""
-        source = "\n".join(_read(part) for part in (*preludes, name))
+        """The script in `NAME.lua` of the store, after the functions in the preludes' files, each file once."""
+        source = "\n".join(_read(part) for part in dict.fromkeys((*preludes, name)))
         return cls(name, source, hashlib.sha1(source.encode(), usedforsecurity=False).hexdigest())
 
 

@@ -6,7 +6,7 @@ import hashlib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, NamedTuple, cast
 
-from resqd.store.debts import arguments_of, keys_of, owed_by
+from resqd.store.debts import PAYING, arguments_of, keys_of, owed_by
 from resqd.store.keys import to_bytes, to_text
 from resqd.store.redis.client import store_errors
 from resqd.store.redis.protocol import Argument, Script
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 _LENGTHS: Final = Script.load("resque/lengths")
 _GLIMPSE: Final = Script.load("resque/glimpse")
-_DROP: Final = Script.load("resque/drop", "debts")
+_DROP: Final = Script.load("resque/drop", *PAYING)
 
 MOST_OF_ONE: Final = 128 * 1024
 """Bytes up to which one item is shown."""

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Final, cast
 
 from redis.exceptions import ResponseError
 
-from resqd.store.debts import Debts, arguments_of, keys_of, owed_by
+from resqd.store.debts import PAYING, Debts, arguments_of, keys_of, owed_by
 from resqd.store.inflight.incarnation import of_life
 from resqd.store.inflight.tokens import split_entry
 from resqd.store.keys import Keys, to_bytes, to_text
@@ -29,8 +29,8 @@ _SCAN_CHUNK: Final = 1_000
 _DRAINED: Final = 1_000
 """Jobs that are deleted in one step where some may owe something."""
 _MOVE: Final = Script.load("resque/move")
-_DRAIN: Final = Script.load("resque/drain", "debts")
-_TAKE_AWAY: Final = Script.load("resque/take_away", "debts")
+_DRAIN: Final = Script.load("resque/drain", *PAYING)
+_TAKE_AWAY: Final = Script.load("resque/take_away", *PAYING)
 _MOVE_JOBS: Final = 500
 _MOVE_BYTES: Final = 1_000_000
 """How much one step of a move takes: Redis serves nobody else for about half a millisecond."""

@@ -1,0 +1,1 @@
+"""Batches and workflows as Redis holds them."""
