@@ -133,10 +133,11 @@ def connected(process: subprocess.Popen[bytes]) -> redis.Redis:
 def enqueue(paths: list[str]) -> None:
     """One job for each file, through the application as any producer would."""
     sys.path.insert(0, str(BIN))
-    from demo_jobs import digest  # noqa: PLC0415 - the App reads its environment, which main() has only now set
+    from demo_jobs import app, digest  # noqa: PLC0415 - the App reads its environment, which main() has only now set
 
     for start in range(0, len(paths), BATCH):
         digest.enqueue_many([(path,) for path in paths[start : start + BATCH]])
+    app.close()  # or the server would live as long as this process
 
 
 def titles(process: subprocess.Popen[bytes]) -> list[str]:

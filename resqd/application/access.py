@@ -49,6 +49,14 @@ class Access:
             self._store = Store.of(url=url, namespace=namespace, hint=hint)
         return self._store
 
+    def close(self) -> None:
+        """Close the connections, and let the embedded server end where nobody else uses it; the next use opens anew."""
+        if self._store is not None:
+            self._store.close()
+        if self._default is not None and self._default.share is not None:
+            self._default.share.close()
+        self._store = self._default = None
+
     def pop(self, queue: str) -> Payload | None:
         """Take the oldest job off a queue; one that cannot be decoded is put back and raises PayloadError."""
         raw = self.store.books.queues.pop(queue)

@@ -9,6 +9,7 @@ from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 import click
+from click.core import ParameterSource
 from click.shell_completion import CompletionItem
 
 from resqd import __version__
@@ -90,7 +91,7 @@ def queues(context: click.Context, /, in_json: bool, **redis: str | None) -> Non
     """
     if context.invoked_subcommand is None:
         _show_queues(in_json, redis)
-    elif in_json or any(given is not None for given in redis.values()):
+    elif in_json or any(context.get_parameter_source(name) is ParameterSource.COMMANDLINE for name in redis):
         raise click.UsageError(f"give the options after `{context.invoked_subcommand}`")
 
 

@@ -66,7 +66,9 @@ def test_a_stopped_worker_is_ended_and_a_busy_one_only_shown(tmp_path: Path, red
         station.kick(stopped, STOP)
         station.push("regex", "busy")
         station.wait_begun("busy")
-        station.wait_for_line(rf"killing worker . \(pid {stopped}\): it was stopped for", 15)
+        station.wait_for_line(
+            rf"killing worker . \(pid {stopped}\), which runs nap caught: it was stopped for", 15
+        )
         station.wait_ended("caught")
         assert station.failures() == {}
         holder = station.worker_of("busy")

@@ -14,7 +14,7 @@ FOR_USERS = {
     "of all hosts": {"stats", "failures", "workers"},
     "without a daemon": {"inline", "run_one"},
     "whose": {"name", "release"},
-    "its Redis": {"configure", "store"},
+    "its Redis": {"configure", "store", "close"},
 }  # fmt: skip
 
 

@@ -104,7 +104,7 @@ def _defaults(group: click.Group) -> Iterator[tuple[str, dict[str, Any]]]:
         if name in own:
             continue
         if isinstance(command, click.Group):
-            yield name, dict(_defaults(command))
+            yield name, dict(_defaults(command)) | place  # such a group may act by itself, as `queues` does
         elif name == "start":
             yield name, said | {"app": DAEMON_APP}
         else:
