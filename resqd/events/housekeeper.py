@@ -27,6 +27,10 @@ class Housekeeper:
         "recovered the jobs of %(incarnation)s (pid %(pid)d): %(requeued)d back to their queues,"
         " %(suspected)d suspects, %(failed)d failed, %(later)d to be tried again",
     )
+    ends_reappeared = Event(
+        WARNING,
+        "%(jobs)d jobs of %(incarnation)s (pid %(pid)d) had ended, and Redis had lost that: told it again",
+    )
     recovery_failed = Event(ERROR, "cannot recover the jobs of %(incarnation)s now", traceback=True)
     jobs_kept = Event(
         ERROR,

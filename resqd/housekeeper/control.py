@@ -10,6 +10,7 @@ from collections import deque
 
 from resqd import events
 from resqd.errors import ChannelClosed, ProtocolError
+from resqd.housekeeper.farewells import Farewells
 from resqd.housekeeper.keeper import Keeper
 from resqd.housekeeper.orphans import Siblings
 from resqd.housekeeper.pause_files import PauseFiles
@@ -18,7 +19,7 @@ from resqd.housekeeper.scrape.counts import Counts
 from resqd.housekeeper.statsd import Metrics
 from resqd.threads import NamedThread
 from resqd.wire.channel import Channel
-from resqd.wire.messages import Alive, Booted, Busy, Death, Drain, Message, Ping, Pong, Stop, Vitals
+from resqd.wire.messages import Alive, Booted, Busy, Death, Drain, Farewell, Message, Ping, Pong, Stop, Vitals
 
 
 class Voice:
@@ -65,6 +66,7 @@ class Control:
         *,
         channel: Channel,
         keeper: Keeper,
+        farewells: Farewells,
         publisher: Publisher,
         metrics: Metrics | None,
         counts: Counts | None,
@@ -75,6 +77,7 @@ class Control:
     ) -> None:
         self._channel = channel
         self._keeper = keeper
+        self._farewells = farewells
         self._publisher = publisher
         self._metrics = metrics
         self._counts = counts
@@ -140,6 +143,8 @@ class Control:
         if isinstance(message, Alive):
             self._keeper.orders.put(message)
             self._deaths = message.deaths
+        elif isinstance(message, Farewell):
+            self._farewells.take(message)
         elif isinstance(message, Ping):
             self._answer()
         elif isinstance(message, Busy):

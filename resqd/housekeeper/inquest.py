@@ -14,12 +14,13 @@ from resqd import events
 from resqd.app import App
 from resqd.errors import DirtyExit, JobTimeout, PayloadError
 from resqd.failures import OVERRUN, FailureRules, fewest_deliveries
+from resqd.housekeeper.farewells import LastWords
 from resqd.housekeeper.verdicts import Judge, Rule
 from resqd.retry import Again, Dropped, decide
 from resqd.settings import Settings
 from resqd.store.debts import owed_by
 from resqd.store.inflight.incarnation import Incarnation
-from resqd.store.inflight.recovery import Convict, Held, Later, Recovered, Recovery, Verdict
+from resqd.store.inflight.recovery import Convict, Done, Held, Later, Recovered, Recovery, Verdict
 from resqd.store.inflight.tokens import attempts
 from resqd.store.keys import Keys
 from resqd.store.resque.backends import Place
@@ -93,6 +94,11 @@ class Culprits:
         """The record of this job as DirtyExit, and the lists that take it."""
         return self._convict(held, DirtyExit(why))
 
+    def done(self, held: Held) -> Done:
+        """What is to be settled for this job, which has succeeded."""
+        payload = _decoded(held)
+        return Done(tried(payload) if payload else "", owed_by(held.payload))
+
     def overrun(self, token: int, held: Held) -> Later | Convict:
         """What becomes of a job that had run out of its time: its next try, or its record as JobTimeout."""
         payload, error = _decoded(held), JobTimeout(OVERRUN)
@@ -165,8 +171,12 @@ class Inquest:
         self._convicted = convicted
         self._retried = retried
 
-    def hold(self, incarnation: Incarnation, death: Death | None) -> Recovered:
-        """Recover the jobs of an incarnation; without last words nobody knows which of them ran. Errors: StoreError."""
+    def hold(self, incarnation: Incarnation, death: Death | None, left: LastWords | None = None) -> Recovered:
+        """Recover the jobs of an incarnation; without a death nobody knows which of them ran. Errors: StoreError.
+
+        `left`: what it had ended, by its own words.
+        """
+        ended = self._ended(incarnation, left) if left else {}
         running = death.running if death else ()
         found = self._recovery.inspect(incarnation, running, patience=self._culprits.patience)
 
@@ -181,9 +191,10 @@ class Inquest:
             )
 
         judge = Judge(rule=self._culprits.rule, convict=convict, overrun=overrun)
-        findings = judge.judge(death, found.held, probation=found.probation)
+        held = {token: job for token, job in found.held.items() if token not in ended}
+        findings = judge.judge(death, held, probation=found.probation)
         done = self._recovery.recover(
-            incarnation, findings.verdicts, counted=findings.counted, queues=found.queues
+            incarnation, {**findings.verdicts, **ended}, counted=findings.counted, queues=found.queues
         )
         if done.convicted:
             self._convicted(
@@ -198,6 +209,15 @@ class Inquest:
                 if isinstance(verdict, Later)
             )
         return done
+
+    def _ended(self, incarnation: Incarnation, left: LastWords) -> dict[int, Verdict]:
+        """The jobs that are in flight though their worker had ended them: Redis has lost that."""
+        there = self._recovery.tokens(incarnation)
+        ended: dict[int, Verdict] = {token: Done() for token in there if left.ended(token)}
+        if owing := left.dismissed.intersection(there):
+            held = self._recovery.inspect(incarnation, owing).held
+            ended |= {token: self._culprits.done(job) for token, job in held.items()}
+        return ended
 
     def _whole(self, incarnation: Incarnation, token: int, job: Held, judge: Callable[[Held], V]) -> V:
         """A verdict with its payload whole, if that is not too much; its worker may have died for lack of memory."""

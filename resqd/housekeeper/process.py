@@ -122,6 +122,7 @@ def _control(house: House, upkeep: Upkeep, doorbell: DoorbellThread) -> Control:
     return Control(
         channel=birth.channel,
         keeper=keeper,
+        farewells=upkeep.farewells,
         publisher=upkeep.publisher,
         metrics=tellers.statsd,
         counts=tellers.scrapers,

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from resqd import events
 from resqd.clock import Clock, Complaints
 from resqd.errors import StoreError, StoreRefused, StoreUnavailable
+from resqd.housekeeper.farewells import Farewells
 from resqd.housekeeper.inquest import Inquest
 from resqd.store.inflight.incarnation import Incarnation, of_life
 from resqd.store.inflight.recovery import Recovered, Recovery
@@ -64,6 +65,7 @@ class Recoverer:
         epoch: str,
         gone: Callable[[Incarnation], bool],
         inquest: Inquest,
+        farewells: Farewells,
         clock: Clock,
     ) -> None:
         self._recovery = recovery
@@ -71,6 +73,7 @@ class Recoverer:
         self._epoch = epoch
         self._gone = gone
         self._inquest = inquest
+        self._farewells = farewells
         self._clock = clock
         self._complaints = Complaints(clock)
         self._kept: dict[str, Incarnation] = {}  # dead, with jobs that no list took
@@ -97,6 +100,7 @@ class Recoverer:
                 deaths.pop(fork, None)
         if troubles:
             raise troubles[0]
+        self._farewells.forget()
         settled = tuple(deaths)
         self._settled = None if self._predecessors or len(settled) < len(alive.deaths) else alive
         self._look_at = self._clock() + LOOK_EVERY
@@ -148,8 +152,14 @@ class Recoverer:
             vain += incarnation.id in self._kept
 
     def _recover(self, incarnation: Incarnation, death: Death | None) -> None:
-        done = self._inquest.hold(incarnation, death)
+        own = incarnation.epoch == self._epoch
+        last_words = self._farewells.of(incarnation.fork) if own else None
+        done = self._inquest.hold(incarnation, death, last_words)
         self._note_kept(incarnation, done)
+        if done.ended:
+            events.Housekeeper.ends_reappeared(
+                jobs=done.ended, incarnation=incarnation.id, pid=incarnation.pid
+            )
         if done.requeued or done.suspected or done.convicted or done.recorded or done.postponed:
             events.Housekeeper.recovered(
                 incarnation=incarnation.id,

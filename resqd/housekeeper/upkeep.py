@@ -7,6 +7,7 @@ from functools import partial
 
 from resqd.clock import monotonic
 from resqd.failures import Aftermath
+from resqd.housekeeper.farewells import Farewells
 from resqd.housekeeper.house import House
 from resqd.housekeeper.inquest import Culprits, Inquest
 from resqd.housekeeper.keeper import ONCE, Duty, check_up
@@ -27,6 +28,7 @@ class Upkeep:
 
     recovery: Recovery
     recoverer: Recoverer
+    farewells: Farewells
     hosts: Hosts
     registry: Registry
     publisher: Publisher
@@ -46,6 +48,7 @@ class Upkeep:
             convicted=aftermath.put_crashed,
             retried=aftermath.put_retried,
         )
+        farewells = Farewells(clock=monotonic)
         registry = Registry(
             link=link,
             keys=keys,
@@ -56,12 +59,14 @@ class Upkeep:
         )
         return cls(
             recovery=recovery,
+            farewells=farewells,
             recoverer=Recoverer(
                 recovery=recovery,
                 daemon=settings.daemon,
                 epoch=house.birth.epoch,
                 gone=orphans.ended,
                 inquest=inquest,
+                farewells=farewells,
                 clock=monotonic,
             ),
             hosts=Hosts(

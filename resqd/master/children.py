@@ -223,6 +223,8 @@ class Processes:
         alive = Alive(fleet.forks, workers, tuple(losses.deaths.values()))
         for child in fleet.children:
             if not child.working and child.life.booted:
+                if not fleet.farewells.tell(child):
+                    return  # first it must know what those have ended that are dead by this account
                 child.channel.send(alive)
                 losses.tell_at = now + ALIVE_EVERY
 

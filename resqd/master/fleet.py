@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 
 from resqd import events
 from resqd.master.child import LEAVING, Child
+from resqd.master.farewells import Farewells
 from resqd.master.ledger import Ledger, Places, RedisHealth, Totals
 from resqd.master.quotas import limits
 from resqd.master.timeouts import Kills, Limits
@@ -170,6 +171,7 @@ class Fleet:
         self.kills = Kills(settings.limits.kill_grace)
         self.places = Places()
         self.losses = Losses()
+        self.farewells = Farewells()
         self.suspects = Suspects()
         self.paused_queues: tuple[str, ...] | None = None
         """By the housekeeper's last word; None: it has not spoken yet, and workers look for themselves."""

@@ -14,7 +14,7 @@ from resqd.master.timeouts import leave_by
 from resqd.wire import messages
 from resqd.wire.birth import Kind
 from resqd.wire.intent import Intent
-from resqd.wire.messages import Busy, Kill, Message, Running
+from resqd.wire.messages import Busy, Farewell, Kill, Message, Running
 from resqd.wire.tallies import Tallies
 
 RELAY_EVERY = 1.0
@@ -220,5 +220,7 @@ class Inbox:
 
     def _on_exiting(self, child: Child, message: messages.Exiting) -> None:
         child.life.exiting = message.reason
+        if message.ended or message.dismissed:
+            self._fleet.farewells.add(Farewell(child.fork, message.ended, message.dismissed), self._clock())
         if message.reason == "burst" and child.kind is Kind.WORKER and self._fleet.settings.burst:
             self._fleet.places.done.add(child.index)

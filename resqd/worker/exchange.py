@@ -190,6 +190,12 @@ class Exchange:
                 self._good()
                 return closed
 
+    def farewell(self) -> tuple[str, tuple[int, ...]]:
+        """What has succeeded in this life, by Redis's word, should Redis forget it: see the message Exiting."""
+        recent = self._recent.recall()
+        dismissed = (each.token for each in recent if isinstance(each, Dismiss) and each.kind == "done")
+        return self._inflight.ended.text(), tuple(dismissed)
+
     def _close(self) -> Exchanged:
         if self.doubtful:  # or jobs whose ends Redis has lost would go back with the rest
             self._reconcile(())

@@ -74,6 +74,10 @@ class Fetcher:
         """What it needs to be open, but for the connection to Redis, which it can build again."""
         return self._poller.descriptors()
 
+    def farewell(self) -> tuple[str, tuple[int, ...]]:
+        """What has succeeded in this life; once it has ended."""
+        return self._exchange.farewell()
+
     def owes(self, token: int) -> bool:
         """Whether Redis has not confirmed this job's end, or return. Any thread may ask."""
         return self._holdings.holds(token) or self._exchange.owes(token)

@@ -81,6 +81,10 @@ class Manager:
             if self._fetcher.owes(executor.slot.token):
                 self.pool.show(executor)
 
+    def farewell(self) -> tuple[str, tuple[int, ...]]:
+        """What has succeeded in this life; once the fetcher has ended."""
+        return self._fetcher.farewell()
+
     def close(self, timeout: float) -> None:
         """Let the application's code for failures come to its end, within so many seconds."""
         self._aftermath.close(timeout)

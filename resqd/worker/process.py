@@ -73,7 +73,8 @@ def run(birth: Birth, *, settings: Settings, app: App, blueprint: Blueprint) -> 
     if reason == RECYCLED:
         app.hooks.run("after_jobs_run")
     app.hooks.run("worker_exit")
-    birth.channel.send(Exiting(reason))
+    ended, dismissed = manager.farewell() if blueprint.fails_over else ("", ())
+    birth.channel.send(Exiting(reason, ended, dismissed))
     return CRASHED if reason == FETCHER_CRASHED else 0
 
 
@@ -142,6 +143,8 @@ class Blueprint:
             of_this_process, daemon=settings.daemon, place=this_place(), master=this_process()
         )
         self._drop_link = link.abort
+        self.fails_over = link.fails_over
+        """Whether Redis may forget what it has confirmed, since another server takes over."""
         self._inflight = partial(
             Inflight,
             link=link,

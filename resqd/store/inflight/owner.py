@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any, Final
 
 from resqd.errors import Fenced, StoreError
 from resqd.store.inflight.calls import Calls, FromQueues, FromSuspects, Key, Source, read_batch
+from resqd.store.inflight.ended import Ended
 from resqd.store.inflight.outbox import (
     Dismiss,
-    Ended,
     Exchanged,
     Failure,
     Outbox,
@@ -22,7 +22,7 @@ from resqd.store.inflight.outbox import (
     Tally,
     Want,
 )
-from resqd.store.inflight.tokens import ranges_of, token_from_text
+from resqd.store.inflight.tokens import ranges_of, token_from_text, tokens_of
 from resqd.store.keys import Keys, Names, to_text
 from resqd.store.redis.protocol import ScriptCall, ServerError, judge, missing_keys
 
@@ -139,10 +139,7 @@ class Inflight:
             if not self._closing:
                 raise
             return None  # the good-bye was said, and only its answer lost
-        names = {to_text(name) for name in fields}
-        return {
-            token_from_text(name) for name in names if not name.startswith("!") and f"!{name}" not in names
-        }
+        return tokens_of(fields)
 
     def close(self, done: list[int]) -> Exchanged:
         """Counts the jobs that have succeeded, puts back what else is left, and removes the incarnation, in one step.
@@ -159,6 +156,7 @@ class Inflight:
             if not again:
                 raise
             processed = returned = 0  # the first try's reply was lost, or recovery came: all is settled
+        self.ended.add(ranges_of(done))
         done.clear()
         return Exchanged([], processed=processed, returned=returned)
 

@@ -1,15 +1,15 @@
 -- KEYS: in-flight hash, index, queues, suspects, failed_queues, a counter of failed jobs, later, its jobs, attempts,
--- counters of retried jobs and of those that timed out, then queues' lists, lists for records, and the keys of debts.
+-- counters of retried jobs, of those that timed out and of processed ones, then queues' lists, lists for records, and the keys of debts.
 -- ARGV: incarnation id, prefix of queues' keys, what the other jobs get ('forgive' or ''), then for each verdict:
 -- token, kind, record, member of failed_queues or '', the key of what is kept of its tries or '', whether it timed out
--- ('1' or ''), number of lists, lists, and its debts, which a conviction settles (debts.lua).
--- Kinds: 'charge' and 'forgive' (to its queue), 'suspect' (charged) and 'isolate' (forgiven), 'convict', and 'later': its
+-- ('1' or ''), number of lists, lists, and its debts, which 'convict' and 'done' settle (debts.lua).
+-- Kinds: 'charge' and 'forgive' (to its queue), 'suspect' (charged) and 'isolate' (forgiven), 'convict', 'done', and 'later': its
 -- try in place of a record, a delay in microseconds in place of a member, its ticket and an id to splice for lists.
 -- Every other job goes back uncharged to where it came from, but for those that have failed (records.lua). Absence of
 -- the hash is the fence and the proof that the jobs have moved; a job that no list takes keeps both the hash and its
 -- index entry for the next try, and there its verdict, which nobody will give again.
 -- Returns the lists that are missing among KEYS, or how many were requeued, suspected, convicted, kept, how many of
--- those that had failed before were recorded, what refused the last record, and how many are later.
+-- those that had failed before were recorded, what refused the last record, how many are later, and how many were done.
 local key = KEYS[1]
 
 local function read_verdicts()
@@ -49,7 +49,7 @@ if unnamed then return unnamed end
 local first_time = redis.call('HDEL', key, '!seq') == 1 -- or the same charge, whose answer was lost, came twice
 
 local back, returned, kept, suspected, convicted, recorded, trouble = {}, {}, {}, 0, 0, 0, ''
-local postponed, late = 0, 0
+local postponed, late, ended = 0, 0, 0
 
 local function keep(item)
   kept[item.field] = true
@@ -89,6 +89,10 @@ for _, item in ipairs(items) do
     end
     forget_attempts(KEYS[9], verdict.id)
     settle('failed', ARGV, verdict.debts)
+  elseif kind == 'done' then
+    ended = ended + 1
+    forget_attempts(KEYS[9], verdict.id)
+    settle('done', ARGV, verdict.debts)
   elseif kind == 'later' then
     refusal = postpone(item, verdict)
   elseif kind == 'suspect' or kind == 'isolate' then
@@ -114,6 +118,7 @@ for _, item in ipairs(suspects_kept) do keep(item) end
 count(KEYS[6], convicted)
 count(KEYS[10], postponed)
 count(KEYS[11], late)
+count(KEYS[12], ended)
 
 local left = unreadable
 for _ in pairs(kept) do left = left + 1 end
@@ -123,4 +128,4 @@ if left == 0 then
 else
   delete(key, fields_of_gone(items, kept))
 end
-return { to_queues + to_suspects, suspected, convicted, left, recorded, trouble, postponed }
+return { to_queues + to_suspects, suspected, convicted, left, recorded, trouble, postponed, ended }

@@ -7,13 +7,49 @@ from dataclasses import dataclass
 from functools import partial
 from typing import NamedTuple
 
-from resqd.store.debts import PAYING, Debts, arguments_of, keys_of
+from resqd.store.debts import PAYING, arguments_of, keys_of
 from resqd.store.inflight.incarnation import Incarnation, of_life
-from resqd.store.inflight.outbox import Postpone
-from resqd.store.inflight.tokens import Counts, counts, split_entry, token_from_text, token_ranges, token_text
+from resqd.store.inflight.tokens import (
+    Counts,
+    counts,
+    split_entry,
+    token_from_text,
+    token_ranges,
+    token_text,
+    tokens_of,
+)
+from resqd.store.inflight.verdict import (
+    Charge,
+    Convict,
+    Done,
+    Forgive,
+    Isolate,
+    Later,
+    Suspect,
+    Verdict,
+    owed,
+    verdict_arguments,
+)
 from resqd.store.keys import Keys, number, seconds, to_text
 from resqd.store.redis.link import Link
 from resqd.store.redis.protocol import Argument, PackedKeys, Script, ScriptCall
+
+__all__ = [
+    "Charge",
+    "Convict",
+    "Done",
+    "Forgive",
+    "Held",
+    "Inspection",
+    "Isolate",
+    "Later",
+    "Recovered",
+    "Recovery",
+    "Suspect",
+    "Verdict",
+    "Waiting",
+    "recover_call",
+]
 
 _RECOVER = Script.load(
     "inflight/recover",
@@ -32,50 +68,6 @@ _FORGET = Script.load("inflight/forget")
 
 SEEN = 64 * 1024
 """Bytes of a payload that an inspection reads at the most: it must not need the memory that its worker died of."""
-
-
-@dataclass(frozen=True, slots=True)
-class Charge:
-    """Back to the front of its queue, one delivery dearer."""
-
-
-@dataclass(frozen=True, slots=True)
-class Forgive:
-    """Back to the front of its queue, uncharged; the recovery is counted."""
-
-
-@dataclass(frozen=True, slots=True)
-class Suspect:
-    """To the daemon's suspects, to be run alone, one delivery dearer."""
-
-
-@dataclass(frozen=True, slots=True)
-class Isolate:
-    """To the suspects, uncharged; the recovery is counted."""
-
-
-@dataclass(frozen=True, slots=True)
-class Convict:
-    """Recorded as failed: `lists` are the keys that take `record`, `failed_queue` a name for the set of those."""
-
-    record: bytes
-    lists: tuple[str, ...]
-    failed_queue: str = ""
-    tried: str = ""
-    """The id under which its tries are kept, which go into the record."""
-    late: bool = False
-    """Whether it had run out of its time."""
-    debts: Debts = ()
-
-
-@dataclass(frozen=True, slots=True)
-class Later:
-    """It had run out of its time, and is tried again, one try dearer. `postpone` says when; its token is the job's."""
-
-    postpone: Postpone
-
-
-Verdict = Charge | Forgive | Suspect | Isolate | Convict | Later
 
 
 class Held(NamedTuple):
@@ -109,6 +101,7 @@ class Recovered:
 
     `convicted` are those whose failure was decided now, `postponed` those that are tried again later, and `recorded`
     those that had failed before and whose records a list takes at last; `refusal` says why it does not take one.
+    `ended` had succeeded before.
     """
 
     requeued: int = 0
@@ -118,6 +111,7 @@ class Recovered:
     recorded: int = 0
     refusal: str = ""
     postponed: int = 0
+    ended: int = 0
 
 
 class Waiting(NamedTuple):
@@ -149,37 +143,14 @@ def recover_call(
         keys.later_attempts,
         keys.stat("retried"),
         keys.stat("timeout"),
+        keys.stat("processed"),
         *named,
-        *keys_of((debt for verdict in verdicts.values() for debt in _owed(verdict)), keys),
+        *keys_of((debt for verdict in verdicts.values() for debt in owed(verdict)), keys),
     )
     arguments: list[Argument] = [incarnation.id, keys.queue_prefix, "forgive" if counted else ""]
     for token, verdict in verdicts.items():
-        arguments += (token_text(token), *_verdict_arguments(verdict), *arguments_of(_owed(verdict), keys))
+        arguments += (token_text(token), *verdict_arguments(verdict), *arguments_of(owed(verdict), keys))
     return ScriptCall(_RECOVER, packed, arguments)
-
-
-def _owed(verdict: Verdict) -> Debts:
-    """What is settled with a verdict: only a conviction ends a job."""
-    return verdict.debts if isinstance(verdict, Convict) else ()
-
-
-def _verdict_arguments(verdict: Verdict) -> tuple[Argument, ...]:
-    match verdict:
-        case Charge():
-            return ("charge", *_NOTHING_MORE)
-        case Forgive():
-            return ("forgive", *_NOTHING_MORE)
-        case Suspect():
-            return ("suspect", *_NOTHING_MORE)
-        case Isolate():
-            return ("isolate", *_NOTHING_MORE)
-        case Convict(record, lists, failed_queue, tried, late):
-            return ("convict", record, failed_queue, tried, "1" if late else "", len(lists), *lists)
-        case Later(Postpone(delay=delay, ticket=ticket, tried=tried, new_id=new_id, attempt=attempt)):
-            return ("later", attempt, round(delay * 1_000_000), tried, "1", 2, ticket, new_id)
-
-
-_NOTHING_MORE: tuple[Argument, ...] = ("", "", "", "", 0)
 
 
 class Recovery:
@@ -218,6 +189,11 @@ class Recovery:
                 found[token_from_text(to_text(field))] = held
         return Inspection(home == b"suspects", found, tuple(map(to_text, queues)))
 
+    def tokens(self, incarnation: Incarnation) -> set[int]:
+        """The jobs that are in flight, but for those that have failed and only wait to be recorded."""
+        key = self._keys.inflight(incarnation.daemon, incarnation.id)
+        return tokens_of(self._link.call("HKEYS", key))
+
     def recover(
         self,
         incarnation: Incarnation,
@@ -234,10 +210,10 @@ class Recovery:
         """
         lists = [list_ for each in verdicts.values() if isinstance(each, Convict) for list_ in each.lists]
         call = partial(recover_call, self._keys, incarnation, verdicts, counted=counted)
-        requeued, suspected, convicted, kept, recorded, refusal, postponed = self._link.run_naming(
+        requeued, suspected, convicted, kept, recorded, refusal, postponed, ended = self._link.run_naming(
             call, list(dict.fromkeys([*map(self._keys.queue, queues), *lists]))
         )
-        return Recovered(requeued, suspected, convicted, kept, recorded, to_text(refusal), postponed)
+        return Recovered(requeued, suspected, convicted, kept, recorded, to_text(refusal), postponed, ended)
 
     def suspects_waiting(self, daemon: str, capped: Sequence[str] = ()) -> Waiting:
         """How many jobs of a daemon wait to be run alone, and how many of them are of each of the capped queues."""

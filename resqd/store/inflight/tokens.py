@@ -26,6 +26,12 @@ def token_from_text(text: str) -> int:
     return int(seq) << INDEX_BITS | int(index)
 
 
+def tokens_of(fields: Iterable[bytes]) -> set[int]:
+    """The tokens among the fields of an in-flight hash, but for jobs that have failed and wait to be recorded."""
+    names = {to_text(name) for name in fields}
+    return {token_from_text(name) for name in names if not name.startswith("!") and f"!{name}" not in names}
+
+
 def ranges_of(tokens: Iterable[int]) -> list[tuple[int, int]]:
     """The tokens in ascending order as ranges, each with its first and last one, within one batch."""
     ordered = sorted(tokens)

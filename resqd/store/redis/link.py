@@ -44,6 +44,8 @@ class Link:
         self._server = Located(config, found_by=found_by)
         self._connection = self._server.connection
         self._follows = self._server.follows
+        self.fails_over = config.discovery is not None
+        """Whether another server may take over, which need not know all that this one has confirmed."""
         self._address = config.describe()
         self._hint = config.hint
         self._greeting = (("HELLO", 2),) if admit else ()

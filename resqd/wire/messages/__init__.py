@@ -31,6 +31,7 @@ from resqd.wire.messages.orders import (
     Death,
     Drain,
     DumpStacks,
+    Farewell,
     Kill,
     KillJobs,
     Pause,
@@ -54,6 +55,7 @@ __all__ = [
     "Drain",
     "DumpStacks",
     "Exiting",
+    "Farewell",
     "JobMetrics",
     "Kill",
     "KillJobs",
@@ -114,4 +116,5 @@ Message = (
     | Vitals
     | QueuePauses
     | PausedQueues
+    | Farewell
 )

@@ -139,9 +139,15 @@ class Relocated:
 
 @dataclass(frozen=True, slots=True)
 class Exiting:
-    """The child's last message: recycled, drained, stopped, burst, fenced, orphaned, or an error's text."""
+    """The child's last message: recycled, drained, stopped, burst, fenced, orphaned, or an error's text.
+
+    Where Redis may forget what it has confirmed: `ended` are the jobs that have succeeded (inflight/ended.py), and
+    `dismissed` the tokens of those among the last that had more to settle than that.
+    """
 
     reason: str
+    ended: str = ""
+    dismissed: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -85,6 +85,15 @@ class Alive:
 
 
 @dataclass(frozen=True, slots=True)
+class Farewell:
+    """To the housekeeper, before it hears that this fork is dead: what it had ended, in the words of its Exiting."""
+
+    fork: int
+    ended: str
+    dismissed: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Busy:
     """To the housekeeper, for web pages and statsd: what one worker process runs now, its metrics, its threads' state.
 

@@ -8,15 +8,17 @@ import pytest
 
 from resqd.errors import StoreError
 from resqd.housekeeper import recovery as module
+from resqd.housekeeper.farewells import Farewells
 from resqd.housekeeper.inquest import Culprits, Inquest
 from resqd.housekeeper.recovery import Recoverer
-from resqd.store.inflight.owner import Failure, Outbox, Want
-from resqd.store.inflight.recovery import Convict
+from resqd.store.debts import owed_by
+from resqd.store.inflight.owner import Dismiss, Failure, Outbox, Want
+from resqd.store.inflight.recovery import Convict, Done
 from resqd.store.keys import Keys
-from resqd.wire.messages import Alive, Death, Settled
+from resqd.wire.messages import Alive, Death, Farewell, Settled
 from tests.support.inquests import OneRule
 from tests.system.store.conftest import DAEMON
-from tests.system.store.mail import MAIL, forgiven, numbered, push, queued, reserve
+from tests.system.store.mail import MAIL, MAIL_KEY, forgiven, numbered, push, queued, reserve
 
 if TYPE_CHECKING:
     import redis
@@ -37,6 +39,9 @@ class Recording(OneRule):
     def convict(self, held: Held, _why: str) -> Convict:
         return Convict(b"record of " + held.payload, FAILED)
 
+    def done(self, held: Held) -> Done:
+        return Done(debts=owed_by(held.payload))
+
 
 @pytest.fixture
 def told() -> list[bytes]:
@@ -45,7 +50,12 @@ def told() -> list[bytes]:
 
 
 @pytest.fixture
-def recoverer(recovery: Recovery, told: list[bytes]) -> Recoverer:
+def farewells() -> Farewells:
+    return Farewells(clock=lambda: 0.0)
+
+
+@pytest.fixture
+def recoverer(recovery: Recovery, told: list[bytes], farewells: Farewells) -> Recoverer:
     return Recoverer(
         recovery=recovery,
         daemon=DAEMON,
@@ -57,6 +67,7 @@ def recoverer(recovery: Recovery, told: list[bytes]) -> Recoverer:
             convicted=lambda pairs: told.extend(_payload(*pair) for pair in pairs),
             retried=lambda _again: None,
         ),
+        farewells=farewells,
         clock=lambda: 0.0,
     )
 
@@ -136,4 +147,32 @@ def test_retries_are_bounded_until_one_succeeds(
     redis_client.delete("resque:failed")
     recoverer.retry()
     assert redis_client.llen("resque:failed") == 5
+    assert redis_client.keys("resque:resqd:inflight:*") == []
+
+
+def test_what_redis_forgot_of_a_worker_that_has_left_does_not_run_again(
+    recoverer: Recoverer, make_owner: OwnerMaker, redis_client: redis.Redis, farewells: Farewells
+) -> None:
+    """Its hash is back as it was: what it had ended is counted and settled, and the rest goes to the queue."""
+    fingerprint = b"f" * 32
+    owing = b'{"resqd":{"owes":{"unique":"%b id"}},"class":"Noop","args":[],"id":"id"}' % fingerprint
+    push(redis_client, "mail", *numbered(3), owing)
+    redis_client.hset(Keys().unique, fingerprint, "1 id")
+    owner = make_owner(fork=1)
+    tokens = [token for token, _, _ in reserve(owner, Want(4, MAIL))]
+    places = (Keys().inflight(DAEMON, "e0.1"), Keys().index(DAEMON))
+    before = {key: redis_client.dump(key) for key in places}
+    dismissed = Dismiss(tokens[3], "done", debts=owed_by(owing))
+    owner.exchange(Outbox(done=[tokens[0]], dismissed=[dismissed]))
+    owner.close([tokens[2]])
+    redis_client.hset(Keys().unique, fingerprint, "1 id")
+    redis_client.delete(MAIL_KEY, *places, "resque:stat:processed")
+    for key, value in before.items():
+        assert value is not None
+        redis_client.restore(key, 0, value)
+    farewells.take(Farewell(1, owner.ended.text(), (tokens[3],)))
+    assert recoverer.run(Alive(1, (), ())) == Settled(())
+    assert queued(redis_client) == [forgiven(3)[1]]
+    assert redis_client.get("resque:stat:processed") == b"3"
+    assert redis_client.hgetall(Keys().unique) == {}
     assert redis_client.keys("resque:resqd:inflight:*") == []

@@ -18,7 +18,7 @@ from resqd.wire.birth import Kind, Page
 from resqd.wire.channel import Channel
 from resqd.wire.doorbell import Bell
 from resqd.wire.intent import Intent
-from resqd.wire.messages import Alive, Message, Pong
+from resqd.wire.messages import Alive, Farewell, Message, Pong
 from tests.support.family import child, fleet
 
 CRASH = Exit(1, status=None, signal=11)
@@ -191,3 +191,11 @@ def test_a_full_channel_is_waited_for_until_it_is_empty(scene: Scene) -> None:
     slow.channel.flush()
     scene.processes.look_at_channels()
     assert scene.selector.get_key(slow.channel).events == selectors.EVENT_READ
+
+
+def test_what_the_dead_had_ended_is_told_before_their_death(scene: Scene) -> None:
+    """Else the housekeeper would run again what a failover has brought back."""
+    keeper = scene.born(9, Kind.HOUSEKEEPER)
+    scene.fleet.farewells.add(Farewell(1, "1-7", ()), scene.now)
+    scene.processes.tell_alive(scene.now)
+    assert scene.heard_by(keeper) == [Farewell(1, "1-7", ()), Alive(scene.fleet.forks, (), ())]

@@ -50,6 +50,14 @@ def test_every_message_is_a_sign_of_life(scene: Scene) -> None:
         assert scene.worker.account.heard == scene.now
 
 
+def test_what_a_worker_had_ended_is_kept_for_the_housekeeper(scene: Scene) -> None:
+    """One that has ended nothing, or whose Redis cannot forget it, is not mentioned."""
+    scene.inbox.take(scene.worker, messages.Exiting("recycled"))
+    scene.inbox.take(scene.worker, messages.Exiting("recycled", "1-7", (5,)))
+    scene.fleet.farewells.tell(scene.keeper)
+    assert tape(scene.keeper) == [messages.Farewell(1, "1-7", (5,))]
+
+
 def test_a_new_housekeeper_is_told_of_the_living_at_once(scene: Scene) -> None:
     """Its predecessor may not have acted; a worker's boot changes nothing of that."""
     scene.fleet.losses.tell_at = 200.0
