@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from resqd.class_job import ClassJob
     from resqd.current import CurrentJob, current_job
     from resqd.errors import (
+        AlreadyEnqueued,
         DirtyExit,
         DontPerform,
         JobDefinitionError,
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     )
     from resqd.job import Job
     from resqd.retry import Discard, Retry, RetryLater, Snooze
+    from resqd.unique import Unique
     from resqd.using import Signature
 
 __version__ = "1.0.0"
@@ -32,6 +34,7 @@ SHORT_VERSION = ".".join(__version__.split(".")[:2])
 """Major and minor version, as titles show it."""
 
 __all__ = [
+    "AlreadyEnqueued",
     "App",
     "ClassJob",
     "CurrentJob",
@@ -51,6 +54,7 @@ __all__ = [
     "StoreError",
     "StoreRefused",
     "StoreUnavailable",
+    "Unique",
     "UnknownJob",
     "__version__",
     "current_job",
@@ -69,6 +73,7 @@ _HOMES = {
     "RetryLater": "resqd.retry",
     "Signature": "resqd.using",
     "Snooze": "resqd.retry",
+    "Unique": "resqd.unique",
 }
 
 

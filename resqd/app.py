@@ -10,6 +10,7 @@ from resqd.application.modules import JOBS
 from resqd.application.parts import Parts
 from resqd.application.places import Places
 from resqd.application.producer import Producer
+from resqd.by_hand import run_next
 from resqd.class_job import ClassJob
 from resqd.cron.releases import release_text
 from resqd.definition import Definition
@@ -19,7 +20,7 @@ from resqd.job import Job
 from resqd.options import GivenOptions, JobOptions
 from resqd.resque_scheduler import ResqueScheduler
 from resqd.store.resque import payload as payloads
-from resqd.testing import Inline, run_next
+from resqd.testing import Inline
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence

@@ -87,5 +87,14 @@ class BatchError(ResqdError):
     """A batch or a workflow that cannot be made as it was said: a cycle, say."""
 
 
+class AlreadyEnqueued(ResqdError):  # noqa: N818 - names the state of the job
+    """A unique job was enqueued that is there already; `job_id` is the one that holds the lock, "" in a window."""
+
+    def __init__(self, name: str, job_id: str) -> None:
+        why = f"job {job_id} is not done yet" if job_id else "its window is not over yet"
+        super().__init__(f"{name} is unique, and {why}")
+        self.job_id = job_id
+
+
 class CronError(ResqdError):
     """An act on an entry of the timetable that cannot be: there is none of that name, or it belongs to code."""

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Final, Generic, ParamSpec, Protocol, Type
 from resqd.current import as_recorded
 from resqd.errors import JobDefinitionError
 from resqd.hooks import Hook, JobHooks, Judge, fails
+from resqd.unique import Fingerprints, Unique
 from resqd.using import NOW, Delivery, Signature, Using, after, at
 from resqd.using import Sender as Deliverer
 
@@ -85,12 +86,19 @@ class Job(Generic[P, R]):
         self.plain = not self.hooks.around_running
         self.bare = self.plain and self.simple
         """Whether a run of it is a call of its code and nothing else."""
+        self.unique = options.unique
+        self.fingerprints = self._fingerprints(options.unique or Unique(), definition)
         self.plain_enqueue = self._enqueues_plainly()
         self._definition = definition
         self._sender = sender
         if not callable(options.mask) and (unknown := set(options.mask or ()) - set(self.parameters)):
             raise JobDefinitionError(f"mask names {', '.join(sorted(unknown))}, which {name} does not take")
         functools.update_wrapper(self, definition.target, assigned=_AS_WHAT_IT_WRAPS, updated=())
+
+    def _fingerprints(self, unique: Unique, definition: Definition) -> Fingerprints:
+        return Fingerprints(
+            unique, name=self.name, signature=definition.signature, keywords=definition.keywords
+        )
 
     def __call__(self, *args: P.args, **kwargs: P.kwargs) -> R:
         """Run the job's code directly, without queue or hooks."""
@@ -138,7 +146,7 @@ class Job(Generic[P, R]):
         return self._definition.is_again(definition)
 
     def enqueue(self, *args: P.args, **kwargs: P.kwargs) -> str | None:
-        """Put the job on its queue; its id, or None where a before_enqueue hook vetoed."""
+        """Put the job on its queue; its id, or None where a hook vetoed, or it is unique and there already."""
         definition = self._definition
         bound = definition.bind(args, kwargs) if kwargs else definition.check(args)
         return self._sender.send(self, self.queue, bound)
@@ -216,7 +224,8 @@ class Job(Generic[P, R]):
         return hook
 
     def _enqueues_plainly(self) -> bool:
-        return not self.hooks.of("before_enqueue") and not self.hooks.of("after_enqueue")
+        hooked = self.hooks.of("before_enqueue") or self.hooks.of("after_enqueue")
+        return not hooked and self.unique is None
 
     def before_enqueue(self, hook: H) -> H:
         """Call `hook(*args)` before the job is enqueued; False vetoes."""

@@ -12,6 +12,7 @@ from typing import Any, Literal, TypedDict
 
 from resqd.errors import JobDefinitionError
 from resqd.retry import Policy, is_seconds, policy_of
+from resqd.unique import Unique
 
 
 class GivenOptions(TypedDict, total=False):
@@ -25,6 +26,7 @@ class GivenOptions(TypedDict, total=False):
     expires: float | None
     mask: Sequence[str] | Callable[..., Sequence[Any]] | None
     ruby: bool
+    unique: Unique | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,6 +49,8 @@ class JobOptions:
     """What pages must not show: names of parameters, or a function of the arguments that gives what they show."""
     ruby: bool = True
     """Whether Ruby programs may read and write it; where not, keyword-only parameters travel as a trailing object."""
+    unique: Unique | None = None
+    """That there is only one such job at a time, and which calls are the same."""
 
     @classmethod
     def of(cls, given: Mapping[str, Any]) -> JobOptions:
@@ -68,6 +72,8 @@ class JobOptions:
             raise JobDefinitionError(
                 f"mask is {self.mask!r}; it takes a list of parameters' names, or a function"
             )
+        if self.unique is not None and not isinstance(self.unique, Unique):
+            raise JobDefinitionError(f"unique is {self.unique!r}; it takes a resqd.Unique, such as Unique()")
         policy_of(self.retry)
         for name in ("timeout", "expires"):
             value = getattr(self, name)

@@ -2,36 +2,26 @@
 
 from __future__ import annotations
 
-import os
-import socket
 import time
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-from resqd.application.catalog import unknown_job
 from resqd.application.parts import parts_of
-from resqd.current import Here, bind_thread, bound_slot
-from resqd.failures import backtrace_of
-from resqd.hooks import run_within
+from resqd.by_hand import run_here
 from resqd.job import Job
-from resqd.store.keys import WorkerId
 from resqd.store.later.later import MICRO, When
 from resqd.store.resque import payload as payloads
-from resqd.store.resque.backends import backend_of
-from resqd.store.resque.failure_record import build_record
+from resqd.store.unique.stand_in import FakeLocks
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Sequence
 
     from resqd.app import App
-    from resqd.failures import FailurePolicy
-    from resqd.hooks import Hook
     from resqd.store.resque.payload import Payload
-    from resqd.store.resque.store import Store
+    from resqd.store.unique.locks import Claim, Terms
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +56,7 @@ class Fake:
     def __init__(self, app: App) -> None:
         self._app = app
         self._waiting: deque[Enqueued] = deque()
+        self._locks = FakeLocks()
         self.now = time.time()
         """The clock of delayed jobs, in seconds since 1970: it stands, but for `advance`."""
         self.later: list[Delayed] = []
@@ -96,6 +87,36 @@ class Fake:
         )  # stable: equal moments keep their order
         return [job.id for job in taken]
 
+    def put_unique(
+        self,
+        queue: str,
+        claims: Sequence[Claim],
+        terms: Terms,
+        *,
+        when: When | None = None,
+        front: bool = False,
+    ) -> list[str | None]:
+        """Take jobs that get their locks, which last until `drain` has run them, or their windows are over."""
+        held: list[str | None] = []
+        for claim in claims:
+            holder = self._locks.claim(claim, terms, self.now, replace=self._take_back)
+            held.append(holder)
+            if holder is not None:
+                continue
+            if when is not None:
+                self.put_later(queue, [(claim.ticket, claim.raw)], when)
+            elif front:
+                self.push_front(queue, [claim.raw])
+            else:
+                self.push(queue, [claim.raw])
+        return held
+
+    def _take_back(self, ticket: str) -> bool:
+        """Take a job away that is still to run later; whether it was there."""
+        before = len(self.later)
+        self.later = [job for job in self.later if job.id != ticket]
+        return len(self.later) < before
+
     def advance(self, seconds: float) -> int:
         """Let so many seconds go by: what is due then counts as enqueued, and `drain` runs it; how many there were."""
         self.now += seconds
@@ -118,7 +139,11 @@ class Fake:
         ran = 0
         while self._waiting:
             enqueued = self._waiting.popleft()
-            run_here(self._app.find(enqueued.name), enqueued.payload, enqueued.queue)
+            self._locks.settle(enqueued.payload.raw, "start")
+            try:
+                run_here(self._app.find(enqueued.name), enqueued.payload, enqueued.queue)
+            finally:
+                self._locks.settle(enqueued.payload.raw, "unique")
             ran += 1
         return ran
 
@@ -127,6 +152,7 @@ class Fake:
         self.enqueued.clear()
         self.later.clear()
         self._waiting.clear()
+        self._locks = FakeLocks()
 
 
 @contextmanager
@@ -177,99 +203,23 @@ class Inline:
 
     push_front = push
 
+    def put_unique(
+        self,
+        queue: str,
+        claims: Sequence[Claim],
+        terms: Terms,
+        *,
+        when: When | None = None,
+        front: bool = False,
+    ) -> list[str | None]:
+        """Run unique jobs at once; each is done before the next, so that none stands in the way."""
+        del terms, when, front
+        self.push(queue, [claim.raw for claim in claims])
+        return [None] * len(claims)
+
     def put_later(self, queue: str, jobs: Iterable[tuple[str, bytes]], when: When) -> list[str]:
         """Run delayed jobs at once, too, whatever the moment."""
         del when
         pairs = list(jobs)
         self.push(queue, [raw for _, raw in pairs])
         return [job_id for job_id, _ in pairs]
-
-
-def run_here(job: Job[..., Any], payload: Payload, queue: str) -> bool:
-    """Run one job now, hooks and `current_job()` included; False where a hook ended it quietly."""
-    with _here(payload, queue):
-        return job.run(payload.args)
-
-
-@contextmanager
-def _here(payload: Payload | None, queue: str) -> Iterator[None]:
-    """Within the block it is this job that runs in this thread."""
-    outer = bound_slot()
-    here = Here(payload, queue)
-    bind_thread(here)
-    try:
-        yield
-    finally:
-        here.payload = None
-        bind_thread(outer)
-
-
-def run_next(
-    store: Store,
-    queues: Iterable[str],
-    *,
-    jobs: Mapping[str, Job[..., Any]],
-    policy: FailurePolicy,
-    around: Sequence[Hook],
-) -> Payload | None:
-    """Take the oldest payload of the first queue that has one, and run it; None where all are empty.
-
-    A failure is recorded where the policy says (default: in `failed`) before its error is raised, unless the
-    policy or the job wants no records.
-    """
-    for queue in queues:
-        raw = store.books.queues.pop(queue)
-        if raw is not None:
-            return _run_raw(store, queue, raw, jobs=jobs, policy=policy, around=around)
-    return None
-
-
-def _run_raw(
-    store: Store,
-    queue: str,
-    raw: bytes,
-    *,
-    jobs: Mapping[str, Job[..., Any]],
-    policy: FailurePolicy,
-    around: Sequence[Hook],
-) -> Payload:
-    payload = job = None
-    try:
-        payload = payloads.decode(raw)
-        job = jobs.get(payload.job_class)
-        if job is None:
-            raise unknown_job(payload.job_class, jobs)  # noqa: TRY301 - one way out
-        run_here(job, payload, queue)
-    except BaseException as error:
-        record = build_record(
-            raw=raw,
-            payload=payload,
-            exception=error,
-            backtrace=backtrace_of(error),
-            worker=_worker(queue),
-            queue=queue,
-            failed_at=datetime.now(UTC),
-        )
-        skips = policy.skip_failed_queue or (job is not None and job.options.skip_failed_queue)
-
-        def conclude() -> None:
-            if not skips:
-                store.books.record_failure(record, queue, backend_of(policy.backends or ("redis",)))
-            policy.notify(payloads.load(record))
-
-        with _here(payload, queue):
-            run_within(around, conclude)
-        raise
-    return payload
-
-
-def _worker(queue: str) -> str:
-    worker = WorkerId.build(
-        host=socket.gethostname(),
-        pid=os.getpid(),
-        queues=[queue],
-        worker_count=1,
-        thread_count=1,
-        jobs_per_fork=1,
-    )
-    return worker.text

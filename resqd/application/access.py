@@ -63,10 +63,12 @@ class Access:
         if raw is None:
             return None
         try:
-            return payloads.decode(raw)
+            payload = payloads.decode(raw)
         except PayloadError:
             self.store.books.queues.push_front(queue, raw)
             raise
+        self.store.settle("removed", raw)
+        return payload
 
     def peek(self, queue: str, start: int = 0, count: int = 1) -> list[Payload]:
         """Up to `count` jobs from position `start` on; one that cannot be decoded says so as its class."""

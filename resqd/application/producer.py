@@ -5,16 +5,18 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING, Any, Protocol
 
-from resqd.errors import PayloadError, StoreError
+from resqd.errors import AlreadyEnqueued, PayloadError, StoreError
 from resqd.store.later.later import MICRO, When
 from resqd.store.resque import payload as payloads
+from resqd.store.unique.locks import Claim, Terms
+from resqd.using import Delivery
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
     from resqd.cron.declared import Declared
     from resqd.job import Job
-    from resqd.using import Delivery
+    from resqd.unique import Unique
 
 
 class Outlet(Protocol):
@@ -29,6 +31,17 @@ class Outlet(Protocol):
     def put_later(self, queue: str, jobs: Iterable[tuple[str, bytes]], when: When) -> list[str]:
         """Take jobs, by id and payload, that are due at a moment; their tickets."""
 
+    def put_unique(
+        self,
+        queue: str,
+        claims: Sequence[Claim],
+        terms: Terms,
+        *,
+        when: When | None = None,
+        front: bool = False,
+    ) -> list[str | None]:
+        """Take jobs that get their locks; for each None, or the ticket of the one that stands in the way."""
+
 
 class Producer:
     """Puts jobs on queues. `store` gives the store at each push, since a fork has another one than its parent."""
@@ -42,8 +55,11 @@ class Producer:
 
     def send(self, job: Job[..., Any], queue: str, args: Sequence[Any]) -> str | None:
         """Put one job with bound arguments on a queue; its id, or None where a before_enqueue hook vetoed."""
-        if not job.plain_enqueue and not job.hooks.allow("before_enqueue", args):
-            return None
+        if not job.plain_enqueue:
+            if job.unique is not None:
+                return self.deliver(job, args, Delivery(queue=queue))
+            if not job.hooks.allow("before_enqueue", args):
+                return None
         job_id, raw = payloads.encode_new(job.name, args, enqueued_at=time.time())
         self.push(queue, [raw])
         if not job.plain_enqueue:
@@ -56,6 +72,8 @@ class Producer:
         Where one fails its error is raised; those before it have pushed their jobs.
         """
         rows = list(batch)
+        if job.unique is not None:
+            return self.deliver_many(job, rows, Delivery(queue=queue))
         if not job.hooks.of("before_enqueue"):
             return [*self._send_rows(job, queue, rows)]
         allowed = [job.hooks.allow("before_enqueue", args) for args in rows]
@@ -88,11 +106,47 @@ class Producer:
         rows = [args if job.hooks.allow("before_enqueue", args) else None for args in batch]
         allowed = [args for args in rows if args is not None]
         pairs = list(payloads.encode_many(job.name, allowed, enqueued_at=_due(delivery.when)))
-        self._put(delivery.queue or job.queue, pairs, delivery)
-        for args in allowed:
-            job.hooks.notify("after_enqueue", args)
-        ids = iter([job_id for job_id, _ in pairs])
+        ids = iter(self._enter(job, allowed, pairs, delivery))
         return [None if args is None else next(ids) for args in rows]
+
+    def _enter(
+        self,
+        job: Job[..., Any],
+        rows: list[Sequence[Any]],
+        pairs: list[tuple[str, bytes]],
+        delivery: Delivery,
+    ) -> list[str | None]:
+        """Put jobs; their ids, None for each that is unique and there already. Errors: AlreadyEnqueued."""
+        queue, ids = delivery.queue or job.queue, [job_id for job_id, _ in pairs]
+        holders: list[str | None] = [None] * len(pairs)
+        if job.unique is None:
+            self._put(queue, pairs, delivery)
+        else:
+            prints = [job.fingerprints.of(queue, args) for args in rows]
+            holders = self._put_unique(queue, pairs, prints, job.unique, delivery)
+        for args, holder in zip(
+            rows, holders, strict=False
+        ):  # a conflict that is to be raised is the last one
+            if holder is None:
+                job.hooks.notify("after_enqueue", args)
+            elif job.unique is not None and job.unique.on_conflict == "raise":
+                raise AlreadyEnqueued(job.name, holder)
+        return [job_id if holder is None else None for job_id, holder in zip(ids, holders, strict=True)]
+
+    def _put_unique(
+        self,
+        queue: str,
+        pairs: list[tuple[str, bytes]],
+        prints: list[str],
+        unique: Unique,
+        delivery: Delivery,
+    ) -> list[str | None]:
+        claims = []
+        for fingerprint, (job_id, raw) in zip(prints, pairs, strict=True):
+            marks = {**delivery.marks, **unique.marks(fingerprint, job_id)}
+            claims.append(Claim(fingerprint, job_id, payloads.marked(raw, marks) if marks else raw))
+        terms = Terms.of(unique.on_conflict, unique.window or 0.0, unique.max_hold)
+        return self.put_unique(queue, claims, terms, delivery)
 
     def _put(self, queue: str, pairs: list[tuple[str, bytes]], delivery: Delivery) -> None:
         if delivery.marks:
@@ -111,6 +165,17 @@ class Producer:
         job_id, raw = payloads.encode_new(name, args, enqueued_at=time.time())
         self.push(queue, [raw])
         return job_id
+
+    def put_unique(
+        self, queue: str, claims: list[Claim], terms: Terms, delivery: Delivery
+    ) -> list[str | None]:
+        """Put jobs with their locks; for each None, or which job has it."""
+        try:
+            return (self.outlet or self._store()).put_unique(
+                queue, claims, terms, when=delivery.when, front=delivery.front
+            )
+        except StoreError as error:
+            raise _from_here(error) from None
 
     def push(self, queue: str, raws: list[bytes]) -> None:
         """Put payloads on a queue, or where the stand-in has them."""

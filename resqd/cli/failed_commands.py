@@ -111,7 +111,19 @@ def requeue(
         if everything or queue is not None:
             count = store.count(queue=queue)
             confirm(f"Requeue {_of(count, queue)}?", yes=yes or not count)
-            done = store.requeue_all() if queue is None else store.requeue_queue(queue)
+            left: list[str] = []
+
+            def refused(failure: FailedJob, why: str) -> None:
+                left.append(
+                    f"{one_line(failure.job_class)} {one_line(failure.id or '(no id)')}: {one_line(why)}"
+                )
+
+            done = store.requeue_all(refused) if queue is None else store.requeue_queue(queue, refused)
+            if in_json:
+                report(json.dumps({"ok": True, "requeued": done, **({"refused": left} if left else {})}))
+                return
+            for line in left:
+                report(f"not requeued: {line}")
             _say("requeued", done, in_json)
             return
         _each(failures, store, store.requeue, "requeued", in_json)

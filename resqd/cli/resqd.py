@@ -24,6 +24,7 @@ from resqd.cli.queue_changes import clear, move, remove
 from resqd.cli.queue_commands import enqueue, info, peek, queues, workers
 from resqd.cli.retry_commands import retries
 from resqd.cli.scheduler_commands import scheduler
+from resqd.cli.unique_commands import unique
 from resqd.cli.web_command import web
 from resqd.errors import AppLoadError
 from resqd.master import handover
@@ -84,6 +85,7 @@ for command in (
     resume_queue,
     later,
     retries,
+    unique,
     cron,
     failed,
     scheduler,

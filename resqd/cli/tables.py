@@ -89,6 +89,22 @@ def show_later(jobs: Sequence[dict[str, Any]], *, total: int, now: float) -> Non
         console().print(f"{len(jobs)} of {total:,}")
 
 
+def show_locks(locks: Sequence[dict[str, Any]], *, total: int, now: float) -> None:
+    """One line for each lock of a unique job, or window."""
+    table = _table("held by", "for", "ends in", "fingerprint")
+    for lock in locks:
+        since, until = (
+            datetime.fromisoformat(lock[name]).timestamp() if lock[name] else None
+            for name in ("since", "until")
+        )
+        held = "-" if since is None else duration(now - since) if since <= now else "not due"
+        ends = "-" if until is None else duration(max(0.0, until - now))
+        table.add_row(*_cells(lock["id"] or "(a window)", held, ends, lock["fingerprint"]))
+    console().print(table)
+    if total > len(locks):
+        console().print(f"{len(locks)} of {total:,}")
+
+
 def show_retries(jobs: Sequence[dict[str, Any]], *, now: float) -> None:
     """One line for each failed job that will be tried again, with its last error."""
     table = _table("next in", "tries", "queue", "class", "args", "last error", "ticket")

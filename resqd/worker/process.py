@@ -151,6 +151,7 @@ class Blueprint:
             keys=keys,
             worker_id=worker_id,
             locks=PluginLocks(settings.namespace) if settings.resque_locks == "on" else None,
+            releases=any(job.unique and job.unique.until == "start" for job in app.jobs.values()),
             time_heard=server_clock.heard,
         )
 

@@ -8,6 +8,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
 from resqd.errors import Fenced, StoreError
+from resqd.store.debts import owed_by, settle_call
 from resqd.store.inflight.calls import Calls, FromQueues, FromSuspects, Key, Source, read_batch
 from resqd.store.inflight.ended import Ended
 from resqd.store.inflight.outbox import (
@@ -67,6 +68,7 @@ class Inflight:
         worker_id: str,
         source: Source = "queues",
         locks: Locks | None = None,
+        releases: bool = False,
         time_heard: Callable[[float], object] = lambda _time: None,
     ) -> None:
         self._link = link
@@ -80,6 +82,7 @@ class Inflight:
             else FromQueues(inflight=calls.inflight, keys=keys)
         )
         self._locks = locks
+        self._releases = releases  # whether there are jobs whose locks hold until they begin
         self._names = Names()
         self._seq = 1
         self._unsure = False
@@ -117,6 +120,8 @@ class Inflight:
             raise error
         if self._locks is not None and answer[0]:
             self._unlock(self._locks, answer[0])
+        if self._releases and answer[0]:
+            self._release(answer[0])
         skipped = tuple(map(to_text, answer[1])) if answer[1] else ()
         return counts.exchanged(self._accept(answer[0]), skipped)
 
@@ -208,6 +213,12 @@ class Inflight:
         keys = [key for at in range(0, len(groups), 3) for key in locks(groups[at], groups[at + 2])]
         if keys:
             self._link.call("DEL", *keys)
+
+    def _release(self, groups: list[Any]) -> None:
+        """Settle what jobs owe as they begin, before they do. When it raises, the same batch comes again."""
+        raws = [raw for at in range(2, len(groups), 3) for raw in groups[at]]
+        if owing := [owed for raw in raws if (owed := owed_by(raw))]:
+            self._link.run_script(settle_call("begun", owing, self._keys))
 
     def _accept(self, groups: list[Any]) -> list[Reservation]:
         batch = read_batch(self._seq, groups, self._names)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from dataclasses import replace
 from typing import TYPE_CHECKING, Final, cast
 
@@ -10,19 +11,21 @@ from resqd.store.keys import to_bytes, to_text
 from resqd.store.redis.client import store_errors
 from resqd.store.redis.protocol import Script
 from resqd.store.resque.backends import DEFAULT_EXPIRE_GENERATION
-from resqd.store.resque.failed_changes import Step, Verdict, batches, plan
+from resqd.store.resque.failed_changes import NotUnique, Step, Verdict, batches, plan
 from resqd.store.resque.failed_job import FailedJob
 from resqd.store.resque.sweep import MOST_TRIES, FailureMoved, Sweep
 from resqd.text import escaped
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Iterator
 
     from redis import Redis
 
     from resqd.store.keys import Keys
 
-_CHANGE: Final = Script.load("resque/change_failed")
+_CHANGE: Final = Script.load("resque/change_failed", "clock")
+
+Refused = Callable[[FailedJob, str], None]
 
 _PLAIN_ID: Final = re.compile(r"[A-Za-z0-9 _.:-]+")
 _CHUNK: Final = 200
@@ -110,15 +113,19 @@ class Failures:
         return self._apply(self._chosen(failure), "remove")
 
     @store_errors
-    def requeue_all(self) -> int:
-        """Requeue every failure not retried yet, and delete its record; how many."""
-        return self._sweep_all(lambda failure: "keep" if failure.retried_at else "requeue")
+    def requeue_all(self, refused: Refused | None = None) -> int:
+        """Requeue every failure not retried yet, and delete its record; how many.
+
+        `refused` is told of each that cannot be put back, and why: its record was not kept whole, or it is unique and
+        another such job is there.
+        """
+        return self._sweep_all(lambda failure: "keep" if failure.retried_at else "requeue", refused)
 
     @store_errors
-    def requeue_queue(self, queue: str) -> int:
+    def requeue_queue(self, queue: str, refused: Refused | None = None) -> int:
         """Requeue the failures of one queue not retried yet, their records kept with the time; how many."""
         return self._sweep_all(
-            lambda failure: "mark" if failure.queue == queue and not failure.retried_at else "keep"
+            lambda failure: "mark" if failure.queue == queue and not failure.retried_at else "keep", refused
         )
 
     @store_errors
@@ -197,18 +204,29 @@ class Failures:
         for _ in range(MOST_TRIES):
             if self._run(failure.list_name, [step]) == 1:
                 return failure
+            if step.lock and (holders := self._holders([step.lock.partition(" ")[0]])):
+                raise NotUnique(*holders.values())
             position = self._position(failure.list_name, failure.record)
             if position is None:
                 break
             step = replace(step, at=position)
         raise FailureMoved(f"the failure of job {failure.id} is gone from {failure.list_name}")
 
+    def _holders(self, fingerprints: list[str]) -> dict[str, str]:
+        """Which of these are locked, and by which jobs."""
+        locks = cast("list[bytes | None]", self._client.hmget(self._keys.unique, fingerprints))
+        return {
+            each: to_text(lock).partition(" ")[2]
+            for each, lock in zip(fingerprints, locks, strict=True)
+            if lock is not None
+        }
+
     def _position(self, list_name: str, record: bytes) -> int | None:
         found = self._client.lpos(self._key(list_name), cast("str", record))
         return found if isinstance(found, int) else None
 
-    def _sweep_all(self, judge: Callable[[FailedJob], Verdict]) -> int:
-        return sum(self._sweep(name, judge) for name in self.lists())
+    def _sweep_all(self, judge: Callable[[FailedJob], Verdict], refused: Refused | None = None) -> int:
+        return sum(self._sweep(name, judge, refused=refused) for name in self.lists())
 
     def _sweep(
         self,
@@ -222,7 +240,7 @@ class Failures:
             name=list_name,
             total=self._client.llen(self._key(list_name)),
             read=lambda offset, count: self.all(offset, count, list_name=list_name),
-            plan=lambda chunk, offset: plan(chunk, judge, offset, refused),
+            plan=lambda chunk, offset: plan(chunk, judge, offset, holders=self._holders, refused=refused),
             apply=lambda steps: self._run(list_name, steps),
             find=lambda record: self._position(list_name, record),
             watch=watch,
@@ -231,7 +249,7 @@ class Failures:
     def _run(self, list_name: str, steps: list[Step]) -> int:
         done = 0
         for batch in batches(steps):
-            keys = [self._key(list_name), to_bytes(self._keys.queues)]
+            keys = [self._key(list_name), to_bytes(self._keys.queues), to_bytes(self._keys.unique)]
             keys += [to_bytes(self._keys.queue(step.queue)) for step in batch]
             args = [part for step in batch for part in step.args()]
             applied = cast("int", self._change(keys=keys, args=args))

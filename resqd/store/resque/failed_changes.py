@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, Literal
 
 from resqd.errors import PayloadError
+from resqd.store.debts import owed_by
 from resqd.store.keys import is_name, to_bytes
 from resqd.text import escaped
 
@@ -30,6 +31,8 @@ class Step:
     new: bytes
     queue: str
     payload: bytes
+    lock: str = ""
+    """The lock that the job must get, FINGERPRINT TICKET, as it is put back."""
 
     @classmethod
     def of(cls, failure: FailedJob, verdict: Verdict, at: int) -> Step:
@@ -42,25 +45,45 @@ class Step:
         if not is_name(failure.queue):
             raise PayloadError(f"the record names a queue that cannot be: {escaped(failure.queue)}")
         new = failure.retried_record() if verdict == "mark" else b""
-        return cls(at, digest, new, failure.queue, failure.next_payload())
+        payload = failure.next_payload()
+        lock = next((debt.member for debt in owed_by(payload) if debt.kind in {"unique", "start"}), "")
+        return cls(at, digest, new, failure.queue, payload, lock)
 
     def args(self) -> list[bytes | str | int]:
         """The script's arguments for this step."""
-        return [self.at, self.digest, self.new, to_bytes(self.queue), self.payload]
+        return [self.at, self.digest, self.new, to_bytes(self.queue), self.payload, self.lock]
+
+
+class NotUnique(PayloadError):  # noqa: N818 - names the state of the job
+    """A unique job cannot be put back, since another holds its lock."""
+
+    def __init__(self, holder: str) -> None:
+        super().__init__(f"it is unique, and job {holder} holds its lock (see resqd unique list)")
 
 
 def plan(
     chunk: list[FailedJob],
     judge: Callable[[FailedJob], Verdict],
     offset: int,
+    *,
+    holders: Callable[[list[str]], dict[str, str]],
     refused: Callable[[FailedJob, str], None] | None = None,
 ) -> list[Step | None]:
-    """For each record of a chunk that starts at `offset` a step, or None where it stays as it is."""
+    """For each record of a chunk that starts at `offset` a step, or None where it stays as it is.
+
+    `holders` tells which of these fingerprints are locked, and by which jobs.
+    """
     steps: list[Step | None] = []
+    taken: dict[str, str] = {}  # locks that steps before will have taken
     for failure in chunk:
         verdict = judge(failure)
         try:
             step = None if verdict == "keep" else Step.of(failure, verdict, offset)
+            if step is not None and step.lock:
+                fingerprint = step.lock.partition(" ")[0]
+                if (holder := {**holders([fingerprint]), **taken}.get(fingerprint)) is not None:
+                    raise NotUnique(holder)
+                taken[fingerprint] = step.lock.partition(" ")[2]
         except PayloadError as error:
             step = None  # it cannot be put back, so its record stays, for people to look at
             if refused is not None:

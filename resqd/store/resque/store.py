@@ -9,11 +9,13 @@ from typing import TYPE_CHECKING, Final, TypeVar
 
 from resqd.errors import PayloadError
 from resqd.parsing import tagged
+from resqd.store.debts import owed_by, settle_call
 from resqd.store.keys import Keys
 from resqd.store.later.later import Later, Schedule, When
 from resqd.store.redis.link import Links
 from resqd.store.redis.protocol import pack, pack_command
 from resqd.store.redis.url import ConnectionConfig
+from resqd.store.unique.locks import Claim, Locks, Terms
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
@@ -119,6 +121,30 @@ class Store:
     def put_later(self, queue: str, jobs: Iterable[tuple[str, bytes]], when: When) -> list[str]:
         """Put jobs, by id and payload, that are due at a moment; their tickets. Errors: StoreError."""
         return self.schedule.put(queue, jobs, when)
+
+    def put_unique(
+        self,
+        queue: str,
+        claims: Sequence[Claim],
+        terms: Terms,
+        *,
+        when: When | None = None,
+        front: bool = False,
+    ) -> list[str | None]:
+        """Put jobs that get their locks; for each None, or who stands in the way. Errors: StoreError."""
+        if not queue.strip():
+            raise PayloadError("a queue's name cannot be blank")
+        return self.locks.put(queue, claims, terms, when=when, front=front)
+
+    def settle(self, outcome: str, raw: bytes) -> None:
+        """Settle what a job owes that was taken off its queue and run, or given to a caller. Errors: StoreError."""
+        if owed := owed_by(raw):
+            self._links.lend(lambda link: link.run_script(settle_call(outcome, [owed], self._keys)))
+
+    @cached_property
+    def locks(self) -> Locks:
+        """The locks of unique jobs."""
+        return Locks(self._links, self._keys)
 
     @cached_property
     def schedule(self) -> Schedule:

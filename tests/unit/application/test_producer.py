@@ -8,11 +8,13 @@ import pytest
 from resqd.application.catalog import Catalog
 from resqd.application.producer import Producer
 from resqd.definition import Definition
-from resqd.errors import PayloadError
+from resqd.errors import AlreadyEnqueued, PayloadError
 from resqd.job import Job
 from resqd.options import JobOptions
 from resqd.store.later.later import When
 from resqd.store.resque import payload as payloads
+from resqd.store.unique.locks import Claim, Terms
+from resqd.unique import Unique
 from tests.support.loose_jobs import mail
 
 
@@ -21,6 +23,7 @@ class Taken:
 
     def __init__(self) -> None:
         self.pushes: list[tuple[str, list[payloads.Payload]]] = []
+        self.holders: list[str | None] = [None] * 9
 
     def push(self, queue: str, raws: Iterable[bytes]) -> int:
         self.pushes.append((queue, [payloads.decode(raw) for raw in raws]))
@@ -28,6 +31,19 @@ class Taken:
 
     def push_front(self, queue: str, raws: Sequence[bytes]) -> int:
         return self.push(f"front of {queue}", raws)
+
+    def put_unique(
+        self,
+        queue: str,
+        claims: Sequence[Claim],
+        terms: Terms,
+        *,
+        when: When | None = None,
+        front: bool = False,
+    ) -> list[str | None]:
+        place = f"{queue} {terms.on_conflict}" + (" later" if when else "") + (" front" if front else "")
+        self.push(place, [claim.raw for claim in claims])
+        return self.holders[: len(claims)]
 
     def put_later(self, queue: str, jobs: Iterable[tuple[str, bytes]], when: When) -> list[str]:
         pairs = list(jobs)
@@ -38,11 +54,15 @@ class Taken:
         return [job.args for _, jobs in self.pushes for job in jobs]
 
 
-def _made() -> tuple[Producer, Taken, Job[..., tuple[int, str, int]]]:
+def _made(unique: Unique | None = None) -> tuple[Producer, Taken, Job[..., tuple[int, str, int]]]:
     store = Taken()
     producer = Producer(lambda: store)
     catalog = Catalog(job_type=Job, sender=producer)
-    return producer, store, catalog.add(Definition.of(mail), queue="q", name="Mail", options=JobOptions())
+    return (
+        producer,
+        store,
+        catalog.add(Definition.of(mail), queue="q", name="Mail", options=JobOptions(unique=unique)),
+    )
 
 
 def test_what_a_hook_vetoes_has_no_id() -> None:
@@ -114,3 +134,44 @@ def test_what_the_runner_needs_travels_in_the_payload() -> None:
     [(_, [marked]), (_, [plain])] = store.pushes
     assert marked.raw.startswith(b'{"resqd":{"timeout":5.0,"expires":60.5},"class":"Mail"')
     assert plain.raw.startswith(b'{"class":"Mail"')
+
+
+def test_a_unique_job_says_its_lock_and_has_no_id_where_another_has_it() -> None:
+    """Its hooks are called as for any other; those after it only where it was put."""
+    _, store, job = _made(Unique(by=["user"]))
+    after: list[int] = []
+    job.before_enqueue(lambda user: user != 2)
+    job.after_enqueue(after.append)
+    store.holders = ["other", None]
+    assert job.enqueue(1) is None
+    vetoed, held, sent = [*job.using(front=True, timeout=5).enqueue_many([(2,), (3,), (4,)])]
+    assert (vetoed, held, after) == (None, None, [4])
+    [(_, [first]), (place, [_, last])] = store.pushes
+    assert place == "q skip front"
+    assert last.marks is not None
+    assert sent is not None
+    assert last.marks.options["timeout"] == 5
+    [debt] = last.marks.debts
+    assert debt.kind == "unique"
+    assert debt.member.endswith(f" {sent}")
+    assert first.marks is not None
+    assert first.marks.debts[0].member.split()[0] != debt.member.split()[0]
+
+
+def test_a_conflict_is_raised_where_the_job_says_so() -> None:
+    _, store, job = _made(Unique(on_conflict="raise", until="start"))
+    store.holders = ["other"]
+    with pytest.raises(AlreadyEnqueued, match=r"Mail is unique, and job other is not done yet") as caught:
+        job.enqueue_many([(1,), (2,)])
+    assert caught.value.job_id == "other"
+    store.holders = [""]
+    with pytest.raises(AlreadyEnqueued, match="window"):
+        job.enqueue_in(5, 1)
+    assert [place for place, _ in store.pushes] == ["q raise", "q raise later"]
+
+
+def test_in_a_window_a_payload_is_as_any_other() -> None:
+    _, store, job = _made(Unique(window=60))
+    assert job.enqueue(1)
+    [(_, [sent])] = store.pushes
+    assert sent.marks is None

@@ -1,0 +1,124 @@
+"""Runs single jobs in the calling thread, without a daemon: for tests and scripts."""
+
+from __future__ import annotations
+
+import os
+import socket
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+from resqd.application.catalog import unknown_job
+from resqd.current import Here, bind_thread, bound_slot
+from resqd.failures import backtrace_of
+from resqd.hooks import run_within
+from resqd.store.keys import WorkerId
+from resqd.store.resque import payload as payloads
+from resqd.store.resque.backends import backend_of
+from resqd.store.resque.failure_record import build_record
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
+
+    from resqd.failures import FailurePolicy
+    from resqd.hooks import Hook
+    from resqd.job import Job
+    from resqd.store.resque.payload import Payload
+    from resqd.store.resque.store import Store
+
+
+def run_here(job: Job[..., Any], payload: Payload, queue: str) -> bool:
+    """Run one job now, hooks and `current_job()` included; False where a hook ended it quietly."""
+    with _here(payload, queue):
+        return job.run(payload.args)
+
+
+@contextmanager
+def _here(payload: Payload | None, queue: str) -> Iterator[None]:
+    """Within the block it is this job that runs in this thread."""
+    outer = bound_slot()
+    here = Here(payload, queue)
+    bind_thread(here)
+    try:
+        yield
+    finally:
+        here.payload = None
+        bind_thread(outer)
+
+
+def run_next(
+    store: Store,
+    queues: Iterable[str],
+    *,
+    jobs: Mapping[str, Job[..., Any]],
+    policy: FailurePolicy,
+    around: Sequence[Hook],
+) -> Payload | None:
+    """Take the oldest payload of the first queue that has one, and run it; None where all are empty.
+
+    A failure is recorded where the policy says (default: in `failed`) before its error is raised, unless the
+    policy or the job wants no records.
+    """
+    for queue in queues:
+        raw = store.books.queues.pop(queue)
+        if raw is not None:
+            store.settle("begun", raw)
+            try:
+                ran = _run_raw(store, queue, raw, jobs=jobs, policy=policy, around=around)
+            except BaseException:
+                store.settle("failed", raw)
+                raise
+            store.settle("done", raw)
+            return ran
+    return None
+
+
+def _run_raw(
+    store: Store,
+    queue: str,
+    raw: bytes,
+    *,
+    jobs: Mapping[str, Job[..., Any]],
+    policy: FailurePolicy,
+    around: Sequence[Hook],
+) -> Payload:
+    payload = job = None
+    try:
+        payload = payloads.decode(raw)
+        job = jobs.get(payload.job_class)
+        if job is None:
+            raise unknown_job(payload.job_class, jobs)  # noqa: TRY301 - one way out
+        run_here(job, payload, queue)
+    except BaseException as error:
+        record = build_record(
+            raw=raw,
+            payload=payload,
+            exception=error,
+            backtrace=backtrace_of(error),
+            worker=_worker(queue),
+            queue=queue,
+            failed_at=datetime.now(UTC),
+        )
+        skips = policy.skip_failed_queue or (job is not None and job.options.skip_failed_queue)
+
+        def conclude() -> None:
+            if not skips:
+                store.books.record_failure(record, queue, backend_of(policy.backends or ("redis",)))
+            policy.notify(payloads.load(record))
+
+        with _here(payload, queue):
+            run_within(around, conclude)
+        raise
+    return payload
+
+
+def _worker(queue: str) -> str:
+    worker = WorkerId.build(
+        host=socket.gethostname(),
+        pid=os.getpid(),
+        queues=[queue],
+        worker_count=1,
+        thread_count=1,
+        jobs_per_fork=1,
+    )
+    return worker.text
