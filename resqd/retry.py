@@ -118,6 +118,13 @@ class Again:
 
 
 @dataclass(frozen=True, slots=True)
+class Elsewhere:
+    """A job is not known here: it is to be offered again in `delay` seconds to others, who may know it."""
+
+    delay: float
+
+
+@dataclass(frozen=True, slots=True)
 class Dropped:
     """A job ends without a record, for the reason that it gave."""
 

@@ -122,6 +122,7 @@ def _run(
         settings=settings,
         app=app,
         link=Link(connection, admit=False),
+        connect=partial(Link, connection, admit=False),
         where=connection.describe(),
         worker_id=worker_id,
         clock=monotonic,

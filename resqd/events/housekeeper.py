@@ -88,3 +88,8 @@ class Housekeeper:
     metrics_lost = Event(ERROR, "metrics could not be sent and are left out", traceback=True)
     scrape_refused = Event(WARNING, "cannot answer scrapers at %(where)s, trying again: %(why)s")
     statsd_unknown = Event(WARNING, "statsd's host %(host)s has no address: %(reason)s; trying again later")
+    namespace_shared = Event(
+        WARNING,
+        "the queues of namespace %(namespace)s hold jobs of %(others)s too, and QUEUES=* takes those as well and puts "
+        "them back and makes them late: name this application's queues, or give each a RESQD_NAMESPACE of its own",
+    )

@@ -63,6 +63,11 @@ class Worker:
         "%(job)s of queue %(queue)s failed in try %(attempt)d, next in %(delay).1f s: %(error)s: %(text)s",
     )
     job_snoozed = Event(INFO, "%(job)s of queue %(queue)s asked to be run again in %(delay).1f s")
+    job_passed_on = Event(
+        DEBUG,
+        "%(job)s of queue %(queue)s is not known here, but another daemon may know it: it is offered again in "
+        "%(delay).1f s",
+    )
     job_discarded = Event(INFO, "%(job)s of queue %(queue)s discarded itself: %(reason)s")
     job_expired = Event(INFO, "%(job)s of queue %(queue)s was not begun: it expired %(late).1f s ago")
     retry_failed = Event(

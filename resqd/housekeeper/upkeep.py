@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import partial
 
+from resqd import events
 from resqd.clock import monotonic
 from resqd.failures import Aftermath
 from resqd.housekeeper.farewells import Farewells
@@ -16,10 +17,15 @@ from resqd.housekeeper.recovery import FOLLOW_EVERY, Hosts, Recoverer, Stillness
 from resqd.housekeeper.registry import PUBLISH_EVERY, Pruner, Publisher, register_every
 from resqd.store.inflight.incarnation import life
 from resqd.store.inflight.recovery import Recovery
+from resqd.store.resque.knowers import Knowers
 from resqd.store.resque.registry import Registry
 
 POLL_WITHIN = 0.75
 """The part of the longest pause between two trusted polls of others' heartbeats after which the next one is made."""
+
+
+TELL_EVERY = 600.0
+"""Seconds after which it is told again which jobs are known: somebody may have emptied the database."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,8 +98,21 @@ class Upkeep:
             Duty(prune, self.pruner.look, "pruning the registry"),
             Duty(FOLLOW_EVERY, self.recoverer.follow, "the watch over predecessors"),
             Duty(beat, self.recoverer.retry, "the records that no list took"),
+            Duty(TELL_EVERY, partial(self.tell_classes, house), "telling which jobs are known"),
             Duty(ONCE, partial(check_up, house.link, house.settings), "the check of Redis's settings"),
         ]
+
+    def tell_classes(self, house: House) -> None:
+        """Let daemons that meet one of our jobs know that it is ours."""
+        settings, app = house.settings, house.app.name or house.settings.app or ""
+        queues = [spec.pattern for spec in settings.queues]
+        knowers = Knowers(house.link, house.keys)
+        own = life(settings.daemon, house.birth.epoch)
+        news = knowers.publish(own, app=app, queues=queues, classes=house.app.jobs)
+        if not news or "*" not in queues:
+            return
+        if others := sorted({each.app for each in knowers.look() if each.app not in ("", app)}):
+            events.Housekeeper.namespace_shared(namespace=settings.namespace, others=", ".join(others[:5]))
 
     def farewell(self, *, orphaned: bool) -> None:
         """The daemon ends: nothing of it stays in Redis but what its jobs need. `orphaned`: its master was killed."""

@@ -80,6 +80,9 @@ class Table:
     max_deliveries: int = setting(
         3, "MAX_DELIVERIES", "--max-deliveries N", parsing.whole(1, 1000),
         "crashes that a job may cause before it is failed")
+    unknown_job: str = setting(
+        "return", "UNKNOWN_JOB", "--unknown-job return|fail", parsing.choice("return", "fail"),
+        "what becomes of a job that is not known here: back to the queue while another daemon may know it, or failed")
     heartbeat_interval: float = setting(
         2.0, "HEARTBEAT_INTERVAL", "--heartbeat-interval SECONDS", parsing.seconds(0.05, 60),
         "time between heartbeats")

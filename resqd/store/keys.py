@@ -146,6 +146,16 @@ class Keys:
         """The hash of each life of a daemon to the seconds between its heartbeats, and of its id in the registry."""
         return f"{self.namespace}:resqd:intervals"
 
+    @property
+    def classes(self) -> str:
+        """The hash of each life of a daemon to which classes of jobs it knows, and its queues."""
+        return f"{self.namespace}:resqd:classes"
+
+    @property
+    def classes_left(self) -> str:
+        """The hash of each life in `classes` that has ended to when that was noticed, in seconds since 1970."""
+        return f"{self.namespace}:resqd:classes:left"
+
     def index(self, daemon: str) -> str:
         """The hash of incarnation id to JSON facts, of one daemon."""
         return f"{self.namespace}:resqd:index:{daemon}"

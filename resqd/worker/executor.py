@@ -227,7 +227,7 @@ class Executor:
             raw=raw,
             payload=payload,
             error=error,
-            judgement=self._trials.judge(error),
+            judgement=self._trials.fate(error),
             since=since,
         )
         if isinstance(told, Failure):

@@ -46,7 +46,8 @@ class Metrics:
                 self._tally(job_class).failed += count
             for kind, ends in others.items():
                 self._count_others(kind, ends)
-            ran = [end for kind, ends in others.items() if kind != "expired" for end in ends]
+            unrun = ("expired", "elsewhere")
+            ran = [end for kind, ends in others.items() if kind not in unrun for end in ends]
             self._count_starts([*timed, *failed, *ran])
             self._keep_times([*timed, *failed, *ran])
 
@@ -59,7 +60,7 @@ class Metrics:
                 tally.discarded += count
             elif kind == "expired":
                 tally.expired += count
-            elif kind != "snooze":
+            elif kind in ("retry", "timeout"):
                 tally.retried += count
 
     def _tally(self, job_class: str) -> Tally:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 import sys
+from collections.abc import Callable
 from functools import partial
 
 from resqd import SHORT_VERSION, events
@@ -17,6 +18,7 @@ from resqd.store.inflight.owner import Inflight
 from resqd.store.keys import Keys, to_text
 from resqd.store.redis.health import Backoff, Health
 from resqd.store.redis.link import Link
+from resqd.store.resque.knowers import Knower, Knowers
 from resqd.store.resque.pauses import PauseKeys
 from resqd.store.resque.pauses import look as look_for_pauses
 from resqd.store.resque.plugin_locks import PluginLocks
@@ -42,6 +44,7 @@ from resqd.worker.queues import Quotas, Sources, Suspects
 from resqd.worker.recorder import Recorder
 from resqd.worker.reports import Account, Reporter
 from resqd.worker.shared import MANDATES, Shared
+from resqd.worker.strangers import Strangers
 from resqd.worker.trial import ServerClock, Trials
 
 SWITCH_INTERVAL = 0.0005
@@ -78,6 +81,15 @@ def run(birth: Birth, *, settings: Settings, app: App, blueprint: Blueprint) -> 
     return CRASHED if reason == FETCHER_CRASHED else 0
 
 
+def _look_for_knowers(connect: Callable[[], Link], keys: Keys) -> list[Knower]:
+    """Who knows which jobs, over a connection of its own: the fetcher's is the fetcher's alone."""
+    link = connect()
+    try:
+        return Knowers(link, keys).look()
+    finally:
+        link.close()
+
+
 class Blueprint:
     """What a worker is made of and needs no socket, thread or descriptor. Each child has its own copy.
 
@@ -86,7 +98,15 @@ class Blueprint:
     """
 
     def __init__(
-        self, *, settings: Settings, app: App, link: Link, where: str, worker_id: str, clock: Clock
+        self,
+        *,
+        settings: Settings,
+        app: App,
+        link: Link,
+        connect: Callable[[], Link],
+        where: str,
+        worker_id: str,
+        clock: Clock,
     ) -> None:
         keys, catalog = Keys(settings.namespace), parts_of(app).catalog
         self._settings = settings
@@ -115,7 +135,18 @@ class Blueprint:
         )
         self._title = Title()
         self._alarm, server_clock = Alarm(), ServerClock()
-        trials = partial(Trials, jobs=app.jobs, alarm=self._alarm, clock=server_clock)
+        strangers = Strangers(
+            app=app.name or settings.app or "",
+            look=partial(_look_for_knowers, connect, keys),
+            clock=clock,
+        )
+        trials = partial(
+            Trials,
+            jobs=app.jobs,
+            alarm=self._alarm,
+            clock=server_clock,
+            strangers=strangers if settings.unknown_job == "return" else None,
+        )
         recorder = Recorder(rules=self._rules, worker=worker_id)
         self._executors = [
             Executor(

@@ -10,7 +10,7 @@ from typing import Final, NamedTuple, Protocol
 from resqd import events
 from resqd.errors import JobTimeout
 from resqd.failures import OURS, FailureRules, backtrace_of
-from resqd.retry import Again, Dropped
+from resqd.retry import Again, Dropped, Elsewhere
 from resqd.store.debts import owed_by
 from resqd.store.inflight.owner import Dismiss, Failure, Postpone
 from resqd.store.resque.failure_record import build_record, describe
@@ -21,6 +21,7 @@ from resqd.text import shown
 LOGGED: Final = 500
 """The most characters of an error's text in the log; the record holds more."""
 Judgement = Again | Dropped | None
+Fate = Judgement | Elsewhere
 
 
 class _Case(NamedTuple):
@@ -48,7 +49,7 @@ class Recorder:
         raw: bytes,
         payload: Payload | None,
         error: BaseException,
-        judgement: Judgement = None,
+        judgement: Fate = None,
         since: float = 0.0,
     ) -> Failure | Postpone | Dismiss:
         """What is to be told of a job that ended with `error`, by what was judged of it; it began at `since`.
@@ -59,6 +60,10 @@ class Recorder:
         try:
             if payload is not None and isinstance(judgement, Again):
                 return self._postponed(case, payload, judgement, since)
+            if payload is not None and isinstance(judgement, Elsewhere):
+                delay = judgement.delay
+                events.Worker.job_passed_on(job=named(payload), queue=shown(queue), delay=delay)
+                return postpone(token, payload, delay=delay, kind="elsewhere")
             if payload is not None and isinstance(judgement, Dropped):
                 reason = shown(judgement.reason)
                 events.Worker.job_discarded(job=named(payload), queue=shown(queue), reason=reason)
@@ -127,7 +132,7 @@ class Report(Protocol):
         raw: bytes,
         payload: Payload | None,
         error: BaseException,
-        judgement: Judgement = None,
+        judgement: Fate = None,
         since: float = 0.0,
     ) -> Failure | Postpone | Dismiss:
         """The record with the lists that it goes to, or the next try, or the end."""

@@ -16,7 +16,8 @@ from resqd.store.resque.payload import Payload, believed
 from resqd.store.resque.tries import tried
 from resqd.text import shown
 from resqd.worker.interrupt import Alarm, Slot
-from resqd.worker.recorder import Judgement, named
+from resqd.worker.recorder import Fate, Judgement, named
+from resqd.worker.strangers import Strangers
 
 Limit = Callable[[float, int], object]
 """Writes on the shared page when the job with a token must have ended, in monotonic seconds."""
@@ -42,12 +43,19 @@ class Trials:
     """The tries on one job thread, whose `slot` says which one it is now."""
 
     def __init__(
-        self, slot: Slot, *, jobs: Mapping[str, Job[..., object]], alarm: Alarm, clock: ServerClock
+        self,
+        slot: Slot,
+        *,
+        jobs: Mapping[str, Job[..., object]],
+        alarm: Alarm,
+        clock: ServerClock,
+        strangers: Strangers | None = None,
     ) -> None:
         self._slot = slot
         self._jobs = jobs
         self._alarm = alarm
         self._clock = clock
+        self._strangers = strangers
         self._judged: tuple[int, Judgement] = (0, None)
 
     def run(self, job: Job[..., object], payload: Payload, limit: Limit) -> Dismiss | None:
@@ -88,6 +96,15 @@ class Trials:
         if self._judged[0] != slot.token:
             self._judged = slot.token, self._judge(error)
         return self._judged[1]
+
+    def fate(self, error: BaseException) -> Fate:
+        """The same, for a job that may not be known here, too: nothing of it runs, so no kill need end it."""
+        slot, strangers = self._slot, self._strangers
+        payload = slot.payload
+        if strangers and payload and payload.job_class not in self._jobs and payload.attempts is not None:
+            slot.close()
+            return strangers.judge(payload, slot.queue)
+        return self.judge(error)
 
     def _judge(self, error: BaseException) -> Judgement:
         payload = self._slot.payload

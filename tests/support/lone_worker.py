@@ -50,6 +50,7 @@ class LoneWorker:
         blueprint = Blueprint(
             settings=settings,
             app=app,
+            connect=partial(Link, ConnectionConfig.from_url(url), admit=False),
             link=Link(ConnectionConfig.from_url(url), admit=False),
             where=url,
             worker_id="host:1:q:1:2:0",

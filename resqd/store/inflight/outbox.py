@@ -45,8 +45,9 @@ class Failure:
 
 @dataclass(frozen=True, slots=True)
 class Postpone:
-    """A job that runs again in `delay` seconds: as a retry, one that has timed out, or a snooze, which counts no try.
+    """A job that runs again in `delay` seconds.
 
+    `kind`: as a retry, one that has timed out, a snooze, which counts no try, or elsewhere, as it is not known here.
     It is found among those that are later by its `ticket`, or by that and a number. What is kept of its tries stands
     under the id `tried` ('': nothing is), to which `attempt`, a JSON object, is added. `new_id` becomes the id of a
     payload that has none.
@@ -54,7 +55,7 @@ class Postpone:
 
     token: int
     delay: float
-    kind: Literal["retry", "timeout", "snooze"]
+    kind: Literal["retry", "timeout", "snooze", "elsewhere"]
     ticket: str
     tried: str = ""
     new_id: str = ""

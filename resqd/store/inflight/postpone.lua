@@ -1,5 +1,5 @@
 -- KEYS: in-flight hash, later, its jobs, attempts, then counters: retried, timed out.
--- ARGV: for each job token, delay in microseconds, 'retry', 'timeout' or 'snooze', the ticket that it should have, the
+-- ARGV: for each job token, delay in microseconds, 'retry', 'timeout', 'snooze' or 'elsewhere', the ticket that it should have, the
 -- key of what is kept of its tries or '', an id to splice or '', and the try to keep.
 -- From in flight to later, in one step. Due by this server's clock.
 -- Returns how many moved, how many of these are retries, and how many had timed out; then what refused the others, and
@@ -15,9 +15,13 @@ while at <= #ARGV do
     answer[4], answer[#answer + 1] = refusal, field
   elseif entry then
     local queue, payload = split(entry)
-    local counted = kind ~= 'snooze'
+    local counted = kind == 'retry' or kind == 'timeout'
     redis.call('HDEL', key, field)
-    payload = add_attempt(payload, counted and 1 or 0, ARGV[at + 5]) or payload
+    if kind == 'elsewhere' then
+      payload = add_pass(payload, ARGV[at + 5]) or payload
+    else
+      payload = add_attempt(payload, counted and 1 or 0, ARGV[at + 5]) or payload
+    end
     put_later(KEYS[2], KEYS[3], ARGV[at + 3], now() + delay, queue, payload)
     if counted and id ~= '' then remember(KEYS[4], id, ARGV[at + 6]) end
     moved = moved + 1

@@ -111,6 +111,7 @@ def counts(payload: bytes) -> Counts | None:
 
 _SPLICED = re.compile(
     rb'([ \t\r\n]*\{)(?:"deliveries":[0-9]+,(?:"recoveries":[0-9]+,)?)?(?:"attempts":([0-9]+),)?'
+    rb'(?:"passed":([0-9]+),)?'
 )
 
 
@@ -124,6 +125,13 @@ def attempts(payload: bytes) -> int | None:
         return None
     digits = match[2] or b"0"
     return int(digits) if len(digits) <= _COUNTED else None
+
+
+def passes(payload: bytes) -> int:
+    """How often the job was passed on by daemons that do not know its class."""
+    match = _SPLICED.match(payload)
+    digits = match[3] if match else None
+    return int(digits) if digits and len(digits) <= _COUNTED else 0
 
 
 def uncounted(payload: bytes) -> bytes:

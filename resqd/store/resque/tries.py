@@ -53,7 +53,7 @@ def postpone(
     payload: Payload,
     *,
     delay: float,
-    kind: Literal["retry", "timeout", "snooze"],
+    kind: Literal["retry", "timeout", "snooze", "elsewhere"],
     attempt: bytes = b"",
 ) -> Postpone:
     """What is to be told of a job that runs again in `delay` seconds. One that has no id gets one."""
