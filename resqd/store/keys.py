@@ -239,6 +239,36 @@ class Keys:
         head = f"{self.namespace}:resqd:batch:{batch_id}"
         return head, f"{head}:pending", f"{head}:failed", f"{head}:nodes"
 
+    @property
+    def parked(self) -> str:
+        """The hash of ticket to the gates and the entry of a job that waits since a limit is full."""
+        return f"{self.namespace}:resqd:parked"
+
+    @property
+    def passes(self) -> str:
+        """The hash of a payload's digest to when its job began to wait, and when it was given a pass."""
+        return f"{self.namespace}:resqd:passes"
+
+    @property
+    def limits(self) -> str:
+        """The hash of a limit's name to its definition, as the application declares it."""
+        return f"{self.namespace}:resqd:limits"
+
+    @property
+    def limits_set(self) -> str:
+        """The hash of a limit's name to the number that people have set in place of the declared one."""
+        return f"{self.namespace}:resqd:limits:set"
+
+    @property
+    def gates(self) -> str:
+        """The set of gates at which jobs wait."""
+        return f"{self.namespace}:resqd:gates"
+
+    @property
+    def gate_prefix(self) -> str:
+        """What the names of a gate's own keys begin with: see store/gates/gates.lua."""
+        return f"{self.namespace}:resqd:gate:"
+
     def suspects(self, daemon: str) -> str:
         """The list of a daemon's jobs that wait to be run alone."""
         return f"{self.namespace}:resqd:suspects:{daemon}"

@@ -22,14 +22,16 @@ _RECORDS = ("inflight/entries", "inflight/records", "inflight/tokens")
 REGISTER = Script.load("inflight/register")
 RESERVE = Script.load("inflight/reserve", *_BATCH)
 RESERVE_SUSPECTS = Script.load("inflight/reserve_suspects", *_BATCH)
-ACKNOWLEDGE = Script.load("inflight/acknowledge", "inflight/tokens")
-FAIL = Script.load("inflight/fail", *_RECORDS, "inflight/attempts", *PAYING)
-POSTPONE = Script.load("inflight/postpone", *_BATCH[:2], "inflight/attempts", "clock", "later/later")
-DISMISS = Script.load("inflight/dismiss", *_BATCH[:2], "inflight/attempts", *PAYING)
-RETURN = Script.load("inflight/return", "inflight/entries", "inflight/tokens")
+ACKNOWLEDGE = Script.load("inflight/acknowledge", *_BATCH[:2], "inflight/slots")
+FAIL = Script.load("inflight/fail", *_RECORDS, "inflight/attempts", "inflight/slots", *PAYING)
+POSTPONE = Script.load(
+    "inflight/postpone", *_BATCH[:2], "inflight/attempts", "inflight/slots", "clock", "later/later"
+)
+DISMISS = Script.load("inflight/dismiss", *_BATCH[:2], "inflight/attempts", "inflight/slots", *PAYING)
+RETURN = Script.load("inflight/return", *_BATCH[:2], "inflight/slots")
 RECORD = Script.load("inflight/record", *_RECORDS)
 FIELDS = Script.load("inflight/fields", "inflight/tokens")
-CLOSE = Script.load("inflight/close", *_RECORDS)
+CLOSE = Script.load("inflight/close", *_RECORDS, "inflight/slots")
 
 Source = Literal["queues", "suspects"]
 Key = str | bytes
@@ -55,25 +57,31 @@ class Calls:
         keys = PackedKeys.of(self.inflight, self._keys.index(own.daemon), self._keys.daemons)
         return ScriptCall(REGISTER, keys, (own.id, own.to_json(), source, own.life))
 
-    def acknowledge(self, ranges: Iterable[tuple[int, int]]) -> ScriptCall:
-        """Count and forget the jobs that have succeeded; ranges of tokens."""
-        return ScriptCall(ACKNOWLEDGE, self._acknowledge_keys, (ranges_text(ranges),))
+    def acknowledge(
+        self, ranges: Iterable[tuple[int, int]], slots: Sequence[Key] = (), *, gated: bool = False
+    ) -> ScriptCall:
+        """Count and forget the jobs that have succeeded; ranges of tokens. `gated`: some may hold slots of limits."""
+        if not gated:
+            return ScriptCall(ACKNOWLEDGE, self._acknowledge_keys, (ranges_text(ranges),))
+        packed = PackedKeys.of(self.inflight, *self._processed, *slots)
+        return ScriptCall(ACKNOWLEDGE, packed, (ranges_text(ranges), "1"))
 
-    def fail(self, failures: Sequence[Failure]) -> ScriptCall:
+    def fail(self, failures: Sequence[Failure], slots: Sequence[Key] = ()) -> ScriptCall:
         """Count and record the jobs that have failed."""
         lists = tuple(dict.fromkeys(key for failure in failures for key in failure.lists))
         if lists != self._lists:
             self._lists = lists
             self._fail_keys = self._keys_to_fail(lists)
-        owed = [debt for failure in failures for debt in failure.debts]
-        packed = self._keys_to_fail((*lists, *keys_of(owed, self._keys))) if owed else self._fail_keys
+        more = (*keys_of([debt for failure in failures for debt in failure.debts], self._keys), *slots)
+        packed = self._keys_to_fail((*lists, *more)) if more else self._fail_keys
         return ScriptCall(FAIL, packed, _fail_arguments(failures, lists, self._keys))
 
-    def postpone(self, postponed: Sequence[Postpone]) -> ScriptCall:
+    def postpone(self, postponed: Sequence[Postpone], slots: Sequence[Key] = ()) -> ScriptCall:
         """Put jobs off until they are due."""
         keys = self._keys
         later = (keys.later, keys.later_jobs, keys.later_attempts)
-        packed = PackedKeys.of(self.inflight, *later, keys.stat("retried"), keys.stat("timeout"))
+        counters = keys.stat("retried"), keys.stat("timeout")
+        packed = PackedKeys.of(self.inflight, *later, *counters, *slots)
         arguments: list[Argument] = []
         for each in postponed:
             delay = round(each.delay * 1_000_000)
@@ -81,14 +89,14 @@ class Calls:
             arguments += (each.ticket, each.tried, each.new_id, each.attempt)
         return ScriptCall(POSTPONE, packed, arguments)
 
-    def dismiss(self, dismissed: Sequence[Dismiss]) -> ScriptCall:
+    def dismiss(self, dismissed: Sequence[Dismiss], slots: Sequence[Key] = ()) -> ScriptCall:
         """Count and forget jobs that have ended in another way than by a plain success or a failure."""
         arguments: list[Argument] = []
         for each in dismissed:
             arguments += (token_text(each.token), each.kind, each.tried)
             arguments += arguments_of(each.debts, self._keys)
         owed = keys_of((debt for each in dismissed for debt in each.debts), self._keys)
-        return ScriptCall(DISMISS, PackedKeys.of(*self._dismiss_keys, *owed), arguments)
+        return ScriptCall(DISMISS, PackedKeys.of(*self._dismiss_keys, *owed, *slots), arguments)
 
     def put_back(self, returned: Iterable[Return], named: Iterable[Key]) -> ScriptCall:
         """Put jobs back to the front of where they came from; `named` are lists that this may concern."""
@@ -131,7 +139,7 @@ class Calls:
         counters = (*self._processed, keys.stat("discarded"), keys.stat("expired"))
         return (self.inflight, keys.later_attempts, *counters)
 
-    def _keys_to_fail(self, lists: Iterable[str]) -> PackedKeys:
+    def _keys_to_fail(self, lists: Iterable[Key]) -> PackedKeys:
         keys = self._keys
         counters = (*self._processed, *self._failed, keys.stat("timeout"))
         return PackedKeys.of(self.inflight, keys.failed_queues, *counters, keys.later_attempts, *lists)

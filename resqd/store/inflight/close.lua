@@ -1,5 +1,5 @@
--- KEYS: in-flight hash, index, queues, suspects, failed_queues, two counters of processed jobs, then queues' lists and
--- lists for records.
+-- KEYS: in-flight hash, index, queues, suspects, failed_queues, two counters of processed jobs, then queues' lists,
+-- lists for records, and holders of slots.
 -- ARGV: incarnation id, prefix of queues' keys, tokens of jobs that have succeeded.
 -- The end of an incarnation by its owner: counts what has succeeded, puts all else back uncharged to where it
 -- came from, and removes every trace. What no list takes keeps the hash, fenced, and its index entry for recovery:
@@ -25,8 +25,10 @@ for _, item in ipairs(everything) do
     end
   end
 end
+local slots = all_slots(wanted, key)
 local unnamed = missing(wanted)
 if unnamed then return unnamed end
+free_slots(key, slots)
 
 local done = delete(key, succeeded)
 redis.call('HDEL', key, '!seq')

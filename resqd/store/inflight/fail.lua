@@ -1,11 +1,22 @@
 -- KEYS: in-flight hash, failed_queues, four counters, a counter of those that timed out, attempts, then lists for
--- records and the keys of debts. ARGV: for each job token, record or '', member of failed_queues or '', the key of what is kept of its tries or
--- '', whether it timed out ('1' or ''), number of lists, of each list where it stands in KEYS, and its debts (debts.lua).
+-- records, the keys of debts, and holders of slots. ARGV: for each job token, record or '', member of failed_queues or
+-- '', the key of what is kept of its tries or '', whether it timed out ('1' or ''), number of lists, of each list where it
+-- stands in KEYS, and its debts (debts.lua).
 -- Returns how many jobs have ended with this, how many of those asked for have their record beside them because no
 -- list takes it (see records.lua), what refused the last of these, and how many had timed out.
 local key = KEYS[1]
 if fenced(key) then return redis.error_reply(FENCED) end
 local failed, late, withheld, trouble, at = 0, 0, 0, '', 1
+local fields, wanted = {}, {}
+while at <= #ARGV do
+  fields[#fields + 1] = ARGV[at]
+  at = settle(nil, ARGV, at + 6 + tonumber(ARGV[at + 5]))
+end
+local slots = want_slots(wanted, key, fields)
+local unnamed = missing(wanted)
+if unnamed then return unnamed end
+free_slots(key, slots)
+at = 1
 while at <= #ARGV do
   local field, record, member, id = ARGV[at], ARGV[at + 1], ARGV[at + 2], ARGV[at + 3]
   local count_of_lists = tonumber(ARGV[at + 5])

@@ -6,6 +6,9 @@ from dataclasses import dataclass, field
 from typing import Final, Literal, NamedTuple
 
 from resqd.store.debts import Debts
+from resqd.store.gates.calls import Most
+
+ALL: Final = Most()
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,6 +23,8 @@ class Want:
     queues: tuple[tuple[str, int], ...] = ()
     byte_budget: int = 1 << 20
     closed: tuple[str, ...] = ()
+    begin: Most = ALL
+    """How many of them may begin; what is over goes back."""
 
 
 Reservation = tuple[int, str, bytes]
@@ -95,6 +100,12 @@ class Outbox:
     def __bool__(self) -> bool:
         return bool(self.done or self.failed or self.returned or self.postponed or self.dismissed)
 
+    @property
+    def tokens(self) -> list[int]:
+        """The jobs that it tells of."""
+        rest = (self.failed, self.postponed, self.dismissed, self.returned)
+        return [*self.done, *(each.token for part in rest for each in part)]
+
 
 class Tally(NamedTuple):
     """How many jobs were retried, discarded, expired, and how many timed out, which were retried or failed."""
@@ -119,7 +130,9 @@ class Exchanged:
     `processed` jobs have ended after a run, failed and discarded ones too; `postponed` ones will run again.
     `skipped` are queues whose key is not a list. So many as `withheld` jobs of the outbox that failed are still in
     flight, with their records beside them, as `refusal` says why: see Inflight.record. So are the `unmoved` ones
-    that were to be postponed, since a key is of another type.
+    that were to be postponed, since a key is of another type. Besides its batch it took some jobs that are `parked`
+    now, since a limit is full, and some that are `over`: they are in the outbox, to go back. So many as `passed` went
+    on since jobs have ended.
     """
 
     batch: list[Reservation]
@@ -132,6 +145,9 @@ class Exchanged:
     postponed: int = 0
     unmoved: tuple[Postpone, ...] = ()
     tally: Tally = NOTHING
+    parked: int = 0
+    over: int = 0
+    passed: int = 0
 
     @property
     def ended(self) -> int:

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
-from resqd.errors import Fenced, StoreError
+from resqd.errors import Fenced
 from resqd.store.debts import owed_by, settle_call
 from resqd.store.inflight.calls import Calls, FromQueues, FromSuspects, Key, Source, read_batch
+from resqd.store.inflight.confirmed import Part, settle
 from resqd.store.inflight.ended import Ended
 from resqd.store.inflight.outbox import (
+    ALL,
     Dismiss,
     Exchanged,
     Failure,
@@ -23,13 +24,15 @@ from resqd.store.inflight.outbox import (
     Tally,
     Want,
 )
-from resqd.store.inflight.tokens import ranges_of, token_from_text, tokens_of
+from resqd.store.inflight.slots import Admitted, Gating, Slots
+from resqd.store.inflight.tokens import ranges_of, tokens_of
 from resqd.store.keys import Keys, Names, to_text
 from resqd.store.redis.protocol import ScriptCall, ServerError, judge, missing_keys
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterable, Sequence
 
+    from resqd.store.gates.calls import Most
     from resqd.store.inflight.incarnation import Incarnation
     from resqd.store.redis.connection import Reply
     from resqd.store.redis.link import Link
@@ -69,6 +72,7 @@ class Inflight:
         source: Source = "queues",
         locks: Locks | None = None,
         releases: bool = False,
+        gating: Gating | None = None,
         time_heard: Callable[[float], object] = lambda _time: None,
     ) -> None:
         self._link = link
@@ -83,6 +87,9 @@ class Inflight:
         )
         self._locks = locks
         self._releases = releases  # whether there are jobs whose locks hold until they begin
+        self._slots = Slots(
+            link=link, keys=keys, inflight=calls.inflight, gating=gating, force=source == "suspects"
+        )
         self._names = Names()
         self._seq = 1
         self._unsure = False
@@ -100,30 +107,34 @@ class Inflight:
         StoreUnavailable or another StoreError. After an error the next exchange asks with the same sequence
         number: a batch whose reply was lost, or not handed out, comes then, even when `want` is None.
         """
+        ended = outbox.tokens if self._slots else []
         outgoing = self._outgoing(outbox)
-        calls = [call for _, call in outgoing]
-        if want is not None or self._unsure:
+        calls = [part.call(part.named) for part in outgoing]
+        gates = self._slots.gates(ended)
+        if gates:
+            calls.append(self._slots.settle(gates, self._met()))
+        if reserving := want is not None or self._unsure:
             calls.append(self._from.reserve(self._seq, want or Want(0)))
             self._unsure = True
         if not calls:
             return Exchanged([])
         replies = self._run(calls)
-        if outbox.returned:
-            self._name_queues(outbox.returned, replies, len(outgoing) - 1)
-        counts, error = _settle(outbox, outgoing, replies)
+        self._name_keys(outgoing, replies)
+        counts, error = settle(outbox, outgoing, replies)
         if self._ranges and not outbox.done:
             self.ended.add(self._ranges)
-        answer = replies[-1] if len(replies) > len(outgoing) else ([], [])
+        answer = replies[-1] if reserving else ([], [])
         if isinstance(answer, ServerError):
             error = error or judge(answer)
         if error:
             raise error
+        counts.passed = self._pass_on(ended, gates, replies[len(outgoing)]) if gates else 0
         if self._locks is not None and answer[0]:
             self._unlock(self._locks, answer[0])
-        if self._releases and answer[0]:
-            self._release(answer[0])
         skipped = tuple(map(to_text, answer[1])) if answer[1] else ()
-        return counts.exchanged(self._accept(answer[0]), skipped)
+        admitted = self._accept(answer[0], want.begin if want else ALL)
+        outbox.returned += [Return(token) for token in admitted.over]
+        return counts.exchanged(admitted, skipped)
 
     def record(self) -> Recorded:
         """Tries again to record failed jobs whose records were refused. Errors: StoreError."""
@@ -156,7 +167,12 @@ class Inflight:
             return Exchanged([])
         again, self._closing = self._closing, True
         try:
-            processed, returned = self._link.run_naming(partial(self._calls.close, done), self._met())
+            held = self._slots.tokens
+            named = [*self._met(), *self._slots.keys(held)]
+            processed, returned = self._link.run_naming(partial(self._calls.close, done), named)
+            if held:
+                self._slots.wake(self._slots.gates(held), self._met())
+                self._slots.forget(held)
         except Fenced:
             if not again:
                 raise
@@ -180,27 +196,45 @@ class Inflight:
             return self._link.run_scripts(calls)
         return replies
 
-    def _outgoing(self, outbox: Outbox) -> list[tuple[list[Any], ScriptCall]]:
-        outgoing: list[tuple[list[Any], ScriptCall]] = []
+    def _outgoing(self, outbox: Outbox) -> list[Part]:
+        calls, outgoing = self._calls, []
         self._ranges = ranges_of(outbox.done)
         if outbox.done:
-            outgoing.append((outbox.done, self._calls.acknowledge(self._ranges)))
-        if outbox.failed:
-            outgoing.append((outbox.failed, self._calls.fail(outbox.failed)))
-        if outbox.postponed:
-            outgoing.append((outbox.postponed, self._calls.postpone(outbox.postponed)))
-        if outbox.dismissed:
-            outgoing.append((outbox.dismissed, self._calls.dismiss(outbox.dismissed)))
-        if outbox.returned:  # the last one: see _name_queues
-            outgoing.append((outbox.returned, self._calls.put_back(outbox.returned, self._met())))
+            outgoing.append(
+                Part(
+                    outbox.done,
+                    partial(calls.acknowledge, self._ranges, gated=self._slots.used),
+                    self._held(outbox.done),
+                )
+            )
+        for items, call in (
+            (outbox.failed, calls.fail),
+            (outbox.postponed, calls.postpone),
+            (outbox.dismissed, calls.dismiss),
+            (outbox.returned, calls.put_back),
+        ):
+            if items:
+                named = self._held([item.token for item in items]) if self._slots else []
+                named += self._met() if items is outbox.returned else []
+                outgoing.append(Part(items, partial(call, [*items]), named))
         return outgoing
 
-    def _name_queues(self, returned: list[Return], replies: list[Reply], at: int) -> None:
-        """Where the script that puts jobs back misses their queues among its keys, call it again with these."""
-        named = self._met()
-        while missing := missing_keys(replies[at]):
-            named += missing
-            [replies[at]] = self._link.run_scripts([self._calls.put_back(returned, named)])
+    def _held(self, tokens: Iterable[int]) -> list[Key]:
+        return self._slots.keys(tokens) if self._slots else []
+
+    def _name_keys(self, outgoing: list[Part], replies: list[Reply]) -> None:
+        """Where a script misses keys among its own, such as jobs' queues, call it again with these."""
+        for at, part in enumerate(outgoing):
+            while missing := missing_keys(replies[at]):
+                part.named += missing
+                [replies[at]] = self._link.run_scripts([part.call(part.named)])
+
+    def _pass_on(self, ended: Sequence[int], gates: Sequence[str], reply: Reply) -> int:
+        """How many others went on, now that these jobs hold their gates no more."""
+        self._slots.forget(ended)
+        if isinstance(reply, ServerError) or missing_keys(reply):
+            return self._slots.wake(gates, [*self._met(), *missing_keys(reply)])
+        return int(reply[0])
 
     def _met(self) -> list[Key]:
         """The lists of the queues whose jobs came lately: those that are left here are mostly of these."""
@@ -214,76 +248,24 @@ class Inflight:
         if keys:
             self._link.call("DEL", *keys)
 
-    def _release(self, groups: list[Any]) -> None:
+    def _release(self, batch: list[Reservation]) -> None:
         """Settle what jobs owe as they begin, before they do. When it raises, the same batch comes again."""
-        raws = [raw for at in range(2, len(groups), 3) for raw in groups[at]]
-        if owing := [owed for raw in raws if (owed := owed_by(raw))]:
+        if owing := [owed for _, _, raw in batch if (owed := owed_by(raw))]:
             self._link.run_script(settle_call("begun", owing, self._keys))
 
-    def _accept(self, groups: list[Any]) -> list[Reservation]:
+    def _accept(self, groups: list[Any], most: Most) -> Admitted:
+        """The batch, without what is parked. When it raises, the same batch comes again."""
         batch = read_batch(self._seq, groups, self._names)
+        admitted = self._slots.admit(batch, most)
+        if self._releases:
+            self._release(admitted.batch)
         if batch:
             self.ended.expect(self._seq, len(batch))
             self._seq += 1
         self._unsure = False
-        return batch
+        return admitted
 
 
 def _seconds(time: Sequence[bytes]) -> float:
     """The server's answer to TIME."""
     return int(time[0]) + int(time[1]) / 1_000_000
-
-
-@dataclass(slots=True)
-class _Counts:
-    """What Redis confirmed, in the scripts' own answers."""
-
-    done: int = 0
-    failed: Sequence[Any] = (0, 0, b"", 0)
-    returned: int = 0
-    postponed: Sequence[Any] = (0, 0, 0, b"")
-    dismissed: Sequence[int] = (0, 0, 0)
-    unmoved: tuple[Postpone, ...] = ()
-
-    def exchanged(self, batch: list[Reservation], skipped: tuple[str, ...]) -> Exchanged:
-        failed, withheld, refusal, late = self.failed
-        moved, retried, late_moved, unmoved_why = self.postponed[:4]
-        done, discarded, expired = self.dismissed
-        return Exchanged(
-            batch,
-            processed=self.done + failed + done + discarded,
-            failed=failed,
-            returned=self.returned,
-            skipped=skipped,
-            withheld=withheld,
-            refusal=to_text(refusal or unmoved_why),
-            postponed=moved,
-            unmoved=self.unmoved,
-            tally=Tally(retried, discarded, expired, late + late_moved),
-        )
-
-
-def _settle(
-    outbox: Outbox, outgoing: list[tuple[list[Any], ScriptCall]], replies: list[Reply]
-) -> tuple[_Counts, StoreError | None]:
-    """Empties the parts of the outbox that Redis confirmed; the counts, and the first error."""
-    counts = _Counts()
-    error: StoreError | None = None
-    for (items, _), reply in zip(outgoing, replies, strict=False):
-        if isinstance(reply, ServerError):
-            error = error or judge(reply)
-            continue
-        if items is outbox.done:
-            counts.done = reply
-        elif items is outbox.failed:
-            counts.failed = reply
-        elif items is outbox.postponed:
-            counts.postponed = reply
-            left = {token_from_text(to_text(token)) for token in reply[4:]}
-            counts.unmoved = tuple(each for each in outbox.postponed if each.token in left)
-        elif items is outbox.dismissed:
-            counts.dismissed = reply
-        else:
-            counts.returned = reply
-        items.clear()
-    return counts, error

@@ -1,4 +1,4 @@
--- KEYS: in-flight hash, later, its jobs, attempts, then counters: retried, timed out.
+-- KEYS: in-flight hash, later, its jobs, attempts, counters (retried, timed out), then holders of slots.
 -- ARGV: for each job token, delay in microseconds, 'retry', 'timeout', 'snooze' or 'elsewhere', the ticket that it should have, the
 -- key of what is kept of its tries or '', an id to splice or '', and the try to keep.
 -- From in flight to later, in one step. Due by this server's clock.
@@ -8,6 +8,12 @@ local key = KEYS[1]
 if fenced(key) then return redis.error_reply(FENCED) end
 local answer, moved, retried, late, at = { 0, 0, 0, '' }, 0, 0, 0, 1
 local refusal = later_refusal(KEYS[2], KEYS[3])
+local fields, wanted = {}, {}
+for i = 1, #ARGV, 7 do fields[#fields + 1] = ARGV[i] end
+local slots = want_slots(wanted, key, fields)
+local unnamed = missing(wanted)
+if unnamed then return unnamed end
+free_slots(key, slots)
 while at <= #ARGV do
   local field, delay, kind, id = ARGV[at], tonumber(ARGV[at + 1]), ARGV[at + 2], ARGV[at + 4]
   local entry = redis.call('HGET', key, field)

@@ -1,5 +1,6 @@
 -- KEYS: in-flight hash, index, queues, suspects, failed_queues, a counter of failed jobs, later, its jobs, attempts,
--- counters of retried jobs, of those that timed out and of processed ones, then queues' lists, lists for records, and the keys of debts.
+-- counters of retried jobs, of those that timed out and of processed ones, then queues' lists, lists for records, the
+-- keys of debts, and holders of slots.
 -- ARGV: incarnation id, prefix of queues' keys, what the other jobs get ('forgive' or ''), then for each verdict:
 -- token, kind, record, member of failed_queues or '', the key of what is kept of its tries or '', whether it timed out
 -- ('1' or ''), number of lists, lists, and its debts, which 'convict' and 'done' settle (debts.lua).
@@ -44,8 +45,10 @@ for _, item in ipairs(items) do
     wanted[#wanted + 1] = ARGV[2] .. item.queue
   end
 end
+local slots = all_slots(wanted, key)
 local unnamed = missing(wanted)
 if unnamed then return unnamed end
+free_slots(key, slots)
 local first_time = redis.call('HDEL', key, '!seq') == 1 -- or the same charge, whose answer was lost, came twice
 
 local back, returned, kept, suspected, convicted, recorded, trouble = {}, {}, {}, 0, 0, 0, ''

@@ -57,6 +57,7 @@ _RECOVER = Script.load(
     "inflight/records",
     "inflight/tokens",
     "inflight/attempts",
+    "inflight/slots",
     *PAYING,
     "clock",
     "later/later",

@@ -1,4 +1,4 @@
--- KEYS: in-flight hash, queues, suspects, then queues' lists. ARGV: tokens in order, prefix of queues' keys.
+-- KEYS: in-flight hash, queues, suspects, then queues' lists and holders of slots. ARGV: tokens in order, prefix of queues' keys.
 -- Returns how many went back to where they came from, or the lists that are missing among KEYS. What its queue refuses
 -- stays in flight.
 local key = KEYS[1]
@@ -17,8 +17,10 @@ for i = 1, #fields, 500 do
     end
   end
 end
+local slots = want_slots(wanted, key, found)
 local unnamed = missing(wanted)
 if unnamed then return unnamed end
+free_slots(key, slots)
 local moved, kept
 delete(key, found)
 if home == 'suspects' then

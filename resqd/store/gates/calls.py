@@ -1,0 +1,99 @@
+"""What is asked of gates, packed: the scripts by which jobs take them, and by which those go on that wait there."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final, NamedTuple
+
+from resqd.store.redis.protocol import Argument, PackedKeys, Script, ScriptCall
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from resqd.store.keys import Keys
+
+_PARTS: Final = ("inflight/entries", "inflight/tokens", "inflight/slots", "clock", "gates/gates")
+ACQUIRE = Script.load("gates/acquire", *_PARTS)
+CANCEL = Script.load("gates/cancel", *_PARTS)
+SETTLE = Script.load("gates/settle", *_PARTS)
+
+LOOKS: Final = 100
+"""How many of those that wait at one gate one call looks at."""
+_KINDS: Final = ("held:", "waiting:", "passed:", "granted:")
+
+
+class Gate(NamedTuple):
+    """A gate by its name, LIMIT or LIMIT=VALUE, and how its limit is defined: `c MOST` or `r MOST MICROSECONDS`."""
+
+    name: str
+    definition: str
+
+    @property
+    def limit(self) -> str:
+        """The name of its limit."""
+        return self.name.partition("=")[0]
+
+
+class Ask(NamedTuple):
+    """A job in flight, by the field of its token, that wants to begin: it takes all its gates, or is parked.
+
+    Its ticket is what it is called there, if that is free.
+    """
+
+    field: str
+    ticket: str
+    gates: tuple[Gate, ...] = ()
+
+
+class Most(NamedTuple):
+    """How many jobs may begin, and how many of these that hold gates."""
+
+    jobs: int = 65_536
+    gated: int = 65_536
+
+
+def gate_keys(keys: Keys, gate: str) -> tuple[str, ...]:
+    """The keys of one gate."""
+    return tuple(f"{keys.gate_prefix}{kind}{gate}" for kind in _KINDS)
+
+
+def held_key(keys: Keys, gate: str) -> str:
+    """The sorted set of those who hold a gate."""
+    return f"{keys.gate_prefix}{_KINDS[0]}{gate}"
+
+
+def acquire_call(
+    keys: Keys, inflight: str, asks: Sequence[Ask], most: Most, *, force: bool = False
+) -> ScriptCall:
+    """Let some jobs of the in-flight hash begin; those whose gates are full are parked, unless by `force`."""
+    places: dict[str, int] = {}
+    named: list[Argument] = []
+    for ask in asks:
+        for gate in ask.gates:
+            if gate.name not in places:
+                places[gate.name] = len(places) + 1
+                named += gate
+    fixed = (inflight, keys.parked, keys.passes, keys.limits, keys.limits_set, keys.gates)
+    packed = PackedKeys.of(*fixed, *(key for name in places for key in gate_keys(keys, name)))
+    arguments: list[Argument] = ["force" if force else "", most.jobs, most.gated, len(places), *named]
+    for ask in asks:
+        arguments += (ask.field, ask.ticket, len(ask.gates), *(places[gate.name] for gate in ask.gates))
+    return ScriptCall(ACQUIRE, packed, arguments)
+
+
+def cancel_call(keys: Keys, tickets: Sequence[str], named: Iterable[str | bytes] = ()) -> ScriptCall:
+    """Take parked jobs away; `named` are keys that this may concern."""
+    return ScriptCall(CANCEL, PackedKeys.of(keys.parked, *named), (keys.gate_prefix, *tickets))
+
+
+def settle_call(
+    keys: Keys, gates: Sequence[str], named: Iterable[str | bytes] = (), *, forget: int | None = None
+) -> ScriptCall:
+    """Let go on what waits at these gates, as far as they have room; `named` are keys that this may concern.
+
+    Passes that nobody used are forgotten when they are so many microseconds old.
+    """
+    fixed = (keys.parked, keys.passes, keys.limits, keys.limits_set, keys.gates, keys.queues)
+    own = [key for gate in gates for key in gate_keys(keys, gate)]
+    packed = PackedKeys.of(*dict.fromkeys([*fixed, *own, *named]))
+    start: list[Argument] = [keys.gate_prefix, keys.queue_prefix, LOOKS, "" if forget is None else forget]
+    return ScriptCall(SETTLE, packed, [*start, *gates])

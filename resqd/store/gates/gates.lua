@@ -1,0 +1,67 @@
+-- A gate is what a limit counts: LIMIT, or LIMIT=VALUE where it counts each value by itself. Four sorted sets: `held` by
+-- jobs in flight (INFLIGHT/TOKEN by the moment), `waiting` (tickets by arrival), `passed` (digests of payloads that went
+-- back to their queues with a pass, by the moment when that expires), and `granted`, for a rate, as `held` for the others.
+-- A definition is 'c MOST' (concurrency) or 'r MOST MICROSECONDS' (rate). A job waits at one gate, the first that was full.
+
+local PASS = 5000000
+
+local function score(moment) return string.format('%d', moment) end
+
+-- Texts of any bytes as one, and read again: also where they end.
+local function write_list(texts)
+  local parts = {}
+  for i, text in ipairs(texts) do parts[i] = join(text, '') end
+  return table.concat(parts) .. '|'
+end
+
+local function read_list(text)
+  local texts, at = {}, 1
+  while true do
+    local length, from = string.match(text, '^(%d+):()', at)
+    if not length then return texts, at + 1 end
+    at = from + tonumber(length)
+    texts[#texts + 1] = string.sub(text, from, at - 1)
+  end
+end
+
+local function gate_keys(prefix, gate)
+  return { prefix .. 'held:' .. gate, prefix .. 'waiting:' .. gate, prefix .. 'passed:' .. gate,
+    prefix .. 'granted:' .. gate }
+end
+
+-- The limit's own words, and what people have set in their place; none for a limit that nobody declares any more.
+local function definition_of(gate, limits, overrides)
+  local name = string.match(gate, '^[^=]*')
+  return redis.call('HGET', limits, name), redis.call('HGET', overrides, name)
+end
+
+local function recount(gate)
+  gate.room = gate.most - gate.used - gate.passes
+end
+
+-- A gate as it is at this moment. What stands in the future, since the clock went back, counts from now on.
+local function look_at_gate(name, keys, moment, definition, override)
+  local kind, most, per = string.match(definition or '', '^([cr]) (%d+) ?(%d*)$')
+  local gate = { name = name, held = keys[1], waiting = keys[2], passed = keys[3], granted = keys[4],
+    most = kind and tonumber(override or most) or math.huge, per = kind == 'r' and tonumber(per) }
+  redis.call('ZREMRANGEBYSCORE', gate.passed, '-inf', score(moment))
+  redis.call('ZREMRANGEBYSCORE', gate.passed, '(' .. score(moment + PASS), '+inf')
+  if gate.per then
+    redis.call('ZREMRANGEBYSCORE', gate.granted, '-inf', score(moment - gate.per))
+    for _, member in ipairs(redis.call('ZRANGE', gate.granted, '(' .. score(moment), '+inf', 'BYSCORE')) do
+      redis.call('ZADD', gate.granted, score(moment), member)
+    end
+  end
+  gate.used = redis.call('ZCARD', gate.per and gate.granted or gate.held)
+  gate.passes = redis.call('ZCARD', gate.passed)
+  gate.waiters = redis.call('ZCARD', gate.waiting)
+  recount(gate)
+  return gate
+end
+
+local function drop_pass(gate, digest)
+  if redis.call('ZREM', gate.passed, digest) == 1 then
+    gate.passes = gate.passes - 1
+    recount(gate)
+  end
+end
