@@ -12,6 +12,7 @@ class Store:
 
     redis_back = Event(DEBUG, "redis at %(where)s is back after %(seconds).1f s")
     redis_lost = Event(DEBUG, "%(error)s; trying again")
+    history_unreadable = Event(DEBUG, "a row of the history is left out: %(reason)s")
     backend_failed = Event(ERROR, "the failure backend %(backend)r failed", traceback=True)
     place_failed = Event(
         ERROR,

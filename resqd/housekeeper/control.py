@@ -11,6 +11,7 @@ from collections import deque
 from resqd import events
 from resqd.errors import ChannelClosed, ProtocolError
 from resqd.housekeeper.farewells import Farewells
+from resqd.housekeeper.history import Recorder
 from resqd.housekeeper.keeper import Keeper
 from resqd.housekeeper.orphans import Siblings
 from resqd.housekeeper.pause_files import PauseFiles
@@ -70,6 +71,7 @@ class Control:
         publisher: Publisher,
         metrics: Metrics | None,
         counts: Counts | None,
+        recorder: Recorder | None,
         pause_files: PauseFiles,
         voice: Voice,
         siblings: Siblings,
@@ -81,6 +83,7 @@ class Control:
         self._publisher = publisher
         self._metrics = metrics
         self._counts = counts
+        self._recorder = recorder
         self._pause_files = pause_files
         self._voice = voice
         self._siblings = siblings
@@ -149,7 +152,7 @@ class Control:
             self._answer()
         elif isinstance(message, Busy):
             self._publisher.take(message)
-            for each in (self._metrics, self._counts):
+            for each in (self._metrics, self._counts, self._recorder):
                 if each is not None:
                     each.take(message)
         elif isinstance(message, Vitals) and self._counts is not None:

@@ -113,7 +113,8 @@ class Settling:
 class Keeper:
     """Does its duties in turn over one connection, until `leave`; then says good-bye to Redis.
 
-    `orders` takes the master's accounts, and None for the end.
+    `orders` takes the master's accounts, and None for the end. `last_words` are said when this process ends,
+    `farewell` only when the daemon does.
     """
 
     def __init__(
@@ -121,6 +122,7 @@ class Keeper:
         *,
         duties: Sequence[Duty],
         settling: Settling,
+        last_words: Callable[[], object],
         farewell: Callable[[], object],
         health: Health,
         backoff: Backoff,
@@ -131,6 +133,7 @@ class Keeper:
         self._shortest = min(duty.every for duty in duties)
         self._settling = settling
         self._recovery = _Work("recovery", settling.settle)
+        self._last_words = last_words
         self._farewell = farewell
         self._health = health
         self._backoff = backoff
@@ -212,6 +215,7 @@ class Keeper:
 
     def _farewell_round(self) -> None:
         self._do(self._recovery)
+        self._do(_Work("the last counts", self._last_words))
         if self._final:
             self._do(_Work("the good-bye", self._farewell))
 

@@ -1,16 +1,21 @@
-"""Who is told what the daemon does: statsd, and scrapers over HTTP."""
+"""Who is told what the daemon does: statsd, scrapers over HTTP, and the history in Redis."""
 
 from __future__ import annotations
 
+import random
+import secrets
 import time
 from dataclasses import dataclass
 
 from resqd.clock import monotonic
+from resqd.housekeeper.history import Recorder
 from resqd.housekeeper.house import House
 from resqd.housekeeper.keeper import Duty
 from resqd.housekeeper.scrape.counts import Counts
 from resqd.housekeeper.statsd import GAUGES_EVERY, Metrics
 from resqd.settings import Settings
+from resqd.store.history.merger import Merger
+from resqd.store.history.spans import MINUTE
 from resqd.store.redis.health import Health
 from resqd.store.resque.measure import measure
 
@@ -22,16 +27,26 @@ class Tellers:
     house: House
     statsd: Metrics | None
     scrapers: Counts | None
+    recorder: Recorder | None
 
     @classmethod
     def of(cls, house: House, health: Health) -> Tellers:
         """Those that the settings want; scrapers are answered from now on."""
-        return cls(house, _statsd(house.settings), _scrapers(house.settings, health))
+        return cls(house, _statsd(house.settings), _scrapers(house.settings, health), _recorder(house))
 
     def duties(self) -> list[Duty]:
         """What must be looked up for them."""
-        nobody = self.statsd is None and self.scrapers is None
-        return [] if nobody else [Duty(GAUGES_EVERY, self._measure, "measuring queues")]
+        duties = []
+        if self.statsd is not None or self.scrapers is not None:
+            duties.append(Duty(GAUGES_EVERY, self._measure, "measuring queues"))
+        if self.recorder is not None:
+            duties.append(Duty(MINUTE, self.recorder.tend, "the history", self.recorder.wait))
+        return duties
+
+    def leave(self) -> None:
+        """This process ends: what only it knows is told. Errors: StoreError."""
+        if self.recorder is not None:
+            self.recorder.leave()
 
     def _measure(self) -> None:
         measured = measure(self.house.link, self.house.keys, now=time.time())
@@ -45,6 +60,17 @@ def _statsd(settings: Settings) -> Metrics | None:
         return None
     return Metrics(
         host=settings.statsd_host, port=settings.statsd_port, key=settings.statsd_key, clock=monotonic
+    )
+
+
+def _recorder(house: House) -> Recorder | None:
+    if house.settings.history == "off":
+        return None
+    return Recorder(
+        merger=Merger(house.link, house.keys, author=secrets.token_hex(8)),
+        look=lambda: measure(house.link, house.keys, now=time.time()),
+        now=lambda: int(house.link.call("TIME")[0]),
+        random=random.random,
     )
 
 

@@ -65,8 +65,9 @@ class Settings(Table):
 
     @property
     def metered(self) -> bool:
-        """Whether jobs are counted by class, for statsd or for scrapers."""
-        return self.http is not None or (self.statsd_host is not None and self.statsd_key is not None)
+        """Whether jobs are counted by class, for statsd, for scrapers or for the history."""
+        told = self.statsd_host is not None and self.statsd_key is not None
+        return told or self.http is not None or self.history == "on"
 
     @property
     def all_pause_files(self) -> tuple[Path, ...]:

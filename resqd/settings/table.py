@@ -105,6 +105,9 @@ class Table:
     http: tuple[str, int] | None = setting(
         None, "RESQD_HTTP", "--http HOST:PORT", parsing.address,
         "where to answer GET /metrics, /healthz and /readyz, such as 127.0.0.1:9293; unset: nowhere")
+    history: str = setting(
+        "off", "RESQD_HISTORY", "--history on|off", parsing.choice("on", "off"),
+        "whether to keep counts and times by class, and queues' lengths, by minute, hour and day in Redis")
     pidfile: Path | None = setting(
         None, "PIDFILE", "--pidfile PATH", parsing.path,
         "file that gets the master's pid")

@@ -269,6 +269,20 @@ class Keys:
         """What the names of a gate's own keys begin with: see store/gates/gates.lua."""
         return f"{self.namespace}:resqd:gate:"
 
+    @property
+    def history_merger(self) -> str:
+        """The token of the daemon that merges rows of the history now."""
+        return f"{self.namespace}:resqd:history:merger"
+
+    @property
+    def history_rows(self) -> str:
+        """The hash of `MINUTE:AUTHOR` to what one daemon counted in that minute; empty once that is merged."""
+        return f"{self.namespace}:resqd:history:rows"
+
+    def history(self, span: int) -> str:
+        """The hash of first second to what all counted in spans of so many seconds."""
+        return f"{self.namespace}:resqd:history:{span}"
+
     def suspects(self, daemon: str) -> str:
         """The list of a daemon's jobs that wait to be run alone."""
         return f"{self.namespace}:resqd:suspects:{daemon}"

@@ -7,7 +7,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
 from resqd.clock import Clock
-from resqd.housekeeper.scrape.exposition import Histogram, Sample, family, histogram_samples
+from resqd.housekeeper.scrape.exposition import Sample, family, histogram_samples
+from resqd.store.history.histogram import Histogram
 from resqd.store.redis.health import Health
 from resqd.store.resque.measure import Measured
 from resqd.wire.messages import Busy, JobMetrics, Vitals

@@ -5,39 +5,14 @@ The format: https://github.com/prometheus/OpenMetrics/blob/main/specification/Op
 
 from __future__ import annotations
 
-from bisect import bisect_left
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+from resqd.store.history.histogram import BUCKETS, Histogram
 
 CONTENT_TYPE = "application/openmetrics-text; version=1.0.0; charset=utf-8"
 
-BUCKETS: tuple[float, ...] = tuple(round(0.0001 * (3_600 / 0.0001) ** (i / 23), 7) for i in range(24))
-"""Upper bounds in seconds: 24 of them, evenly spaced on a logarithmic scale from 0.1 ms to an hour."""
-
 Labels = Mapping[str, str]
-
-
-@dataclass(slots=True)
-class Histogram:
-    """How many times fell below each bound; `times` that were not kept count like those that were."""
-
-    buckets: list[float] = field(default_factory=lambda: [0.0] * (len(BUCKETS) + 1))
-    total: float = 0.0
-    """The sum, in seconds."""
-
-    def add(self, times: Sequence[float], count: int) -> None:
-        """Count `count` times, in seconds, of which `times` is a sample."""
-        if not times:
-            return
-        weight = count / len(times)
-        for each in times:
-            self.buckets[bisect_left(BUCKETS, each)] += weight
-        self.total += sum(times) * weight
-
-    @property
-    def count(self) -> int:
-        """How many there were."""
-        return round(sum(self.buckets))
 
 
 @dataclass(frozen=True, slots=True)

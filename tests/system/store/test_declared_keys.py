@@ -11,6 +11,8 @@ from resqd.cron.tables import Declaration, Forget
 from resqd.errors import StoreError
 from resqd.store.cron import timetable
 from resqd.store.cron.crontab import Crontab
+from resqd.store.history import merger
+from resqd.store.history.row import Row
 from resqd.store.inflight import calls
 from resqd.store.inflight import recovery as recovering
 from resqd.store.inflight.owner import Dismiss, Failure, Outbox, Postpone, Return, Want
@@ -66,7 +68,7 @@ def guarded(script: Script) -> Script:
 @pytest.fixture(autouse=True)
 def guard(monkeypatch: pytest.MonkeyPatch) -> None:
     """Makes each script fail that touches another key than its KEYS."""
-    for module in (calls, recovering, registry, timetable):
+    for module in (calls, recovering, registry, timetable, merger):
         for name, value in list(vars(module).items()):
             if isinstance(value, Script):
                 monkeypatch.setattr(module, name, guarded(value))
@@ -200,3 +202,12 @@ def test_the_timetable_names_them(redis_url: str, link: Link) -> None:
     assert [run.due for run in table.snapshot().state("often").runs] == [None, due]
     crontab.remove("often")
     assert table.snapshot().texts == {}
+
+
+def test_the_history_names_them(link: Link, keys: Keys) -> None:
+    """Who merges puts into all of its hashes in one step."""
+    one = merger.Merger(link, keys, author="a")
+    one.put(7_200, Row(running=1))
+    assert one.reign("t")
+    assert one.merge("t", sample=Row(running=1), now=7_200 + 3_000)
+    assert link.call("HKEYS", keys.history(60)) == [b"7200", b"10140"]

@@ -33,6 +33,7 @@ class Scene:
                 health=health,
                 say=self.said.append,
             ),
+            last_words=self.work("last words"),
             farewell=self.work("farewell"),
             health=health,
             backoff=Backoff(lambda: 1.0),
@@ -252,6 +253,7 @@ def test_a_duty_may_say_when_it_is_due_next() -> None:
         settling=Settling(
             recover=lambda _: None, suspects=lambda: Waiting(0, {}), health=health, say=scene.said.append
         ),
+        last_words=lambda: None,
         farewell=lambda: None,
         health=health,
         backoff=Backoff(lambda: 1.0),

@@ -3,28 +3,12 @@
 from prometheus_client.openmetrics.parser import text_string_to_metric_families as parsed
 
 from resqd.housekeeper.scrape.exposition import (
-    BUCKETS,
-    Histogram,
     Sample,
     document,
     family,
     histogram_samples,
 )
-
-
-def test_bounds_go_from_a_tenth_of_a_millisecond_to_an_hour() -> None:
-    """Twenty-four of them, so that a series stays small."""
-    assert (BUCKETS[0], BUCKETS[-1], len(BUCKETS)) == (0.0001, 3600.0, 24)
-    assert list(BUCKETS) == sorted(BUCKETS)
-
-
-def test_a_sample_stands_for_all() -> None:
-    """Of many times of one class a worker keeps some: their histogram is scaled to the number that there were."""
-    histogram = Histogram()
-    histogram.add([0.5, 2.0], 100)
-    histogram.add([], 5)
-    assert histogram.count == 100
-    assert histogram.total == 125.0
+from resqd.store.history.histogram import Histogram
 
 
 def test_labels_may_be_anything() -> None:
