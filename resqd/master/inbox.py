@@ -45,12 +45,19 @@ class Relay:
         self._relayed: dict[int, Relayed] = {}
 
     def report(self, child: Child, stats: messages.Stats, now: float) -> None:
-        """Pass on a report: metrics always, running jobs now and then, when they changed."""
+        """Pass on a report: metrics always, those that nobody could take too; running jobs when they changed, at times."""
         before = self._relayed.get(child.fork, NOTHING)
         report = Relayed(stats.running, now, stats.missing, stats.replaced)
         self._tallies.add(stats.metrics)
-        if stats.metrics or (replace(report, at=before.at) != before and now - before.at >= RELAY_EVERY):
+        if not self._tallies.empty or (
+            replace(report, at=before.at) != before and now - before.at >= RELAY_EVERY
+        ):
             self._pass_on(child, report)
+
+    def welcome(self, housekeeper: Child) -> None:
+        """A housekeeper is up: tell it what was counted while there was none. It runs no job itself."""
+        if not self._tallies.empty:
+            self._pass_on(housekeeper, NOTHING)
 
     def look(self, now: float) -> None:
         """Pass on what the pages show of workers that have not spoken for a while: a job may keep them from it."""
@@ -129,6 +136,7 @@ class Inbox:
         child.life.booted = True
         if child.kind is Kind.HOUSEKEEPER:
             self._fleet.losses.tell_at = 0.0  # its predecessor may not have acted
+            self._relay.welcome(child)
 
     def _on_pong(self, child: Child, _message: messages.Pong) -> None:
         """The sign of life has been noted already."""

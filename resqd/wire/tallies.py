@@ -41,6 +41,11 @@ class Tallies:
     def __init__(self) -> None:
         self._by_class: dict[str, Tally] = {}
 
+    @property
+    def empty(self) -> bool:
+        """Whether there is nothing to take."""
+        return not self._by_class
+
     def of(self, job_class: str) -> Tally:
         """The counts of a class, to be added to."""
         tally = self._by_class.get(job_class)

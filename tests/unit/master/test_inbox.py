@@ -121,6 +121,19 @@ def test_running_jobs_are_relayed_now_and_then_and_metrics_always(scene: Scene) 
     assert ([each.started for each in last.metrics], last.running, last.replaced) == ([2], (), 1)
 
 
+def test_counts_wait_for_a_housekeeper(scene: Scene) -> None:
+    """The next one is told as soon as it is up, and also a report without counts brings those that were left."""
+    scene.keeper.life.booted = False
+    scene.report(metrics=(METRICS,))
+    scene.inbox.take(scene.keeper, messages.Booted())
+    assert [each.started for each in scene.relayed()[-1].metrics] == [1]
+    cast(Tape, scene.keeper.channel).full = True
+    scene.report(metrics=(METRICS,))
+    cast(Tape, scene.keeper.channel).full = False
+    scene.report()
+    assert [each.started for each in scene.relayed()[-1].metrics] == [1]
+
+
 def test_a_silent_workers_jobs_are_relayed_by_its_page(scene: Scene) -> None:
     """A job may keep it from speaking."""
     scene.inbox.look(scene.now)
