@@ -45,7 +45,7 @@ class Relay:
         self._relayed: dict[int, Relayed] = {}
 
     def report(self, child: Child, stats: messages.Stats, now: float) -> None:
-        """Pass on a report: metrics always, those that nobody could take too; running jobs when they changed, at times."""
+        """Pass on a report: metrics always, also those that nobody could take; running jobs at times, when changed."""
         before = self._relayed.get(child.fork, NOTHING)
         report = Relayed(stats.running, now, stats.missing, stats.replaced)
         self._tallies.add(stats.metrics)
