@@ -26,6 +26,12 @@ def note(*args: Any, **kwargs: Any) -> list[Any]:
 
 
 @task
+async def note_async(number: int) -> None:
+    """Keep what it was given."""
+    seen.append(f"async {number}")
+
+
+@task
 def fail() -> None:
     """End with an error."""
     raise ValueError("no such luck")

@@ -24,9 +24,11 @@ from django.conf import settings
 from django.core import checks
 from django.utils import timezone
 
+from resqd.application.parts import parts_of
 from resqd.contrib.django.application import the_app
 from resqd.contrib.django.priorities import DEFAULT_PRIORITIES, Priorities, unserved
 from resqd.current import bound_slot, current_job
+from resqd.store.later.later import When
 from resqd.store.resque import payload as payloads
 
 if TYPE_CHECKING:
@@ -58,8 +60,8 @@ class ResqdBackend(_BaseTaskBackend):  # type: ignore[misc] # Django ships no ty
     OPTIONS may hold PRIORITY_QUEUES: by the least priority, the name of the resqd queue (see DEFAULT_PRIORITIES).
     """
 
-    supports_defer = False  # resqd has no delayed jobs yet; `_put` is where it would say when
-    supports_async_task = False
+    supports_defer = True
+    supports_async_task = True  # a thread runs it on an event loop of its own, as Django's Task.call does
     supports_get_result = False
     supports_priority = True
 
@@ -69,10 +71,6 @@ class ResqdBackend(_BaseTaskBackend):  # type: ignore[misc] # Django ships no ty
 
     def validate_task(self, task: Any) -> None:
         """Refuse what cannot run here (Django's InvalidTask); what can is registered as a job."""
-        if task.run_after is not None and not self.supports_defer:
-            raise _InvalidTask(
-                "Backend does not support run_after. resqd has no delayed jobs; enqueue it when it is due."
-            )
         super().validate_task(task)
         _registry.register(task)
 
@@ -84,21 +82,26 @@ class ResqdBackend(_BaseTaskBackend):  # type: ignore[misc] # Django ships no ty
         self.validate_task(task)
         result = _new_result(task, args, kwargs, backend=self.alias)
         app = _registry.adopt(the_app())
+        due = time.time() if task.run_after is None else task.run_after.timestamp()
         job_id, raw = payloads.encode_new(
-            task.module_path, [result.args, result.kwargs, _about(task)], enqueued_at=time.time()
+            task.module_path, [result.args, result.kwargs, _about(task)], enqueued_at=due
         )
         _set(result, id=job_id, enqueued_at=timezone.now())
         tell = partial(_signals.task_enqueued.send, type(self), task_result=result)
         if app.inline:
             tell()
-            _run_inline(partial(self._put, app, task, raw), result)
+            _run_inline(partial(self._put, app, task, job_id, raw), result)
         else:
-            self._put(app, task, raw)
+            self._put(app, task, job_id, raw)
             tell()
         return result
 
-    def _put(self, app: App, task: Any, raw: bytes) -> None:
-        app.push(self.priorities.queue(task.queue_name, task.priority), raw)
+    def _put(self, app: App, task: Any, job_id: str, raw: bytes) -> None:
+        queue = self.priorities.queue(task.queue_name, task.priority)
+        if task.run_after is None:
+            app.push(queue, raw)
+        else:
+            parts_of(app).producer.put_later(queue, [(job_id, raw)], When.at(task.run_after.timestamp()))
 
     def check(self, **_: Any) -> list[checks.CheckMessage]:
         """What `manage.py check` says of this backend."""

@@ -125,6 +125,22 @@ def test_enqueueing_from_async_code(tasks: Any, sent: Fake) -> None:
     assert [one.payload.id for one in sent.enqueued] == [result.id]
 
 
+def test_a_task_may_run_later(tasks: Any, sent: Fake) -> None:
+    """`run_after` is when it is due, and from when it counts as enqueued."""
+    due = timezone.now() + datetime.timedelta(seconds=60)
+    result = tasks.note.using(run_after=due).enqueue(1)
+    assert ([job.id for job in sent.later], sent.later[0].due) == ([result.id], due.timestamp())
+    assert (sent.drain(), sent.advance(61), sent.drain()) == (0, 1, 1)
+    assert tasks.seen[-1] == [[1], {}]
+
+
+def test_an_async_task_runs_to_its_end(tasks: Any, sent: Fake) -> None:
+    """On an event loop of its thread's own."""
+    tasks.note_async.enqueue(7)
+    assert sent.drain() == 1
+    assert tasks.seen[-1] == "async 7"
+
+
 @override_settings(RESQD={"ON_COMMIT": True})  # type: ignore[untyped-decorator] # as above
 def test_tasks_wait_for_the_commit(tasks: Any, sent: Fake) -> None:
     """Where the project wants it so."""
@@ -135,22 +151,13 @@ def test_tasks_wait_for_the_commit(tasks: Any, sent: Fake) -> None:
 
 
 def test_what_cannot_be_is_refused(tasks: Any) -> None:
-    """Delayed and async tasks, queues and priorities that there are not; results cannot be read."""
+    """Queues and priorities that there are not; results cannot be read."""
     exceptions: Any = import_module(f"{TASKS}.exceptions")
     invalid = getattr(exceptions, "InvalidTask", None) or exceptions.InvalidTaskError
-    soon = timezone.now() + datetime.timedelta(seconds=1)
-    with pytest.raises(invalid, match=r"run_after\. resqd has no delayed jobs"):
-        tasks.note.using(run_after=soon)
     with pytest.raises(invalid, match="'parcels' is not valid"):
         tasks.note.using(queue_name="parcels")
     with pytest.raises(invalid, match="between -100 and 100"):
         tasks.note.using(priority=101)
-
-    async def later() -> None: ...
-
-    later.__qualname__ = "later"
-    with pytest.raises(invalid, match="does not support async"):
-        tasks.task(later)
     with pytest.raises(NotImplementedError):
         tasks.note.get_result("0")
 
