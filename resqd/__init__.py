@@ -8,10 +8,13 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from resqd import testing, typed
     from resqd.app import App
+    from resqd.application.workflows import RESULT
     from resqd.class_job import ClassJob
     from resqd.current import CurrentJob, current_job
     from resqd.errors import (
         AlreadyEnqueued,
+        BatchDone,
+        BatchError,
         DirtyExit,
         DontPerform,
         JobDefinitionError,
@@ -22,6 +25,7 @@ if TYPE_CHECKING:
         StoreError,
         StoreRefused,
         StoreUnavailable,
+        UnknownBatch,
         UnknownJob,
     )
     from resqd.job import Job
@@ -34,8 +38,11 @@ SHORT_VERSION = ".".join(__version__.split(".")[:2])
 """Major and minor version, as titles show it."""
 
 __all__ = [
+    "RESULT",
     "AlreadyEnqueued",
     "App",
+    "BatchDone",
+    "BatchError",
     "ClassJob",
     "CurrentJob",
     "DirtyExit",
@@ -55,6 +62,7 @@ __all__ = [
     "StoreRefused",
     "StoreUnavailable",
     "Unique",
+    "UnknownBatch",
     "UnknownJob",
     "__version__",
     "current_job",
@@ -64,6 +72,7 @@ __all__ = [
 
 _HOMES = {
     "App": "resqd.app",
+    "RESULT": "resqd.application.workflows",
     "ClassJob": "resqd.class_job",
     "CurrentJob": "resqd.current",
     "current_job": "resqd.current",

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+from functools import cached_property
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, ClassVar, ParamSpec, TypeVar, Unpack, overload
 
+from resqd.application import batches, workflows
+from resqd.application.batch_book import BatchBook
+from resqd.application.batches import Batch, Room
 from resqd.application.catalog import Catalog
 from resqd.application.modules import JOBS
 from resqd.application.parts import Parts
 from resqd.application.places import Places
 from resqd.application.producer import Producer
+from resqd.application.workflows import Workflow
 from resqd.by_hand import run_next
 from resqd.class_job import ClassJob
 from resqd.cron.releases import release_text
@@ -30,6 +35,7 @@ if TYPE_CHECKING:
     from resqd.forms import Arguments
     from resqd.job import HasPerform, Registrar
     from resqd.store.resque.payload import Payload
+    from resqd.using import Signature
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -209,6 +215,41 @@ class App(Places):
         )
         job.hooks.notify("after_dequeue", args)
         return deleted
+
+    # Batches and workflows.
+
+    def batch(
+        self, *, on_success: Signature | None = None, on_done: Signature | None = None, description: str = ""
+    ) -> Batch:
+        """Jobs that belong together: `with app.batch(on_success=report.s(7)):`, all that the block enqueues.
+
+        They go to Redis when the block ends, and not at all where it raises. `on_done` is enqueued once when each has
+        ended, whatever way, and `on_success` once when none of them is left as failed. In the block of another batch
+        it is a part of that. A job that has a lock (unique) cannot be in one. Errors: TypeError, BatchError.
+        """
+        return batches.made(self._room, on_success=on_success, on_done=on_done, description=description)
+
+    def workflow(
+        self, *, on_success: Signature | None = None, on_done: Signature | None = None, description: str = ""
+    ) -> Workflow:
+        """A batch of jobs of which some begin when others have succeeded; see Workflow. Errors as for `batch`."""
+        return workflows.workflow(self._room, on_success=on_success, on_done=on_done, description=description)
+
+    def own_batch(self) -> Batch:
+        """The batch of the running job: `with app.own_batch():`, what the block enqueues belongs to it too.
+
+        Errors: BatchDone, where the job belongs to none, here or as the block ends.
+        """
+        return self._room.own()
+
+    @property
+    def batches(self) -> BatchBook:
+        """The batches and workflows that there are."""
+        return BatchBook(self.store)
+
+    @cached_property
+    def _room(self) -> Room:
+        return Room(self._parts.producer, lambda: self.store)
 
     @property
     def resque_scheduler(self) -> ResqueScheduler:

@@ -10,6 +10,7 @@ from resqd.errors import DirtyExit, JobInterrupt, JobTimeout, ResqdError
 from resqd.text import shown
 
 if TYPE_CHECKING:
+    from resqd.store.debts import Debts
     from resqd.store.resque.payload import Payload
 
 
@@ -55,6 +56,11 @@ class CurrentJob:
     """When its time will be over, in seconds of `time.monotonic()`; None: it has no timeout."""
     _payload: Payload
     _slot: Slot
+
+    @property
+    def owes(self) -> Debts:
+        """What resqd has to settle when it ends, such as its place in a batch."""
+        return self._payload.marks.debts if self._payload.marks else ()
 
     @property
     def cancelled(self) -> bool:

@@ -83,6 +83,10 @@ class BatchDone(ResqdError):  # noqa: N818 - names the state of the batch
     """Something was to be added to a batch that is done, or whose producer was too late."""
 
 
+class UnknownBatch(ResqdError):  # noqa: N818 - as UnknownJob
+    """There is no batch of that id."""
+
+
 class BatchError(ResqdError):
     """A batch or a workflow that cannot be made as it was said: a cycle, say."""
 

@@ -200,12 +200,14 @@ class Job(Generic[P, R]):
 
         recurring.by_period(self._sender, self, period, offset=offset, args=args, options=options)
 
-    def run(self, args: Sequence[Any], judge: Judge = fails) -> bool:
+    def run(
+        self, args: Sequence[Any], judge: Judge = fails, keep: Callable[[Any], None] | None = None
+    ) -> bool:
         """Perform with the job's hooks; False where a hook ended it quietly. Raises what the job raises.
 
-        `judge` says what becomes of an error, and so which hooks are told of it.
+        `judge` says what becomes of an error, and so which hooks are told of it. `keep` is told what it returns.
         """
-        perform: Hook = self.perform
+        perform: Hook = self.perform if keep is None else _kept(self.perform, keep)
         if self.plain:
             perform(*args)
             return True
@@ -272,3 +274,7 @@ class Job(Generic[P, R]):
     def on_discard(self, hook: H) -> H:
         """Call `hook(reason, *args)` when the job discarded itself, or expired and was not begun."""
         return self._hook("on_discard", hook)
+
+
+def _kept(perform: Hook, keep: Callable[[Any], None]) -> Hook:
+    return lambda *args: keep(perform(*args))

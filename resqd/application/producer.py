@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING, Any, Protocol
 
-from resqd.errors import AlreadyEnqueued, PayloadError, StoreError
+from resqd.errors import AlreadyEnqueued, BatchError, PayloadError, StoreError
 from resqd.store.later.later import MICRO, When
 from resqd.store.resque import payload as payloads
 from resqd.store.unique.locks import Claim, Terms
@@ -13,7 +13,9 @@ from resqd.using import Delivery
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
+    from contextvars import ContextVar
 
+    from resqd.application.batches import Batch
     from resqd.cron.declared import Declared
     from resqd.job import Job
     from resqd.unique import Unique
@@ -50,6 +52,8 @@ class Producer:
         self._store = store
         self.outlet: Outlet | None = None
         """The stand-in that takes what is enqueued; None: Redis takes it."""
+        self.gathering: ContextVar[Batch | None] | None = None
+        """The batch whose block a thread is in; None: there has been no batch."""
         self.timetable: Declared | None = None
         """The entries of jobs that recur, which the daemon's housekeeper enqueues; None: there are none."""
 
@@ -61,7 +65,10 @@ class Producer:
             if not job.hooks.allow("before_enqueue", args):
                 return None
         job_id, raw = payloads.encode_new(job.name, args, enqueued_at=time.time())
-        self.push(queue, [raw])
+        if self.gathering is None:
+            self.push(queue, [raw])
+        else:
+            self._push(queue, [(job_id, raw)])
         if not job.plain_enqueue:
             job.hooks.notify("after_enqueue", args)
         return job_id
@@ -84,7 +91,7 @@ class Producer:
 
     def _send_rows(self, job: Job[..., Any], queue: str, rows: list[Sequence[Any]]) -> list[str]:
         pairs = list(payloads.encode_many(job.name, rows, enqueued_at=time.time()))
-        self.push(queue, [raw for _, raw in pairs])
+        self._push(queue, pairs)
         if job.hooks.of("after_enqueue"):
             for args in rows:
                 job.hooks.notify("after_enqueue", args)
@@ -151,7 +158,9 @@ class Producer:
     def _put(self, queue: str, pairs: list[tuple[str, bytes]], delivery: Delivery) -> None:
         if delivery.marks:
             pairs = [(job_id, payloads.marked(raw, delivery.marks)) for job_id, raw in pairs]
-        if delivery.when is not None:
+        if self.gathering is not None and (batch := self.gathering.get()) is not None:
+            batch.take(queue, pairs, when=delivery.when, front=delivery.front)
+        elif delivery.when is not None:
             self.put_later(queue, pairs, delivery.when)
         elif delivery.front:
             self.push_front(queue, [raw for _, raw in pairs])
@@ -163,13 +172,27 @@ class Producer:
         if not name.strip():
             raise PayloadError("a job's name cannot be blank")
         job_id, raw = payloads.encode_new(name, args, enqueued_at=time.time())
-        self.push(queue, [raw])
+        self._push(queue, [(job_id, raw)])
         return job_id
+
+    def _push(self, queue: str, pairs: list[tuple[str, bytes]]) -> None:
+        """Put jobs on a queue, or with the batch whose block this is."""
+        if self.gathering is not None and (batch := self.gathering.get()) is not None:
+            batch.take(queue, pairs)
+        else:
+            self.push(queue, [raw for _, raw in pairs])
 
     def put_unique(
         self, queue: str, claims: list[Claim], terms: Terms, delivery: Delivery
     ) -> list[str | None]:
-        """Put jobs with their locks; for each None, or which job has it."""
+        """Put jobs with their locks; for each None, or which job has it.
+
+        Errors: BatchError in the block of a batch, since whether they have their locks is known at once or not at all.
+        """
+        if self.gathering is not None and self.gathering.get() is not None:
+            raise BatchError(
+                "a unique job cannot belong to a batch; enqueue it before the block, or behind it"
+            )
         try:
             return (self.outlet or self._store()).put_unique(
                 queue, claims, terms, when=delivery.when, front=delivery.front

@@ -29,7 +29,13 @@ function PAYERS.batch(keys, member, outcome)
   if outcome ~= 'begun' then pcall(end_member, keys, FIRST, string.match(member, '^%S+'), outcome) end
 end
 
-PAYERS.node = PAYERS.batch
+-- The same of a workflow, which shows how each has ended.
+function PAYERS.node(keys, member, outcome)
+  local id = string.match(member, '^%S+')
+  if outcome == 'begun' then return end
+  local _, ended = pcall(end_member, keys, FIRST, id, outcome)
+  if ended == true then redis.pcall('HSET', keys[FIRST + NODES], '!' .. id, outcome) end
+end
 
 -- What a job of a workflow returned, for those that take it: told before its end. Member: ID BATCH JSON.
 function PAYERS.result(keys, member, outcome)

@@ -67,6 +67,19 @@ _MOST: Final = 1 << 16
 _PLAIN: Final = b'{"class":'
 
 
+PLACES: Final = frozenset({"batch", "node"})
+"""The kinds that are places in batches."""
+
+
+def member_of(debts: Debts) -> tuple[str, tuple[str, ...]] | None:
+    """What a job is called in its batch, and the ids of that and of the batches around it; None where it is in none."""
+    for debt in debts:
+        if debt.kind in PLACES:
+            member, *ids = debt.member.split(" ")
+            return member, tuple(ids)
+    return None
+
+
 def owed_by(raw: bytes) -> Debts:
     """The debts of a payload, of which the first bytes are enough. Never raises."""
     if raw.startswith(_PLAIN) or (match := _OPTIONS.match(raw)) is None:

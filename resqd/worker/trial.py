@@ -10,6 +10,7 @@ from resqd.current import stopped
 from resqd.errors import DirtyExit, JobInterrupt
 from resqd.job import Job
 from resqd.retry import decide
+from resqd.store.debts import Debts
 from resqd.store.inflight.owner import Dismiss
 from resqd.store.resque.marks import UNMARKED
 from resqd.store.resque.payload import Payload, believed
@@ -17,6 +18,7 @@ from resqd.store.resque.tries import tried
 from resqd.text import shown
 from resqd.worker.interrupt import Alarm, Slot
 from resqd.worker.recorder import Fate, Judgement, named
+from resqd.worker.results import GIVES, run_for_result
 from resqd.worker.strangers import Strangers
 
 Limit = Callable[[float, int], object]
@@ -71,11 +73,14 @@ class Trials:
             self._slot.timed = token, self._slot.since + timeout
             limit(self._slot.since + timeout, token)
             self._alarm.set(self._slot.since + timeout)
-        if job.plain:
+        gives: Debts = ()
+        if marks.options.get(GIVES):
+            gives = run_for_result(job, payload, self.judge)
+        elif job.plain:
             job.perform(*payload.args)
         else:
             job.run(payload.args, self.judge)
-        known, debts = tried(payload), marks.debts
+        known, debts = tried(payload), (*gives, *marks.debts)
         return Dismiss(token, "done", known, debts) if known or debts else None
 
     def _expired(self, payload: Payload, expires: float) -> float | None:

@@ -3,7 +3,7 @@
 -- ARGV: how many levels; 'new', 'more', or the member that adds; 'seal' or ''; until when more may come, in
 -- microseconds from now; seconds for which to keep it; how many facts, names and values of them; then groups: 'back',
 -- 'front', 'in', 'at' or 'node', microseconds, queue, how many jobs, and of each id and payload.
--- Of a node come id, how many parents it waits for, the ids of its children, and its parts.
+-- Of a node come id, how many parents it waits for, the ids of its children, what is shown of it, and its parts.
 -- Returns 1; or the error of a batch that takes nothing any more, or of a queue that takes nothing, with nothing done.
 local levels, mode, seal, ttl = tonumber(ARGV[1]), ARGV[2], ARGV[3], ARGV[5]
 local keys, lists = { KEYS[1], KEYS[2] }, 5 + levels * LEVEL
@@ -75,8 +75,9 @@ while at <= #ARGV do
   local list
   at = at + 4
   if kind == 'node' then
-    for i = at, at + 4 * count - 4, 4 do
-      local node, waits, children, parts = ARGV[i], ARGV[i + 1], ARGV[i + 2], ARGV[i + 3]
+    for i = at, at + 5 * count - 5, 5 do
+      local node, waits, children, parts = ARGV[i], ARGV[i + 1], ARGV[i + 2], ARGV[i + 4]
+      redis.call('HSET', nodes, '@' .. node, ARGV[i + 3])
       if children ~= '' then redis.call('HSET', nodes, '>' .. node, children) end
       if waits ~= '0' then
         redis.call('HSET', nodes, '#' .. node, waits, node, parts)
@@ -84,7 +85,7 @@ while at <= #ARGV do
         redis.call('HINCRBY', hash, 'total', 1)
       end
     end
-    at = at + 4 * count
+    at = at + 5 * count
   else
     if kind == 'back' or kind == 'front' then
       next_list = next_list + 1

@@ -85,15 +85,16 @@ end
 -- What has become of a member: 'done', 'failed', or something else that ends it; 'requeued': it has failed, and is
 -- pending again; 'forgotten': it has failed, and its record is gone.
 -- Nothing, where it was in neither set: so a member ends once, whoever says so how often.
+-- Returns whether it ended.
 function end_member(keys, at, member, outcome)
   local hash, pending, failed = keys[at + HASH], keys[at + PENDING], keys[at + FAILED]
-  if redis.call('EXISTS', hash) == 0 then return end
+  if redis.call('EXISTS', hash) == 0 then return nil end
   if outcome == 'requeued' then
     if redis.call('SMOVE', failed, pending, member) == 1 then
       local ttl = redis.call('HGET', hash, 'ttl')
       if ttl then keep_for(keys, at, ttl) end
     end
-    return
+    return nil
   end
   local was
   if outcome == 'failed' then
@@ -102,11 +103,12 @@ function end_member(keys, at, member, outcome)
     was = redis.call('SREM', failed, member)
     if outcome ~= 'forgotten' then was = was + redis.call('SREM', pending, member) end
   end
-  if was == 0 then return end
+  if was == 0 then return nil end
   if outcome == 'done' then
     release(keys, at, member)
   elseif outcome ~= 'failed' then
     redis.call('HINCRBY', hash, 'skipped', 1)
   end
   end_batch(keys, at)
+  return true
 end

@@ -66,6 +66,8 @@ class Node(NamedTuple):
     waits: int
     children: tuple[str, ...]
     entry: bytes
+    about: str = ""
+    """What people are shown of it."""
 
 
 def entry_of(queue: str, payload: bytes) -> bytes:
@@ -156,7 +158,7 @@ def _in_chunks(things: Sequence[Any], size_of: Any) -> Iterator[list[Any]]:
 def _nodes(nodes: Sequence[Node]) -> tuple[list[str], list[Argument]]:
     arguments: list[Argument] = ["node", 0, "", len(nodes)]
     for node in nodes:
-        arguments += (node.id, node.waits, " ".join(node.children), node.entry)
+        arguments += (node.id, node.waits, " ".join(node.children), node.about, node.entry)
     return [], arguments
 
 

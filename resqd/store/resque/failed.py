@@ -7,6 +7,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import TYPE_CHECKING, Final, cast
 
+from resqd.store.debts import PAYING, keys_of
 from resqd.store.keys import to_bytes, to_text
 from resqd.store.redis.client import store_errors
 from resqd.store.redis.protocol import Script
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
 
     from resqd.store.keys import Keys
 
-_CHANGE: Final = Script.load("resque/change_failed", "clock")
+_CHANGE: Final = Script.load("resque/change_failed", *PAYING)
 
 Refused = Callable[[FailedJob, str], None]
 
@@ -251,7 +252,8 @@ class Failures:
         for batch in batches(steps):
             keys = [self._key(list_name), to_bytes(self._keys.queues), to_bytes(self._keys.unique)]
             keys += [to_bytes(self._keys.queue(step.queue)) for step in batch]
-            args = [part for step in batch for part in step.args()]
+            keys += map(to_bytes, keys_of((debt for step in batch for debt in step.debts), self._keys))
+            args = [part for step in batch for part in step.args(self._keys)]
             applied = cast("int", self._change(keys=keys, args=args))
             done += applied
             if applied < len(batch):

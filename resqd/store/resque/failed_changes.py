@@ -7,13 +7,14 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, Literal
 
 from resqd.errors import PayloadError
-from resqd.store.debts import owed_by
-from resqd.store.keys import is_name, to_bytes
+from resqd.store.debts import PLACES, Debts, arguments_of, owed_by
+from resqd.store.keys import Keys, is_name, to_bytes
 from resqd.text import escaped
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
+    from resqd.store.redis.protocol import Argument
     from resqd.store.resque.failed_job import FailedJob
 
 _BATCH_BYTES: Final = 4 * 1024 * 1024
@@ -33,13 +34,16 @@ class Step:
     payload: bytes
     lock: str = ""
     """The lock that the job must get, FINGERPRINT TICKET, as it is put back."""
+    outcome: Literal["requeued", "forgotten", ""] = ""
+    debts: Debts = ()
+    """The job's places in batches, and what this step means for them."""
 
     @classmethod
     def of(cls, failure: FailedJob, verdict: Verdict, at: int) -> Step:
         """Raises PayloadError where the job is to be requeued and cannot be, whatever others wrote into its record."""
         digest = hashlib.sha1(failure.record, usedforsecurity=False).hexdigest()
         if verdict == "remove":
-            return cls(at, digest, b"", "", b"")
+            return cls(at, digest, b"", "", b"", "", *_forgotten(failure))
         if not failure.queue:
             raise PayloadError("the record does not say which queue the job came from")
         if not is_name(failure.queue):
@@ -47,11 +51,34 @@ class Step:
         new = failure.retried_record() if verdict == "mark" else b""
         payload = failure.next_payload()
         lock = next((debt.member for debt in owed_by(payload) if debt.kind in {"unique", "start"}), "")
-        return cls(at, digest, new, failure.queue, payload, lock)
+        return cls(at, digest, new, failure.queue, payload, lock, "requeued", _places(payload))
 
-    def args(self) -> list[bytes | str | int]:
+    def args(self, keys: Keys) -> list[bytes | str | int]:
         """The script's arguments for this step."""
-        return [self.at, self.digest, self.new, to_bytes(self.queue), self.payload, self.lock]
+        own: list[Argument] = [
+            self.at,
+            self.digest,
+            self.new,
+            to_bytes(self.queue),
+            self.payload,
+            self.lock,
+            self.outcome,
+        ]
+        return [*own, *arguments_of(self.debts, keys)]
+
+
+def _places(payload: bytes) -> Debts:
+    return tuple(debt for debt in owed_by(payload) if debt.kind in PLACES)
+
+
+def _forgotten(failure: FailedJob) -> tuple[Literal["forgotten", ""], Debts]:
+    """A job whose record goes was in a batch as failed, unless it was put back before, and is what it is by now."""
+    if failure.retried_at or b'"resqd' not in failure.record:
+        return "", ()
+    try:
+        return "forgotten", _places(failure.next_payload())
+    except PayloadError:
+        return "", ()
 
 
 class NotUnique(PayloadError):  # noqa: N818 - names the state of the job

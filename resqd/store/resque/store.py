@@ -20,7 +20,7 @@ from resqd.store.unique.locks import Claim, Locks, Terms
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
-    from resqd.store.redis.link import Links
+    from resqd.store.redis.link import Link, Links
     from resqd.store.resque.books import Books
 
 T = TypeVar("T")
@@ -150,6 +150,10 @@ class Store:
     def schedule(self) -> Schedule:
         """Where jobs are put that are to run later."""
         return Schedule(self._links, self._keys)
+
+    def on_link(self, use: Callable[[Link, Keys], T]) -> T:
+        """What `use` returns with a link of its own meanwhile, and the names of the keys. Errors: those of `use`."""
+        return self._links.lend(lambda link: use(link, self._keys))
 
     def on_later(self, use: Callable[[Later], T]) -> T:
         """What `use` returns, which looks at jobs that are to run later, or changes them. Errors: those of `use`."""

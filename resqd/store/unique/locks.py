@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import astuple, dataclass
 from typing import TYPE_CHECKING, Any, Final, Literal, NamedTuple
 
-from resqd.store.debts import Debts, arguments_of, keys_of, owed_by
+from resqd.store.debts import PAYING, Debts, arguments_of, keys_of, owed_by
 from resqd.store.keys import Keys, to_text
 from resqd.store.later.later import BYTES, CHUNK, MICRO, When
 from resqd.store.redis.protocol import Argument, PackedKeys, Script, ScriptCall
@@ -14,7 +14,7 @@ from resqd.store.redis.protocol import Argument, PackedKeys, Script, ScriptCall
 if TYPE_CHECKING:
     from resqd.store.redis.link import Link, Links
 
-PUT: Final = Script.load("unique/put", "inflight/entries", "clock", "later/later", "debts", "unique/locks")
+PUT: Final = Script.load("unique/put", *PAYING, "unique/locks")
 RELEASE: Final = Script.load("unique/release")
 
 

@@ -67,9 +67,9 @@ def test_jobs_go_together_that_go_to_one_place() -> None:
         Item("a", "3", b"{}"),
         Item("c", "4", b"{}", front=True),
     ]
-    filler(link, member="me").add([Node("5", 1, ("6", "7"), b"x")], items, seal=False)
+    filler(link, member="me").add([Node("5", 1, ("6", "7"), b"x", "shown")], items, seal=False)
     nodes, jobs = link.calls
-    assert nodes[nodes.index(b"node") :] == [b"node", b"0", b"", b"1", b"5", b"1", b"6 7", b"x"]
+    assert nodes[nodes.index(b"node") :] == [b"node", b"0", b"", b"1", b"5", b"1", b"6 7", b"shown", b"x"]
     assert jobs[jobs.index(b"back") :] == [
         *(b"back", b"0", b"a", b"2", b"1", b"{}", b"3", b"{}"),
         *(b"in", b"1000000", b"b", b"1", b"2", b"{}"),

@@ -1,0 +1,55 @@
+"""What belongs to a batch: the payloads of its jobs, and its callbacks, as Redis keeps them."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from resqd.errors import BatchError
+from resqd.store.batches.filling import entry_of
+from resqd.store.debts import OWES
+from resqd.store.resque import payload as payloads
+from resqd.using import Signature
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from typing import Any
+
+
+_MARKED: Final = '{"resqd":'
+
+
+def belonging(raw: bytes, kind: str, member: str) -> bytes:
+    """A payload that owes this at its end."""
+    if raw.startswith(b'{"class":'):
+        return b'{"resqd":{"owes":{"%b":"%b"}},%b' % (kind.encode(), member.encode(), raw[1:])
+    marks, end = payloads.scan(raw.decode(), len(_MARKED))
+    rest = b"{" + raw.decode()[end + 1 :].encode()
+    return payloads.marked(rest, {**marks, OWES: {**marks.get(OWES, {}), kind: member}})
+
+
+def payload_of(signature: Signature, job_id: str, marks: Mapping[str, Any]) -> bytes:
+    """A payload for later: it says nothing of when it was enqueued, since nobody knows. Errors: PayloadError."""
+    raw = payloads.encode(signature.job.name, signature.args, id=job_id)
+    return payloads.marked(raw, marks) if marks else raw
+
+
+def queue_of(signature: Signature) -> str:
+    """Where it goes."""
+    return signature.delivery.queue or str(signature.job.queue)
+
+
+def check(where: str, signature: object) -> Signature:
+    """Errors: TypeError for what is no signature, BatchError for one that says when to run."""
+    if not isinstance(signature, Signature):
+        raise TypeError(f"{where} takes a signature, such as report.s(7), and not {signature!r}")
+    if signature.delivery.when is not None or signature.delivery.front:
+        raise BatchError(f"{where} runs when its turn has come: give {signature!r} no delay, at or front")
+    return signature
+
+
+def callback(where: str, signature: Signature | None) -> tuple[str, bytes] | None:
+    """The id that a callback will have, and its entry. Hooks are not asked whether it may be enqueued."""
+    if signature is None:
+        return None
+    found, job_id = check(where, signature), payloads.new_id()
+    return job_id, entry_of(queue_of(found), payload_of(found, job_id, found.delivery.marks))

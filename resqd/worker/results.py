@@ -1,0 +1,36 @@
+"""What a job returned, where others of its workflow take it as an argument."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+
+from resqd.errors import PayloadError
+from resqd.job import Job
+from resqd.store.debts import Debt, Debts, member_of
+from resqd.store.resque.marks import UNMARKED
+from resqd.store.resque.payload import Payload
+from resqd.worker.recorder import Judgement, named
+
+GIVES = "gives"
+"""The producer's mark of a job whose result is wanted."""
+
+
+def run_for_result(
+    job: Job[..., object], payload: Payload, judge: Callable[[BaseException], Judgement]
+) -> Debts:
+    """Run it; what is to be told before its end. Raises what the job raises, and PayloadError for what JSON has not."""
+    member, results = member_of((payload.marks or UNMARKED).debts), list[str]()
+
+    def keep(result: object) -> None:
+        try:
+            results.append(json.dumps(result, separators=(",", ":"), allow_nan=False))
+        except (TypeError, ValueError, RecursionError) as error:
+            raise PayloadError(
+                f"the result of {named(payload)} is an argument of another job, and cannot be written as JSON: {error}"
+            ) from None
+
+    job.run(payload.args, judge, keep)
+    if member is None or not results:
+        return ()
+    return (Debt("result", f"{member[0]} {member[1][0]} {results[0]}"),)
