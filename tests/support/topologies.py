@@ -15,6 +15,7 @@ from typing import Any, Self
 
 import redis
 
+from tests.support.lag import Lag
 from tests.support.waiting import wait_for
 
 HOST = "127.0.0.1"
@@ -174,6 +175,18 @@ class Watched(_Servers):
         _, port = self.sentinels[0].call("SENTINEL", "GET-MASTER-ADDR-BY-NAME", self.NAME)
         return next(each for each in self.servers if each.port == int(port))
 
+    @contextlib.contextmanager
+    def behind(self, seconds: float) -> Iterator[None]:
+        """Let the replicas hear the master so much later. Sentinels put that right after some eight seconds."""
+        master = self.master()
+        with Lag((HOST, master.port), seconds=seconds) as lag:
+            replicas = [each for each in self.servers if each is not master]
+            for replica in replicas:
+                replica.call("REPLICAOF", HOST, lag.port)
+            for replica in replicas:
+                wait_for(lambda r=replica: self.in_step(r), 20, what="a replica is in step")  # type: ignore[misc] # bound
+            yield
+
     def promoted(self, before: Node) -> bool:
         """Whether another one is the master, and knows it."""
         now = self.master()
@@ -190,16 +203,7 @@ class ClusterOfSix(_Servers):
         ports = free_ports(12)
         pairs = list(zip(ports[:6], ports[6:], strict=True))
         for port, bus in pairs:
-            self.add(
-                port,
-                'save ""',
-                "appendonly no",
-                "cluster-enabled yes",
-                f"cluster-port {bus}",
-                f"cluster-node-timeout {self.TIMEOUT}",
-                "cluster-replica-validity-factor 0",
-                "repl-diskless-sync-delay 0",
-            )
+            self._add_node(port, bus)
         first = self.nodes[0]
         for port, bus in pairs[1:]:
             first.call("CLUSTER", "MEET", HOST, port, bus)
@@ -212,6 +216,39 @@ class ClusterOfSix(_Servers):
         for master, replica in zip(self.nodes[:3], self.nodes[3:], strict=True):
             replica.call("CLUSTER", "REPLICATE", self.identity(master))
         wait_for(self._whole, 30, what="the Cluster is whole")
+
+    def _add_node(self, port: int, bus: int) -> Node:
+        return self.add(
+            port,
+            'save ""',
+            "appendonly no",
+            "cluster-enabled yes",
+            f"cluster-port {bus}",
+            f"cluster-node-timeout {self.TIMEOUT}",
+            "cluster-replica-validity-factor 0",
+            "repl-diskless-sync-delay 0",
+        )
+
+    def join(self) -> Node:
+        """A further master, without slots, that all others know."""
+        port, bus = free_ports(2)
+        node = self._add_node(port, bus)
+        self.nodes[0].call("CLUSTER", "MEET", HOST, port, bus)
+        wait_for(
+            lambda: all(len(self.known(each)) == len(self.nodes) for each in self.nodes),
+            20,
+            what="all know it",
+        )
+        wait_for(lambda: self._ok(node), 20, what="it takes part")
+        return node
+
+    def leave(self, node: Node) -> None:
+        """End a node that has no slots any more, and have the others forget it."""
+        identity = self.identity(node)
+        self.nodes.remove(node)
+        node.kill()
+        for each in self.nodes:
+            each.call("CLUSTER", "FORGET", identity)
 
     @staticmethod
     def known(node: Node) -> list[str]:
@@ -226,12 +263,14 @@ class ClusterOfSix(_Servers):
         return str(node.call("CLUSTER", "MYID").decode())
 
     def _whole(self) -> bool:
-        for node in self.nodes:
-            info = node.call("CLUSTER", "INFO")
-            text = info.decode() if isinstance(info, bytes) else str(info)
-            if "ok" not in text.partition("cluster_state")[2][:10]:
-                return False
-        return all(Watched.in_step(node) for node in self.nodes[3:])
+        return all(map(self._ok, self.nodes)) and all(Watched.in_step(node) for node in self.nodes[3:])
+
+    @staticmethod
+    def _ok(node: Node) -> bool:
+        """Whether a node takes part; a new one does so a while after it has met the others."""
+        info = node.call("CLUSTER", "INFO")
+        text = info.decode() if isinstance(info, bytes) else str(info)
+        return "ok" in text.partition("cluster_state")[2][:10]
 
     @property
     def url(self) -> str:
