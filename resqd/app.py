@@ -22,7 +22,7 @@ from resqd.definition import Definition
 from resqd.failures import FailurePolicy
 from resqd.hooks import ProcessHooks
 from resqd.job import Job
-from resqd.options import GivenOptions, JobOptions
+from resqd.options import GivenOptions, JobOptions, defaults_of
 from resqd.resque_scheduler import ResqueScheduler
 from resqd.store.resque import payload as payloads
 from resqd.testing import Inline
@@ -52,7 +52,8 @@ class App(Places):
     looked for, by a daemon say, and not here, so they may import the App. `redis_url` and
     `namespace` default to REDIS_URL (else the embedded server, else localhost) and RESQD_NAMESPACE, read at
     the first use. No socket is opened before that; a forked child opens its own. With `arguments=resqd.typed` they
-    are converted by the jobs' annotations.
+    are converted by the jobs' annotations. `defaults` are options of every job, as in {"retry": 5}, where the job
+    itself does not say otherwise.
 
     Entries of `cron` belong to the application: `name` (default: where the daemon was told to find it) tells it from
     others in the same namespace, and `release`, a number that grows such as 42 or "2026.11.3", its releases from each
@@ -72,6 +73,7 @@ class App(Places):
         release: str | int | None = None,
         modules: Sequence[str] = (),
         arguments: Arguments | None = None,
+        defaults: GivenOptions | None = None,
     ) -> None:
         super().__init__(redis_url, namespace)
         self.name = name
@@ -80,6 +82,7 @@ class App(Places):
         self._parts = Parts(Catalog(job_type=self._job_type, sender=producer), producer)
         self._parts.catalog.modules.name(_names("modules", modules), because=f"{self!r}")
         self._arguments = arguments
+        self._defaults: Mapping[str, Any] = defaults_of(defaults or {})
         self.hooks = ProcessHooks()
         self.failure_policy = FailurePolicy()
 
@@ -112,7 +115,7 @@ class App(Places):
         them (default: the class's attribute `queue`, else "default"). For the options see JobOptions. Raises
         JobDefinitionError where the target cannot be a job or the name is taken.
         """
-        checked = JobOptions.of(options)
+        checked = JobOptions.of({**self._defaults, **options})
 
         def register(target: Any) -> Job[..., Any]:
             return self._parts.catalog.add(

@@ -11,7 +11,9 @@ from typing import TYPE_CHECKING, Any
 from resqd.application.catalog import unknown_job
 from resqd.current import Here, bind_thread, bound_slot
 from resqd.failures import backtrace_of
-from resqd.hooks import run_within
+from resqd.hooks import fails, run_within
+from resqd.retry import Again, Dropped, decide
+from resqd.store.inflight.tokens import uncounted
 from resqd.store.keys import WorkerId
 from resqd.store.resque import payload as payloads
 from resqd.store.resque.backends import backend_of
@@ -21,16 +23,48 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from resqd.failures import FailurePolicy
-    from resqd.hooks import Hook
+    from resqd.hooks import Hook, Judge
     from resqd.job import Job
     from resqd.store.resque.payload import Payload
     from resqd.store.resque.store import Store
 
 
-def run_here(job: Job[..., Any], payload: Payload, queue: str) -> bool:
+def run_here(job: Job[..., Any], payload: Payload, queue: str, judge: Judge = fails) -> bool:
     """Run one job now, hooks and `current_job()` included; False where a hook ended it quietly."""
     with _here(payload, queue):
-        return job.run(payload.args)
+        return job.run(payload.args, judge)
+
+
+def try_here(job: Job[..., Any], payload: Payload, queue: str) -> Again | None:
+    """Run one try of a job, by whose policy it may be tried again; None where it has ended, or was discarded.
+
+    Raises what the job raises at its last try. What Python itself raises to end a program is never tried again.
+    """
+    fates: list[Again | Dropped | None] = []
+
+    def judge(error: BaseException) -> Again | Dropped | None:
+        if not fates:  # hooks and we ask: the delay may be drawn
+            again = isinstance(error, Exception) and payload.attempts is not None
+            fates.append(
+                decide(job.policy, attempt=(payload.attempts or 0) + 1, error=error) if again else None
+            )
+        return fates[0]
+
+    try:
+        run_here(job, payload, queue, judge)
+    except BaseException as error:
+        fate = judge(error)
+        if fate is None:
+            raise
+        return fate if isinstance(fate, Again) else None
+    return None
+
+
+def next_try(payload: Payload, again: Again) -> bytes:
+    """The payload of a job that is to run again, its try counted where it counts."""
+    head, brace, rest = uncounted(payload.raw).partition(b"{")
+    attempts = (payload.attempts or 0) + again.counted
+    return head + brace + (b'"attempts":%d,' % attempts if attempts else b"") + rest
 
 
 @contextmanager

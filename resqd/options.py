@@ -89,3 +89,19 @@ class JobOptions:
     def simple(self) -> bool:
         """Whether a run of it needs nothing to be looked at before or after."""
         return self.retry is None and self.timeout is None and self.expires is None
+
+
+def defaults_of(given: Mapping[str, Any]) -> dict[str, Any]:
+    """Options for every job, checked; raises JobDefinitionError for what is none or says nothing without a job."""
+    where = "App(defaults=...)"
+    if own := next((name for name in ("name", "queue") if name in given), None):
+        raise JobDefinitionError(f"{where}: {own} is each job's own; give it to app.job")
+    try:
+        JobOptions.of(given)
+    except JobDefinitionError as error:
+        raise JobDefinitionError(f"{where}: {error}") from None
+    if given.get("mask") is not None and not callable(given["mask"]):
+        raise JobDefinitionError(
+            f"{where}: mask names parameters of one job; give a function of the arguments"
+        )
+    return dict(given)

@@ -10,8 +10,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from resqd.application.parts import parts_of
-from resqd.by_hand import run_here
+from resqd.by_hand import next_try, try_here
 from resqd.job import Job
+from resqd.retry import Snooze
 from resqd.store.later.later import MICRO, When
 from resqd.store.resque import payload as payloads
 from resqd.store.unique.stand_in import FakeLocks
@@ -134,16 +135,23 @@ class Fake:
     def drain(self) -> int:
         """Run what waits, and what those jobs enqueue, oldest first; how many ran.
 
-        Raises what a job raises; the jobs after it still wait. A name that is not registered raises UnknownJob.
+        A job that fails and is to be tried again, or asks to run again, is then among those to run `later`. Else what
+        it raises is raised; the jobs after it still wait. A name that is not registered raises UnknownJob.
         """
         ran = 0
         while self._waiting:
             enqueued = self._waiting.popleft()
-            self._locks.settle(enqueued.payload.raw, "start")
+            payload, queue = enqueued.payload, enqueued.queue
+            self._locks.settle(payload.raw, "start")
+            again = None
             try:
-                run_here(self._app.find(enqueued.name), enqueued.payload, enqueued.queue)
+                again = try_here(self._app.find(enqueued.name), payload, queue)
             finally:
-                self._locks.settle(enqueued.payload.raw, "unique")
+                if again is None:
+                    self._locks.settle(payload.raw, "unique")
+            if again is not None:
+                moment = When.after(again.delay)
+                self.put_later(queue, [(payload.id or payloads.new_id(), next_try(payload, again))], moment)
             ran += 1
         return ran
 
@@ -195,11 +203,24 @@ class Inline:
         self._find = find
 
     def push(self, queue: str, raws: Iterable[bytes]) -> int:
-        """Run the payloads in order; how many. Raises what a job raises, and then runs no more."""
+        """Run the payloads in order; how many. Raises what a job raises at its last try, and then runs no more.
+
+        The next try comes at once. A snooze is raised, since what the job waits for would never come about.
+        """
         jobs = [payloads.decode(raw) for raw in raws]
-        for job in jobs:
-            run_here(self._find(job.job_class), job, queue)
+        for payload in jobs:
+            job: Payload | None = payload
+            while job is not None:
+                job = self._try(job, queue)
         return len(jobs)
+
+    def _try(self, payload: Payload, queue: str) -> Payload | None:
+        again = try_here(self._find(payload.job_class), payload, queue)
+        if again is None:
+            return None
+        if not again.counted:
+            raise Snooze(again.delay)
+        return payloads.decode(next_try(payload, again))
 
     push_front = push
 

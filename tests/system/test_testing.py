@@ -171,3 +171,101 @@ def test_run_one_keeps_no_record_where_none_is_wanted(
         app.run_one()
     assert told == ["in", "out", "in", "ValueError of Fail from q", "out"]
     assert redis_client.keys("*failed*") == []
+
+
+trying = App("redis://127.0.0.1:1", defaults={"retry": resqd.Retry(2, first=10.0, jitter=0.0)})
+tried: list[int] = []
+heard: list[float] = []
+
+
+@trying.job(name="Try")
+def attempt(how: str) -> None:
+    """Fails as it is told."""
+    job = current_job()
+    assert job is not None
+    tried.append(job.attempt)
+    if how == "snooze" and len(tried) == 1:
+        raise resqd.Snooze(5)
+    if how == "discard":
+        raise resqd.Discard("stale")
+    if how == "later" and job.attempt == 1:
+        raise resqd.RetryLater(3)
+    if how == "fail":
+        raise ValueError(how)
+
+
+@attempt.on_retry
+def note_retry(_error: BaseException, delay: float, _how: str) -> None:
+    heard.append(delay)
+
+
+@trying.job(name="Once", retry=None)
+def once() -> None:
+    raise ValueError("once")
+
+
+@pytest.fixture(autouse=True)
+def _nothing_tried() -> None:
+    tried.clear()
+    heard.clear()
+
+
+def test_a_fake_tries_again_as_the_policy_says() -> None:
+    """A try that has a next one is later, counted, its hook told; the last one is raised; a job may say otherwise."""
+    with resqd.testing.fake(trying) as later:
+        attempt.enqueue("fail")
+        assert later.drain() == 1
+        [waiting] = later.later
+        assert (waiting.payload.attempts, waiting.due - later.now) == (1, 10.0)
+        assert later.advance(10) == later.drain() == 1
+        assert later.advance(20) == 1
+        with pytest.raises(ValueError, match="fail"):
+            later.drain()
+        assert (tried, heard, later.later) == ([1, 2, 3], [10.0, 20.0], [])
+        once.enqueue()
+        with pytest.raises(ValueError, match="once"):
+            later.drain()
+
+
+@pytest.mark.parametrize(("how", "delay", "attempts"), [("snooze", 5.0, [1, 1]), ("later", 3.0, [1, 2])])
+def test_a_fake_lets_jobs_ask_for_another_run(how: str, delay: float, attempts: list[int]) -> None:
+    """Which counts as a try, or does not; a job that discards itself is done."""
+    with resqd.testing.fake(trying) as later:
+        attempt.enqueue(how)
+        later.drain()
+        assert [job.due - later.now for job in later.later] == [delay]
+        later.advance(delay)
+        later.drain()
+        assert (tried, later.later) == (attempts, [])
+        attempt.enqueue("discard")
+        assert later.drain() == 1
+        assert not later.later
+
+
+def test_inline_tries_at_once() -> None:
+    """And raises the last failure, or a snooze, which would have no end."""
+    with resqd.testing.inline(trying):
+        attempt.enqueue("later")
+        attempt.enqueue("discard")
+        assert tried == [1, 2, 1]
+        tried.clear()
+        with pytest.raises(ValueError, match="fail"):
+            attempt.enqueue("fail")
+        assert tried == [1, 2, 3]
+        tried.clear()
+        with pytest.raises(resqd.Snooze):
+            attempt.enqueue("snooze")
+
+
+@pytest.mark.parametrize(
+    ("defaults", "said"),
+    [
+        ({"retry": "often"}, r"App\(defaults=...\): retry is 'often'"),
+        ({"timeouts": 3}, r"App\(defaults=...\): a job has no option 'timeouts'; did you mean timeout"),
+        ({"queue": "mail"}, r"App\(defaults=...\): queue is each job's own; give it to app.job"),
+        ({"mask": ["secret"]}, r"App\(defaults=...\): mask names parameters of one job"),
+    ],
+)
+def test_wrong_defaults_are_refused_by_name(defaults: Any, said: str) -> None:
+    with pytest.raises(resqd.JobDefinitionError, match=said):
+        App(defaults=defaults)

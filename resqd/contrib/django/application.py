@@ -113,6 +113,7 @@ class App(plain.App):
         release: str | int | None = None,
         modules: Sequence[str] = (),
         arguments: Arguments | None = None,
+        defaults: GivenOptions | None = None,
     ) -> None:
         said = configuration()
         redis_url, namespace = (
@@ -120,7 +121,13 @@ class App(plain.App):
             namespace or said.daemon.get("namespace"),
         )
         super().__init__(
-            redis_url, namespace, name=name, release=release, modules=modules, arguments=arguments
+            redis_url,
+            namespace,
+            name=name,
+            release=release,
+            modules=modules,
+            arguments=arguments,
+            defaults=defaults,
         )
         self._inline_as_set = False
         self._settings_changed(setting="RESQD")
