@@ -1,7 +1,9 @@
 """What a job thread writes and the master reads, whatever the job is called and whenever it looks."""
 
 import os
+import sys
 import threading
+import time
 from collections.abc import Iterator
 
 import pytest
@@ -73,11 +75,14 @@ def test_a_look_during_a_write_tells_no_mixture(page: Page) -> None:
             token += 1
             write(page, 0, token, str(token), f"class {token}")
 
-    writer = threading.Thread(target=scribble)
+    writer, before = threading.Thread(target=scribble), sys.getswitchinterval()
+    sys.setswitchinterval(1e-5)  # else thousands of looks fall between two steps of the writer
     writer.start()
-    named = 0
+    named = looks = 0
+    until = time.monotonic() + 20
     try:
-        for _ in range(5_000):
+        while (looks < 5_000 or not named) and time.monotonic() < until:
+            looks += 1
             for job in page.jobs():
                 assert job.job_class == (f"class {job.token}" if job.job_id else "")
                 assert job.job_id in ("", str(job.token))
@@ -85,6 +90,7 @@ def test_a_look_during_a_write_tells_no_mixture(page: Page) -> None:
     finally:
         over.set()
         writer.join()
+        sys.setswitchinterval(before)
     assert named
 
 
