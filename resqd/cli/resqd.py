@@ -15,6 +15,7 @@ from resqd.cli.boot import boot
 from resqd.cli.cron_commands import cron
 from resqd.cli.explain_command import explain
 from resqd.cli.failed_commands import failed
+from resqd.cli.history_commands import autoscale_hint, grafana
 from resqd.cli.later_commands import later
 from resqd.cli.loading import load_app, refuse_empty, refuse_green_threads
 from resqd.cli.output import add_completion
@@ -92,6 +93,8 @@ for command in (
     workers,
     info,
     explain,
+    autoscale_hint,
+    grafana,
     web,
 ):
     main.add_command(command)
