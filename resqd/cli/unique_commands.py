@@ -21,7 +21,7 @@ from resqd.store.unique.locks import Lock
 def unique() -> None:
     """Look at the locks of unique jobs, and release them.
 
-    A lock goes with its job. What resqd could not see go, as a list that was deleted, is found within some hours.
+    A lock goes with its job. What resqd could not see go, as a list that was deleted, is found within two hours.
     """
 
 

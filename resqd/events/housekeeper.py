@@ -63,6 +63,8 @@ class Housekeeper:
     cron_unreadable = Event(ERROR, "cron entry %(entry)s cannot be carried out here: %(reason)s")
     cron_refused = Event(WARNING, "cron entry %(entry)s: queue %(queue)s takes no jobs: %(reason)s")
 
+    locks_released = Event(WARNING, "released %(count)d locks of unique jobs that are nowhere any more")
+
     redis_moved = Event(WARNING, "another Redis server takes the writes now; links to it are opened anew")
     scheduling = Event(INFO, "moving resque-scheduler's delayed jobs to their queues when they are due")
     scheduling_left = Event(INFO, "leaving resque-scheduler's delayed jobs to %(holder)s")

@@ -15,12 +15,14 @@ from resqd.app import App
 from resqd.application.parts import parts_of
 from resqd.clock import monotonic
 from resqd.failures import Aftermath, FailureRules
+from resqd.housekeeper import lock_sweep
 from resqd.housekeeper.control import FAREWELL, Control, Voice
 from resqd.housekeeper.doorbell import DoorbellThread
 from resqd.housekeeper.failover import FailoverWatch
 from resqd.housekeeper.house import House
 from resqd.housekeeper.inquest import Culprits
 from resqd.housekeeper.keeper import Duty, Keeper, Settling
+from resqd.housekeeper.lock_sweep import LockSweep
 from resqd.housekeeper.orphans import MARGIN, Siblings
 from resqd.housekeeper.pause_files import PauseFiles
 from resqd.housekeeper.promotion import Promotion
@@ -38,6 +40,7 @@ from resqd.store.redis.health import Backoff, Health
 from resqd.store.redis.link import Link
 from resqd.store.redis.tracking import Doorbell
 from resqd.store.redis.url import ConnectionConfig
+from resqd.store.unique.sweep import Sweep
 from resqd.threads import NamedThread
 from resqd.wire.birth import Birth
 from resqd.wire.messages import Exiting
@@ -101,10 +104,12 @@ def _control(house: House, upkeep: Upkeep, doorbell: DoorbellThread) -> Control:
     health = Health(where=house.connection.describe(), clock=monotonic)
     tellers, keepers = Tellers.of(house, health), timekeepers(house)
     capped = [spec.pattern for spec in settings.queues if spec.capped]
+    locks = LockSweep(sweep=Sweep(house.link, house.keys), owner=settings.daemon, clock=monotonic)
     keeper = Keeper(
         duties=[
             *upkeep.duties(house),
             Duty(LOOK_EVERY, _pauses(house, doorbell).look, "the look at paused queues"),
+            Duty(lock_sweep.LOOK_EVERY, locks.turn, "the sweep of unique jobs' locks", locks.wait),
             *(each.duty for each in keepers),
             *tellers.duties(),
         ],

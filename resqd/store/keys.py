@@ -190,6 +190,11 @@ class Keys:
         return f"{self.namespace}:resqd:unique:windows"
 
     @property
+    def unique_sweep(self) -> str:
+        """Who looks for locks without jobs at present."""
+        return f"{self.namespace}:resqd:unique:sweep"
+
+    @property
     def cron(self) -> str:
         """The hash of the timetable: an entry's name to its JSON."""
         return f"{self.namespace}:resqd:cron"
