@@ -147,9 +147,12 @@ def named(payload: Payload) -> str:
     return f"{shown(payload.job_class)} {shown(payload.id or '(no id)')}"
 
 
-def _for_users(error: BaseException) -> BaseException:
-    """The error with a traceback that begins at the application's own code, as records have it."""
+def _for_users(error: BaseException) -> BaseException | None:
+    """The error with a traceback that begins at the application's own code, as records have it.
+
+    None where it has none of that, as of a payload that cannot be read: resqd's own lines would tell nobody anything.
+    """
     trace = error.__traceback__
     while trace is not None and trace.tb_frame.f_code.co_filename.startswith(OURS):
         trace = trace.tb_next
-    return error.with_traceback(trace or error.__traceback__)
+    return None if trace is None else error.with_traceback(trace)
