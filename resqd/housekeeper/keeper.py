@@ -11,9 +11,11 @@ from resqd.clock import Clock
 from resqd.errors import StoreError, StoreRefused, StoreUnavailable
 from resqd.settings import Settings
 from resqd.store.inflight.recovery import Waiting
+from resqd.store.keys import Keys
 from resqd.store.redis.embedded import server_binary
 from resqd.store.redis.health import Backoff, Health, shortcomings
 from resqd.store.redis.link import Link
+from resqd.store.redis.rights import complaint, lacking
 from resqd.wire.messages import Alive, Message, Settled, Upkeep
 
 ONCE = float("inf")
@@ -22,6 +24,8 @@ ONCE = float("inf")
 
 def check_up(link: Link, settings: Settings) -> None:
     """Warn of each shortcoming. May raise a StoreError."""
+    if refused := lacking(link, Keys(settings.namespace)):
+        events.Housekeeper.settings_lacking(shortcoming=complaint(refused))
     embedded = settings.redis_url is None and server_binary() is not None
     for line in shortcomings(link, embedded=embedded):
         events.Housekeeper.settings_lacking(shortcoming=line)
