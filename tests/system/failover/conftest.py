@@ -70,7 +70,7 @@ class Traffic:
             "JOBS_PER_FORK": "200",
         }
         self.daemon = Daemon(folder=folder, environ=environ, cwd=folder).start()
-        self._link = Link(ConnectionConfig.from_url(url))
+        self._link = Link(ConnectionConfig.from_url(url, socket_timeout=1.0))  # nobody tells it of a failover
         self._keys = Keys(tagged("resque", url))
         self._witness = f"{self._keys.queue_prefix}witness"
         self.pushed: dict[int, float] = {}

@@ -2,6 +2,7 @@
 
 import os
 import socket
+from dataclasses import fields
 
 import pytest
 from click.testing import CliRunner
@@ -10,7 +11,7 @@ from resqd.cli.resqd import main
 from resqd.master.child import Child
 from resqd.master.fleet import Snapshot
 from resqd.master.handover import FORMAT, FORMAT_VARIABLE, Handover, load, refuse_other, save
-from resqd.wire.birth import Page
+from resqd.wire.birth import LAYOUT, Page
 from resqd.wire.channel import Channel
 from resqd.wire.intent import Intent
 from resqd.wire.messages import Death, Exiting, Message, Pong
@@ -90,3 +91,8 @@ def test_a_trial_refuses_another_form_before_anything_is_given_up(monkeypatch: p
     done = CliRunner().invoke(main, ["check", "--app", "nowhere:app"])
     assert done.exit_code == 1
     assert f"the running one gives format {FORMAT + 1}: restart instead of reloading" in done.output
+
+
+def test_the_format_changes_with_what_both_programs_must_share() -> None:
+    """Whoever changes one of these numbers the format anew: a reload from the release before would crash the daemon."""
+    assert (FORMAT, LAYOUT, len(fields(Snapshot))) == (5, 345, 10)
