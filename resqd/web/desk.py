@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from resqd.web.data.failed import Search
+from resqd.web.data.histories import Histories
 from resqd.web.data.masks import Masks
 from resqd.web.data.samples import Samples
 from resqd.web.data.snapshot import Looks
@@ -25,6 +26,7 @@ class Desk:
     masks: Masks
     samples: Samples
     looks: Looks
+    histories: Histories
     memory: Memory
     search: Search
     works: Works
@@ -43,6 +45,7 @@ class Desk:
             masks=masks,
             samples=samples,
             looks=Looks(app, samples),
+            histories=Histories(app),
             memory=Memory(),
             search=Search(books.failures, books.glimpses, masks),
             works=Works(books.failures, books.notes, masks),

@@ -6,10 +6,11 @@ from http import HTTPStatus
 from typing import TYPE_CHECKING, Final
 
 from resqd.store.resque import payload as payloads
+from resqd.web.data.histories import OVERS
 from resqd.web.data.samples import rates
 from resqd.web.data.wrong import faults
 from resqd.web.http import HttpError, Page, link
-from resqd.web.views import failures, fleet, overview, queues
+from resqd.web.views import classes, failures, fleet, overview, queues
 
 if TYPE_CHECKING:
     from resqd.store.resque.failed_job import FailedJob
@@ -110,6 +111,18 @@ def show_failed(desk: Desk, request: Request) -> Page:
 def show_failure(desk: Desk, request: Request) -> Page:
     """One failed job."""
     return Page("failure.html", failures.failure(failure_of(desk, request), desk.masks))
+
+
+def show_classes(desk: Desk, request: Request) -> Page:
+    """What jobs of each class did, and how long they took."""
+    over = request.asked("over", "1h")
+    if over not in OVERS:
+        raise HttpError(
+            HTTPStatus.BAD_REQUEST, "The address names no time.", "Choose one on the page of classes."
+        )
+    points = desk.histories.over(over, desk.looks.look().now)
+    chosen = request.asked("class") or None
+    return Page("classes.html", classes.classes(points, over=over, overs=tuple(OVERS), job_class=chosen))
 
 
 def show_hosts(desk: Desk, request: Request) -> Page:

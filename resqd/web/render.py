@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 _SECTIONS: Final = {
     "/": "/", "/queues": "/queues", "/queue": "/queues", "/job": "/queues", "/running": "/running",
-    "/later": "/later", "/cron": "/cron", "/failed": "/failed", "/failure": "/failed",
+    "/later": "/later", "/cron": "/cron", "/classes": "/classes", "/failed": "/failed", "/failure": "/failed",
     "/hosts": "/hosts", "/host": "/hosts",
 }  # fmt: skip
 

@@ -22,6 +22,7 @@ PAGES: Final[dict[str, Handler]] = {
     "/running": pages.show_running,
     "/later": plans.show_later,
     "/cron": plans.show_cron,
+    "/classes": pages.show_classes,
     "/failed": pages.show_failed,
     "/failure": pages.show_failure,
     "/hosts": pages.show_hosts,

@@ -10,6 +10,8 @@ from resqd import App
 from resqd.cron.entry import Entry
 from resqd.cron.schedule import from_text
 from resqd.store.cron.crontab import Crontab
+from resqd.store.history.row import Row
+from resqd.store.history.row import encode as encode_row
 from resqd.store.keys import to_text
 from resqd.store.later.later import When
 from resqd.store.resque.payload import encode
@@ -57,7 +59,9 @@ DAEMON = "app-01:7:mail,tenant.*:2:4:50"
 JOB = {"class": "send", "args": ["secret@x.org", "hi"], "id": "ab12"}
 
 
-@pytest.mark.parametrize("path", ["/", "/queues", "/running", "/failed", "/hosts", "/later", "/cron"])
+@pytest.mark.parametrize(
+    "path", ["/", "/queues", "/running", "/failed", "/hosts", "/later", "/cron", "/classes"]
+)
 def test_an_empty_page_teaches(reader: WebClient, path: str) -> None:
     """Where nothing is there the page says what would be, and how."""
     text = reader.page(path).text
@@ -418,3 +422,21 @@ def test_entries_of_the_timetable_are_run_and_paused(reader: WebClient, app: App
 
 def _token(reader: WebClient) -> str:
     return dict(reader.get("/failed/all/remove").fields("/failed/all/remove"))["token_of_form"]
+
+
+def test_classes_are_shown_from_the_history(reader: WebClient, redis_client: redis.Redis) -> None:
+    """For all hosts, by class; with a link to one, whose name may be anything, and an honest answer for no time."""
+    row = Row()
+    for name in ("send", "<b>"):
+        counts = row.of_class(name)
+        counts.succeeded, counts.failed = 40, 2
+        counts.ran.add([0.25], 42)
+    minute = int(redis_client.time()[0]) // 60 * 60 - 300
+    redis_client.hset("resque:resqd:history:60", str(minute), encode_row(row))
+    text = reader.page("/classes").text
+    assert "2 classes" in text
+    assert "&lt;b&gt;</a>" in text
+    assert "data-curves=" in text
+    one = reader.page("/classes", **{"class": "send", "over": "8h"}).text
+    assert "send</h2>" in one
+    assert reader.get("/classes?over=2h").status == 400
