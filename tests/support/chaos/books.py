@@ -18,6 +18,7 @@ _RECOVERED = re.compile(
 
 _OVERRUN = re.compile(r"killing .*\(pid (\d+)\).* beyond its timeout")
 
+_UNIQUE = 2 * 10**8
 _A_TIME = 10**9
 """Numbers of jobs are smaller, times in seconds since 1970 are not."""
 
@@ -46,6 +47,10 @@ class Outcome:
     """Jobs that were started by more than one process that nothing had happened to."""
     at_once: list[int]
     """Jobs that ran in two processes at a time, though no host had stood still for longer than others wait."""
+    unique: int
+    """Among the jobs: those that were unique, one of a kind at a time."""
+    locks: int
+    """Locks of unique jobs that are left though no job is; must be 0."""
     tried: int
     """Among the jobs: those that failed, were tried again, and ended."""
     miscounted: list[int]
@@ -68,6 +73,7 @@ class Outcome:
                 f"recurring, each second once: {self.ticks}",
                 f"tried again: {self.tried}, {len(self.miscounted)} miscounted; out of time: {self.late}",
                 f"lost: {len(self.lost)}; cancelled: {self.cancelled}, {len(self.both)} of them ran all the same",
+                f"unique: {self.unique}, {self.locks} locks left",
                 f"duplicate starts: {self.duplicates} of {self.starts}, {len(self.unexplained)} unexplained",
                 f"most starts of any one job: {self.most[1]} (job {self.most[0]})",
                 f"run twice at a time: {len(self.at_once)}",
@@ -97,6 +103,8 @@ class Books:
     troubles: list[float] = field(default_factory=list)
     """Wall times of what makes a recovery slow for reasons of its own."""
     kills: dict[str, int] = field(default_factory=lambda: defaultdict(int))
+    locks: int = 0
+    """Locks of unique jobs that were left when nothing was to run any more."""
 
     def close(
         self, record: Record, *, failures: Iterable[bytes], queued: Iterable[bytes], logs: Iterable[Path]
@@ -126,6 +134,8 @@ class Books:
             cancelled=len(gone - accounted - set(starts)),
             both=sorted(self.cancelled & (accounted | set(starts))),
             starts=sum(starts.values()),
+            unique=sum(number > _UNIQUE for number in self.sure - ticks),
+            locks=self.locks if not waiting else 0,
             tried=len(tried.keys() & set(ends)),
             miscounted=sorted(
                 number for number in tried.keys() & set(ends) if tried[number] != {"try1", "try2"}

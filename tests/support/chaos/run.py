@@ -25,6 +25,7 @@ from tests.support.chaos.failures import Failures
 from tests.support.chaos.havoc import Havoc
 from tests.support.chaos.host import Host
 from tests.support.chaos.load import QUEUE, Load
+from tests.support.chaos.once import Once
 from tests.support.proxy import Proxy
 from tests.support.recorded import Record
 from tests.support.server import Server
@@ -59,6 +60,7 @@ class Run:
             self._client,
             Load(seed=self._seed, client=self._client, books=self._books),
             Delays(seed=self._seed, url=self._server.url(), books=self._books),
+            Once(seed=self._seed, url=self._server.url(), books=self._books),
         ):
             wait_for(lambda: len(self._record.lines()) > 10, 30, what="the first jobs have run")
             done = 0
@@ -102,6 +104,7 @@ class Run:
         for key in self._keys("suspects"):
             queued += self._list(key)
         logs = [host.log() for host in self._hosts]
+        self._books.locks = int(self._client.hlen(Keys().unique))
         return self._books.close(self._record, failures=self._failures.all(), queued=queued, logs=logs)
 
     def _list(self, key: Any) -> list[bytes]:
@@ -164,6 +167,7 @@ def main(about: str) -> int:
     bad = {"lost": outcome.lost, "unexplained": outcome.unexplained, "twice at a time": outcome.at_once}
     bad["cancelled, and ran"] = outcome.both
     bad["miscounted"] = outcome.miscounted
+    bad["locks left"] = [outcome.locks] if outcome.locks else []
     for what, numbers in bad.items():
         if numbers:
             _say(f"{what}: {numbers[:50]}")
