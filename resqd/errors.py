@@ -75,6 +75,17 @@ class JobTimeout(ResqdError):  # noqa: N818 - the name is shown to users in `fai
     """A job ran longer than its timeout and was stopped, or its process was killed for that."""
 
 
+class JobFailed(ResqdError):  # noqa: N818 - as JobTimeout; it is the job's error, told to who waits for it
+    """A job that somebody waits for has ended without a result.
+
+    `state` says how: failed, discarded, expired or removed.
+    """
+
+    def __init__(self, text: str, state: str = "failed") -> None:
+        super().__init__(text)
+        self.state = state
+
+
 class DontPerform(ResqdError):  # noqa: N818 - Resque's name
     """Raised by a before_perform or around_perform hook: the job ends quietly, as done."""
 

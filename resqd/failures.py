@@ -14,6 +14,7 @@ from resqd.current import Here, bind_thread
 from resqd.errors import DirtyExit, JobTimeout, PayloadError
 from resqd.hooks import Hook, call, run_within
 from resqd.retry import Again
+from resqd.store.debts import owed_by
 from resqd.store.resque import payload as payloads
 from resqd.store.resque.backends import (
     DEFAULT_EXPIRE_GENERATION,
@@ -24,12 +25,14 @@ from resqd.store.resque.backends import (
     place_of,
 )
 from resqd.store.resque.failure_record import describe
+from resqd.store.resque.outcome import kept
 from resqd.threads import NamedThread
 
 if TYPE_CHECKING:
     from types import TracebackType
 
     from resqd.job import Job
+    from resqd.store.debts import Debts
     from resqd.store.inflight.recovery import Held
     from resqd.store.keys import Keys
     from resqd.store.resque.payload import Payload
@@ -143,6 +146,12 @@ class FailureRules:
         if not self._skips(payload.job_class if payload else None):
             return place_of(self._backend, queue, self._keys)
         return Place(()) if self.notifies else None
+
+    def owed(self, raw: bytes, payload: Payload | None) -> Debts:
+        """What a job settles at its end: what its producer wrote, and its result where its code says so."""
+        job = self._jobs.get(payload.job_class) if payload else None
+        debts = owed_by(raw)
+        return debts if job is None or payload is None else kept(debts, payload.id, job.options.keep_result)
 
     def hooked(self, payload: Payload | None, kind: str = "on_failure") -> bool:
         """Whether this job has such hooks of its own."""

@@ -25,6 +25,7 @@ class GivenOptions(TypedDict, total=False):
     timeout: float | None
     expires: float | None
     mask: Sequence[str] | Callable[..., Sequence[Any]] | None
+    keep_result: float | None
     ruby: bool
     unique: Unique | None
 
@@ -47,6 +48,8 @@ class JobOptions:
     """Seconds after it was due, after which it need not begin any more."""
     mask: Sequence[str] | Callable[..., Sequence[Any]] | None = None
     """What pages must not show: names of parameters, or a function of the arguments that gives what they show."""
+    keep_result: float | None = None
+    """Seconds for which it is known how the job ended, and what it returned; see App.result."""
     ruby: bool = True
     """Whether Ruby programs may read and write it; where not, keyword-only parameters travel as a trailing object."""
     unique: Unique | None = None
@@ -75,7 +78,7 @@ class JobOptions:
         if self.unique is not None and not isinstance(self.unique, Unique):
             raise JobDefinitionError(f"unique is {self.unique!r}; it takes a resqd.Unique, such as Unique()")
         policy_of(self.retry)
-        for name in ("timeout", "expires"):
+        for name in ("timeout", "expires", "keep_result"):
             value = getattr(self, name)
             if value is not None and not is_seconds(value):
                 raise JobDefinitionError(f"{name} is {value!r}; it takes a number of seconds above 0")
@@ -88,7 +91,8 @@ class JobOptions:
     @property
     def simple(self) -> bool:
         """Whether a run of it needs nothing to be looked at before or after."""
-        return self.retry is None and self.timeout is None and self.expires is None
+        special = (self.retry, self.timeout, self.expires, self.keep_result)
+        return all(option is None for option in special)
 
 
 def defaults_of(given: Mapping[str, Any]) -> dict[str, Any]:

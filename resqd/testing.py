@@ -118,6 +118,9 @@ class Fake:
         self.later = [job for job in self.later if job.id != ticket]
         return len(self.later) < before
 
+    def keeps_results(self) -> None:
+        """Nothing is kept of jobs that a test runs."""
+
     def advance(self, seconds: float) -> int:
         """Let so many seconds go by: what is due then counts as enqueued, and `drain` runs it; how many there were."""
         self.now += seconds
@@ -244,3 +247,6 @@ class Inline:
         pairs = list(jobs)
         self.push(queue, [raw for _, raw in pairs])
         return [job_id for job_id, _ in pairs]
+
+    def keeps_results(self) -> None:
+        """Nothing is kept of jobs that the caller sees ending."""

@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, Literal
 
 from resqd.application.access import Access
+from resqd.application.results import Result
 from resqd.errors import StoreError
 from resqd.store.later.later import CHUNK, Later, Waiting
 from resqd.store.resque.payload import decode_or_explain
@@ -78,6 +79,10 @@ class Places(Access):
         """The jobs that are to run later: all, or those of one job, given itself or by name, or for one queue."""
         name = job if isinstance(job, str) or job is None else job.name
         return LaterJobs(self.store, name=name, queue=queue)
+
+    def result(self, job_id: str) -> Result:
+        """What became of a job with `keep_result`, to be looked at or waited for."""
+        return Result(self.store, job_id)
 
     def where(self, job_id: str, *, queue: str | None = None) -> Place:
         """Where a job is: "later", "running", "waiting" or "gone".

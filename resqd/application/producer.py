@@ -3,22 +3,27 @@
 from __future__ import annotations
 
 import time
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from resqd.errors import AlreadyEnqueued, BatchError, PayloadError, StoreError
+from resqd.store.debts import OWES
 from resqd.store.later.later import MICRO, When
 from resqd.store.resque import payload as payloads
+from resqd.store.resque.outcome import debt_for
 from resqd.store.unique.locks import Claim, Terms
 from resqd.using import Delivery
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
     from contextvars import ContextVar
 
     from resqd.application.batches import Batch
     from resqd.cron.declared import Declared
     from resqd.job import Job
     from resqd.unique import Unique
+
+
+NOTHING: Final[Mapping[str, Any]] = {}
 
 
 class Outlet(Protocol):
@@ -44,6 +49,9 @@ class Outlet(Protocol):
     ) -> list[str | None]:
         """Take jobs that get their locks; for each None, or the ticket of the one that stands in the way."""
 
+    def keeps_results(self) -> None:
+        """Note that there are jobs whose ends are kept."""
+
 
 class Producer:
     """Puts jobs on queues. `store` gives the store at each push, since a fork has another one than its parent."""
@@ -65,6 +73,8 @@ class Producer:
             if not job.hooks.allow("before_enqueue", args):
                 return None
         job_id, raw = payloads.encode_new(job.name, args, enqueued_at=time.time())
+        if job.options.keep_result is not None:
+            [(_, raw)] = self._marked(job, [(job_id, raw)])
         if self.gathering is None:
             self.push(queue, [raw])
         else:
@@ -91,6 +101,8 @@ class Producer:
 
     def _send_rows(self, job: Job[..., Any], queue: str, rows: list[Sequence[Any]]) -> list[str]:
         pairs = list(payloads.encode_many(job.name, rows, enqueued_at=time.time()))
+        if job.options.keep_result is not None:
+            pairs = self._marked(job, pairs)
         self._push(queue, pairs)
         if job.hooks.of("after_enqueue"):
             for args in rows:
@@ -103,7 +115,7 @@ class Producer:
             [job_id] = self.deliver_many(job, [args], delivery)
             return job_id
         pair = payloads.encode_new(job.name, args, enqueued_at=_due(delivery.when))
-        self._put(delivery.queue or job.queue, [pair], delivery)
+        self._put(job, [pair], delivery)
         return pair[0]
 
     def deliver_many(
@@ -127,10 +139,10 @@ class Producer:
         queue, ids = delivery.queue or job.queue, [job_id for job_id, _ in pairs]
         holders: list[str | None] = [None] * len(pairs)
         if job.unique is None:
-            self._put(queue, pairs, delivery)
+            self._put(job, pairs, delivery)
         else:
             prints = [job.fingerprints.of(queue, args) for args in rows]
-            holders = self._put_unique(queue, pairs, prints, job.unique, delivery)
+            holders = self._put_unique(job, pairs, prints, job.unique, delivery)
         for args, holder in zip(
             rows, holders, strict=False
         ):  # a conflict that is to be raised is the last one
@@ -142,22 +154,23 @@ class Producer:
 
     def _put_unique(
         self,
-        queue: str,
+        job: Job[..., Any],
         pairs: list[tuple[str, bytes]],
         prints: list[str],
         unique: Unique,
         delivery: Delivery,
     ) -> list[str | None]:
-        claims = []
+        queue, claims = delivery.queue or job.queue, []
         for fingerprint, (job_id, raw) in zip(prints, pairs, strict=True):
-            marks = {**delivery.marks, **unique.marks(fingerprint, job_id)}
+            marks = self._marks(job, job_id, {**delivery.marks, **unique.marks(fingerprint, job_id)})
             claims.append(Claim(fingerprint, job_id, payloads.marked(raw, marks) if marks else raw))
         terms = Terms.of(unique.on_conflict, unique.window or 0.0, unique.max_hold)
         return self.put_unique(queue, claims, terms, delivery)
 
-    def _put(self, queue: str, pairs: list[tuple[str, bytes]], delivery: Delivery) -> None:
-        if delivery.marks:
-            pairs = [(job_id, payloads.marked(raw, delivery.marks)) for job_id, raw in pairs]
+    def _put(self, job: Job[..., Any], pairs: list[tuple[str, bytes]], delivery: Delivery) -> None:
+        queue = delivery.queue or job.queue
+        if delivery.marks or job.options.keep_result is not None:
+            pairs = self._marked(job, pairs, delivery.marks)
         if self.gathering is not None and (batch := self.gathering.get()) is not None:
             batch.take(queue, pairs, when=delivery.when, front=delivery.front)
         elif delivery.when is not None:
@@ -166,6 +179,20 @@ class Producer:
             self.push_front(queue, [raw for _, raw in pairs])
         else:
             self.push(queue, [raw for _, raw in pairs])
+
+    def _marked(
+        self, job: Job[..., Any], pairs: list[tuple[str, bytes]], marks: Mapping[str, Any] = NOTHING
+    ) -> list[tuple[str, bytes]]:
+        """The same with what travels in the payloads for whoever runs the jobs, and whoever ends them."""
+        return [(job_id, payloads.marked(raw, self._marks(job, job_id, marks))) for job_id, raw in pairs]
+
+    def _marks(self, job: Job[..., Any], job_id: str, marks: Mapping[str, Any]) -> Mapping[str, Any]:
+        """The marks, with what a job owes whose end is kept."""
+        kept = job.options.keep_result
+        if kept is None:
+            return marks
+        (self.outlet or self._store()).keeps_results()
+        return {**marks, OWES: {**marks.get(OWES, {}), **dict([debt_for(job_id, kept)])}}
 
     def send_unregistered(self, name: str, queue: str, args: Sequence[Any]) -> str:
         """Put a job of which only the name is known on a queue; its id. Errors: PayloadError."""

@@ -37,6 +37,7 @@ class Worker:
         "%(error)s; its jobs were recovered, this worker gives way to a new one",
     )
     queue_skipped = Event(WARNING, "queue %(queue)r is skipped: its key does not hold a list")
+    result_not_kept = Event(WARNING, "job %(job)s is done, and what it returned is not kept: %(why)s")
     failures_recorded = Event(INFO, "%(count)d failures are recorded at last")
     failures_unrecorded = Event(
         ERROR,

@@ -18,13 +18,13 @@ from resqd.housekeeper.farewells import LastWords
 from resqd.housekeeper.verdicts import Judge, Rule
 from resqd.retry import Again, Dropped, decide
 from resqd.settings import Settings
-from resqd.store.debts import owed_by
 from resqd.store.inflight.incarnation import Incarnation
 from resqd.store.inflight.recovery import Convict, Done, Held, Later, Recovered, Recovery, Verdict
 from resqd.store.inflight.tokens import attempts
 from resqd.store.keys import Keys
 from resqd.store.resque.backends import Place
 from resqd.store.resque.failure_record import WHOLE_PAYLOAD, build_record, describe
+from resqd.store.resque.outcome import with_error, without_value
 from resqd.store.resque.payload import Payload, decode
 from resqd.store.resque.tries import attempt_entry, postpone, tried
 from resqd.threads import NamedThread
@@ -97,7 +97,8 @@ class Culprits:
     def done(self, held: Held) -> Done:
         """What is to be settled for this job, which has succeeded."""
         payload = _decoded(held)
-        return Done(tried(payload) if payload else "", owed_by(held.payload))
+        debts = without_value(self._rules.owed(held.payload, payload))
+        return Done(tried(payload) if payload else "", debts)
 
     def overrun(self, token: int, held: Held) -> Later | Convict:
         """What becomes of a job that had run out of its time: its next try, or its record as JobTimeout."""
@@ -120,7 +121,8 @@ class Culprits:
         place = self._place(held.queue, payload) or Place(())
         known = tried(payload) if payload else ""
         record = self._record(held, payload, error)
-        return Convict(record, place.lists, place.member or "", known, late, owed_by(held.payload))
+        debts = with_error(self._rules.owed(held.payload, payload), describe(error))
+        return Convict(record, place.lists, place.member or "", known, late, debts)
 
     def _place(self, queue: str, payload: Payload | None) -> Place | None:
         if not self._rules.foreign:

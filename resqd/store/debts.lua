@@ -43,6 +43,19 @@ function PAYERS.result(keys, member, outcome)
   if outcome == 'done' then redis.pcall('HSET', keys[1], '=' .. id, result) end
 end
 
+-- How the job ended, for whoever waits for that. KEYS: its result. Member: SECONDS ID, and what is to be written where
+-- its worker knows more than the outcome. What is removed after its end had ended before.
+function PAYERS.kept(keys, member, outcome)
+  local seconds, text = string.match(member, '^(%d+) %S+ ?(.*)$')
+  if not seconds or outcome == 'begun' then return end
+  if text == '' then text = '{"state":"' .. outcome .. '"}' end
+  if outcome == 'removed' then
+    redis.pcall('SET', keys[1], text, 'EX', seconds, 'NX')
+  else
+    redis.pcall('SET', keys[1], text, 'EX', seconds)
+  end
+end
+
 -- Reads the debts that stand at `args[at]`, and settles them where there is an outcome. Returns where they end.
 local function settle(outcome, args, at)
   local count = tonumber(args[at])

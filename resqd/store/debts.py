@@ -33,6 +33,7 @@ _KEYS: Final[dict[str, Callable[[Keys, str], tuple[str, ...]]]] = {
     "batch": lambda keys, member: batch_keys(keys, member.split(" ")[1:]),
     "node": lambda keys, member: batch_keys(keys, member.split(" ")[1:]),
     "result": lambda keys, member: (keys.batch(member.split(" ")[1])[3],),
+    "kept": lambda keys, member: (keys.result(member.split(" ", 2)[1] if " " in member else ""),),
 }
 """By kind, the keys that are touched when a debt of this member is settled."""
 _WRITTEN: Final = frozenset(_KEYS) - {"result"}

@@ -86,7 +86,7 @@ class Keys:
     @property
     def creditors(self) -> tuple[str, ...]:
         """What is there when any job may owe something at its end."""
-        return (self.unique,)
+        return (self.unique, self.results_kept)
 
     @property
     def failed(self) -> str:
@@ -287,6 +287,15 @@ class Keys:
     def history(self, span: int) -> str:
         """The hash of first second to what all counted in spans of so many seconds."""
         return f"{self.namespace}:resqd:history:{span}"
+
+    @property
+    def results_kept(self) -> str:
+        """Is there once a job was enqueued whose end is kept."""
+        return f"{self.namespace}:resqd:results"
+
+    def result(self, job_id: str) -> str:
+        """How a job ended, and what it returned, for as long as that is kept."""
+        return f"{self.namespace}:resqd:result:{job_id}"
 
     def suspects(self, daemon: str) -> str:
         """The list of a daemon's jobs that wait to be run alone."""

@@ -11,9 +11,9 @@ from resqd import events
 from resqd.errors import JobTimeout
 from resqd.failures import OURS, FailureRules, backtrace_of
 from resqd.retry import Again, Dropped, Elsewhere
-from resqd.store.debts import owed_by
 from resqd.store.inflight.owner import Dismiss, Failure, Postpone
 from resqd.store.resque.failure_record import build_record, describe
+from resqd.store.resque.outcome import with_error
 from resqd.store.resque.payload import Payload
 from resqd.store.resque.tries import attempt_entry, postpone, tried
 from resqd.text import shown
@@ -67,7 +67,7 @@ class Recorder:
             if payload is not None and isinstance(judgement, Dropped):
                 reason = shown(judgement.reason)
                 events.Worker.job_discarded(job=named(payload), queue=shown(queue), reason=reason)
-                return Dismiss(token, "discarded", tried(payload), owed_by(raw))
+                return Dismiss(token, "discarded", tried(payload), self._rules.owed(raw, payload))
             return self._failure(case)
         except BaseException:  # noqa: BLE001 - overridden attributes of `error` may raise anything; the job must be settled
             events.Worker.record_incomplete()
@@ -85,7 +85,7 @@ class Recorder:
     def _record(self, case: _Case, exception: tuple[str, str], backtrace: Callable[[], list[str]]) -> Failure:
         place = self._rules.place(case.queue, case.payload)
         known, late = tried(case.payload) if case.payload else "", _is_late(case.error)
-        debts = owed_by(case.raw)
+        debts = with_error(self._rules.owed(case.raw, case.payload), exception)
         if place is None:
             return Failure(case.token, None, tried=known, late=late, debts=debts)
         record = build_record(

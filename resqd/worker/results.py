@@ -17,12 +17,19 @@ GIVES = "gives"
 
 
 def run_for_result(
-    job: Job[..., object], payload: Payload, judge: Callable[[BaseException], Judgement]
+    job: Job[..., object],
+    payload: Payload,
+    judge: Callable[[BaseException], Judgement],
+    told: Callable[[object], object] = lambda _result: None,
 ) -> Debts:
-    """Run it; what is to be told before its end. Raises what the job raises, and PayloadError for what JSON has not."""
+    """Run it, and say what it returns to `told`; what is to be settled before its end.
+
+    Raises what the job raises, and PayloadError for what JSON has not.
+    """
     member, results = member_of((payload.marks or UNMARKED).debts), list[str]()
 
     def keep(result: object) -> None:
+        told(result)
         try:
             results.append(json.dumps(result, separators=(",", ":"), allow_nan=False))
         except (TypeError, ValueError, RecursionError) as error:

@@ -13,6 +13,7 @@ from resqd.retry import decide
 from resqd.store.debts import Debts
 from resqd.store.inflight.owner import Dismiss
 from resqd.store.resque.marks import UNMARKED
+from resqd.store.resque.outcome import kept, refusal, with_value
 from resqd.store.resque.payload import Payload, believed
 from resqd.store.resque.tries import tried
 from resqd.text import shown
@@ -74,14 +75,24 @@ class Trials:
             limit(self._slot.since + timeout, token)
             self._alarm.set(self._slot.since + timeout)
         gives: Debts = ()
+        values: list[object] = []
         if marks.options.get(GIVES):
-            gives = run_for_result(job, payload, self.judge)
+            gives = run_for_result(job, payload, self.judge, values.append)
         elif job.plain:
-            job.perform(*payload.args)
+            values.append(job.perform(*payload.args))
         else:
-            job.run(payload.args, self.judge)
-        known, debts = tried(payload), (*gives, *marks.debts)
-        return Dismiss(token, "done", known, debts) if known or debts else None
+            job.run(payload.args, self.judge, values.append)
+        known, debts = tried(payload), (*gives, *kept(marks.debts, payload.id, job.options.keep_result))
+        if not known and not debts:
+            return None
+        return Dismiss(token, "done", known, self._valued(debts, values[0] if values else None))
+
+    def _valued(self, debts: Debts, value: object) -> Debts:
+        """With what the job has returned, where somebody wants to know."""
+        valued = with_value(debts, value)
+        if (why := refusal(valued)) is not None and self._slot.payload is not None:
+            events.Worker.result_not_kept(job=named(self._slot.payload), why=why)
+        return valued
 
     def _expired(self, payload: Payload, expires: float) -> float | None:
         """For how many seconds it need not begin any more; None where it should, or nobody knows."""

@@ -20,6 +20,7 @@ from resqd.store.unique.locks import Claim, Locks, Terms
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
+    from resqd.store.redis.arrivals import Arrival, Arrivals
     from resqd.store.redis.link import Link, Links
     from resqd.store.resque.books import Books
 
@@ -97,6 +98,7 @@ class Store:
         self._links = Links(config)
         self._pusher = Pusher(self._links, keys)
         self._front = Pusher(self._links, keys, "LPUSH")
+        self._keeping = False
 
     @classmethod
     def of(cls, *, url: str, namespace: str, hint: str = "") -> Store:
@@ -167,8 +169,35 @@ class Store:
 
         return Books(self._config, self._keys)
 
+    def result(self, job_id: str) -> bytes | None:
+        """How a job ended, where that is kept. Errors: StoreError."""
+        found: bytes | None = self._links.lend(lambda link: link.call("GET", self._keys.result(job_id)))
+        return found
+
+    def keeps_results(self) -> None:
+        """Note, once a process, that there are jobs with results, so that who removes queues looks for them."""
+        if not self._keeping:
+            self._links.lend(lambda link: link.call("SET", self._keys.results_kept, "1"))
+            self._keeping = True
+
+    def expect_result(self, job_id: str) -> Arrival:
+        """The same as soon as it is there; to be given to `forget_result` after that, or before."""
+        return self._arrivals.expect(self._keys.result(job_id))
+
+    def forget_result(self, job_id: str, expected: Arrival) -> None:
+        """Wait no more."""
+        self._arrivals.forget(self._keys.result(job_id), expected)
+
+    @cached_property
+    def _arrivals(self) -> Arrivals:
+        from resqd.store.redis.arrivals import Arrivals  # noqa: PLC0415 - few processes wait for results
+
+        return Arrivals(self._config)
+
     def close(self) -> None:
         """Close the connections; the next use opens new ones."""
         self._links.close()
+        if "_arrivals" in vars(self):
+            self._arrivals.close()
         if "books" in vars(self):
             self.books.close()

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from resqd.web.data.masks import Masks
 
 ROWS: Final = 50
-BUDGET: Final = 0.01
+BUDGET: Final = 0.025
 """Seconds that one page may search; after it the page says how far it came, and goes on where it is asked to."""
 _LEAST: Final = 300
 """Records that are looked at in any case, so that short lists are searched whole on a busy machine too."""

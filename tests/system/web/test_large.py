@@ -1,4 +1,4 @@
-"""The page over a large fleet: a million failures, ten thousand queues, a hundred daemons; each page quick."""
+"""The page over a large fleet: a million failures, ten thousand queues, a hundred daemons; each page under 100 ms."""
 
 import json
 import statistics
@@ -14,8 +14,8 @@ from tests.support.web_client import WebClient
 
 pytestmark = [pytest.mark.long, pytest.mark.timeout(600)]
 
-MOST = 0.15
-"""Seconds that a page may take at the server. The aim is 0.1; beside other load the same work takes half more."""
+MOST = 0.1
+"""Seconds that a page may take at the server."""
 _TRIES = 12
 
 

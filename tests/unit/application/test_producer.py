@@ -24,6 +24,7 @@ class Taken:
     def __init__(self) -> None:
         self.pushes: list[tuple[str, list[payloads.Payload]]] = []
         self.holders: list[str | None] = [None] * 9
+        self.keeps = False
 
     def push(self, queue: str, raws: Iterable[bytes]) -> int:
         self.pushes.append((queue, [payloads.decode(raw) for raw in raws]))
@@ -49,6 +50,9 @@ class Taken:
         pairs = list(jobs)
         self.push(f"{queue} {when.word} {when.micros}", [raw for _, raw in pairs])
         return [job_id for job_id, _ in pairs]
+
+    def keeps_results(self) -> None:
+        self.keeps = True
 
     def args(self) -> list[list[object]]:
         return [job.args for _, jobs in self.pushes for job in jobs]
@@ -175,3 +179,26 @@ def test_in_a_window_a_payload_is_as_any_other() -> None:
     assert job.enqueue(1)
     [(_, [sent])] = store.pushes
     assert sent.marks is None
+
+
+def test_a_job_whose_end_is_kept_says_so_in_its_payload() -> None:
+    """For whoever ends it, in every way to enqueue it, beside what else it should tell; others say nothing."""
+    producer, store, plain = _made()
+    catalog = Catalog(job_type=Job, sender=producer)
+    job = catalog.add(Definition.of(mail), queue="q", name="Kept", options=JobOptions(keep_result=60))
+    plain.enqueue(1)
+    assert (store.pushes.pop()[1][0].marks, store.keeps) == (None, False)
+    ids = [
+        job.enqueue(1),
+        *job.enqueue_many([(2,)]),
+        job.enqueue_in(5, 3),
+        job.using(timeout=9, front=True).enqueue(4),
+    ]
+    sent = [one for _, jobs in store.pushes for one in jobs]
+    assert [one.id for one in sent] == ids
+    assert [one.marks.debts if one.marks else () for one in sent] == [
+        (("kept", f"60 {job_id}"),) for job_id in ids
+    ]
+    assert sent[-1].marks is not None
+    assert sent[-1].marks.options["timeout"] == 9
+    assert store.keeps
