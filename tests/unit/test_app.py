@@ -9,7 +9,7 @@ from resqd.app import App
 FOR_USERS = {
     "registering": {"job", "discover", "jobs", "find", "cron", "around_each_job", "hooks", "failure_policy"},
     "enqueueing": {"enqueue", "enqueue_to", "enqueue_many", "dequeue", "push", "resque_scheduler"},
-    "later": {"enqueue_in", "enqueue_at", "later", "where", "cancel", "reschedule", "run_now"},
+    "later": {"enqueue_in", "enqueue_at", "later", "result", "where", "cancel", "reschedule", "run_now"},
     "batches": {"batch", "workflow", "own_batch", "batches"},
     "looking": {"pop", "peek", "size", "queues", "queue_sizes", "sample_queues", "remove_queue", "info", "keys"},
     "of all hosts": {"stats", "failures", "workers"},
