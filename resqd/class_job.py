@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, NoReturn, ParamSpec
+from typing import TYPE_CHECKING, Any, NoReturn, ParamSpec, Unpack
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
     from datetime import datetime, timedelta
 
+    from resqd.cron.options import GivenRecurrence
     from resqd.job import HasPerform
+    from resqd.using import GivenUsing, Signature, Using
 
 P = ParamSpec("P")
 
@@ -42,6 +44,31 @@ class ClassJob:
         cls: HasPerform[P, Any], moment: datetime, /, *args: P.args, **kwargs: P.kwargs
     ) -> str | None:
         """Put the job on its queue at that time; see Job.enqueue_at."""
+        _refuse(cls)
+
+    @classmethod
+    def using(cls: HasPerform[P, Any], **given: Unpack[GivenUsing]) -> Using[P]:
+        """The job to be enqueued otherwise than usual; see Job.using."""
+        _refuse(cls)
+
+    @classmethod
+    def signature(cls: HasPerform[P, Any], *args: P.args, **kwargs: P.kwargs) -> Signature:
+        """The job with these arguments, not enqueued; see Job.signature."""
+        _refuse(cls)
+
+    s = signature
+
+    @classmethod
+    def every(
+        cls,
+        period: str | float | timedelta,
+        /,
+        *,
+        offset: str | float | timedelta = 0,
+        args: Sequence[Any] = (),
+        **options: Unpack[GivenRecurrence],
+    ) -> None:
+        """Enqueue the job once in the whole fleet every so often; see Job.every."""
         _refuse(cls)
 
     @classmethod

@@ -192,6 +192,11 @@ class Definition:
                 f"{self.target.__qualname__}: a job has one queue, and {queue!r} has a comma, which QUEUES reads as the"
                 " end of a name"
             )
+        if len(queue.split()) > 1:
+            raise JobDefinitionError(
+                f"{self.target.__qualname__}: a job has one queue, and {queue!r} has a space, which QUEUES refuses;"
+                f" write {'_'.join(queue.split())!r}"
+            )
         return name, queue
 
     def _default_name(self) -> str:

@@ -205,6 +205,11 @@ def without_password(url: str) -> str:
 def queues(text: str) -> tuple[QueueSpec, ...]:
     """Names and globs with commas between them, each name with an optional cap: `critical:4,mail:50%,low`."""
     entries = [entry.strip() for entry in _COMMAS_OUTSIDE_BRACES.split(line(text))]
+    if spaced := next((entry for entry in entries if len(entry.split()) > 1), None):
+        remedy = f"two queues have a comma between them: {','.join(spaced.split())}"
+        raise ValueError(
+            f"{spaced!r} has a space in it; {remedy}; for one whose name has a space write ? in its place"
+        )
     specs = tuple(dict.fromkeys(_queue(entry) for entry in entries if entry))
     if not specs:
         raise ValueError("name a queue, or give * for all")

@@ -87,14 +87,24 @@ class Places(Access):
     def where(self, job_id: str, *, queue: str | None = None) -> Place:
         """Where a job is: "later", "running", "waiting" or "gone".
 
-        It is looked for in one queue or, without a name, in all, which are read until it is found.
+        It is looked for in one queue or, without a name, in all, which are read until it is found. "running" is one
+        that a worker holds, though its threads may still be busy. Before it is "gone" everything is looked at twice:
+        a job may go where was looked already while the rest is looked at.
         """
+        found = self._place(job_id, queue)
+        return self._place(job_id, queue) if found == "gone" else found
+
+    def _place(self, job_id: str, queue: str | None) -> Place:
         if self.store.on_later(lambda later: later.get(job_id)) is not None:
             return "later"
-        if self._running(job_id):
-            return "running"
         names = self.queues() if queue is None else [queue]
-        return "waiting" if any(self._waits(name, job_id) for name in names) else "gone"
+        if any(self._waits(name, job_id) for name in names):
+            return "waiting"
+        # In the order in which jobs go on: so one that is taken meanwhile is seen where it goes.
+        overview = self.store.books.overview
+        if overview.holder(job_id) is not None or self._running(job_id):  # the latter for Ruby's workers
+            return "running"
+        return "waiting" if queue is None and overview.suspect_of(job_id) is not None else "gone"
 
     def cancel(self, job_id: str, *, queue: str | None = None) -> Place:
         """Take a job away, and say where it was.

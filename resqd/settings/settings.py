@@ -107,11 +107,6 @@ class Settings(Table):
         if "*" in patterns and patterns[-1] != "*":
             after = ", ".join(patterns[patterns.index("*") + 1 :])
             lines.append(f"QUEUES: {after}: stands after *, which already holds every queue")
-        lines += [
-            f"QUEUES: {pattern!r} is one queue with a space in its name; commas go between two"
-            for pattern in patterns
-            if any(char.isspace() for char in pattern)
-        ]
         if (self.statsd_host is None) != (self.statsd_key is None):
             lines.append("STATSD_HOST and STATSD_KEY: nothing is sent unless both are set")
         return lines

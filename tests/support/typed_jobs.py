@@ -36,6 +36,9 @@ def tell(user_id: int) -> str:
     return str(user_id)
 
 
+Prune.every("1h", args=[7])
+
+
 def use() -> str | None:
     """Each way to enqueue."""
     Archive.enqueue(7)
@@ -44,6 +47,8 @@ def use() -> str | None:
     Archive.enqueue_in(5, 7, branch="main")
     Archive.enqueue_at(datetime.now(UTC), 7)
     Archive.enqueue_many([(1,), (2, "x")])
+    Archive.using(queue="low").enqueue(7, branch="main")
+    Archive.s(7, branch="main").enqueue()
     Prune.enqueue(7)
     send.enqueue(user_id=7)
     tell.enqueue(7)

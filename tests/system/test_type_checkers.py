@@ -21,8 +21,12 @@ send.enqueue()
 app.job(max_delivery=2)
 app.enqueue(7)
 resqd.testing.nothing
+Archive.using(queues="low")
+Archive.using(queue="low").enqueue("7")
+Archive.s("7")
+Archive.every([])
 """
-FAULTS = [5, 6, 7, 8, 9, 10]
+FAULTS = list(range(5, 15))
 """The lines of it that a checker must refuse, and no others."""
 
 

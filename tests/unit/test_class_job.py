@@ -12,7 +12,17 @@ def test_the_decorator_puts_a_job_in_its_place() -> None:
     assert isinstance(Archive, Job)
     with resqd.testing.fake(app) as jobs:
         assert use() == "77/X"
-    assert jobs.args_of("Archive") == [[7], [7, "main"], [7], [1], [2, "x"], [7], [7]]
+    assert jobs.args_of("Archive") == [
+        [7],
+        [7, "main"],
+        [7],
+        [1],
+        [2, "x"],
+        [7, "main"],
+        [7, "main"],
+        [7],
+        [7],
+    ]
 
 
 def test_a_class_without_the_decorator_says_so() -> None:
@@ -28,5 +38,8 @@ def test_a_class_without_the_decorator_says_so() -> None:
         Forgotten.enqueue_to("low", 7)
     with pytest.raises(TypeError, match="Forgotten"):
         Forgotten.enqueue_many([(7,)])
+    for call in (Forgotten.using, lambda: Forgotten.s(7), lambda: Forgotten.every(60)):
+        with pytest.raises(TypeError, match="Forgotten"):
+            call()
     with pytest.raises(TypeError, match=r"Forgotten'> is no job"):
         app.enqueue(Forgotten, 7)

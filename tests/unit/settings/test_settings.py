@@ -86,7 +86,7 @@ def test_a_blank_flag_of_a_setting_that_may_be_absent_counts_as_unset() -> None:
         ("a:4,b:50%", [QueueSpec("a", cap_count=4), QueueSpec("b", cap_percent=50)]),
         ("tenant:mail,tenant:mail:2", [QueueSpec("tenant:mail"), QueueSpec("tenant:mail", cap_count=2)]),
         ("{a,b}_*,c", [QueueSpec("{a,b}_*"), QueueSpec("c")]),
-        ("naïve queue,a,a", [QueueSpec("naïve queue"), QueueSpec("a")]),
+        ("naïve,a,a", [QueueSpec("naïve"), QueueSpec("a")]),
     ],
 )
 def test_queues_are_read_in_order_with_caps_and_globs(text: str, specs: list[QueueSpec]) -> None:
@@ -148,11 +148,13 @@ def test_a_wrong_url_without_a_password_is_shown(url: str) -> None:
     assert problems_of({"REDIS_URL": url})[0].startswith(f"REDIS_URL={url}: ")
 
 
-def test_queues_with_a_space_between_them_are_one() -> None:
-    """`mail low` is a name that Redis would hold, so it starts; but the log says how two are written."""
-    line = "QUEUES: 'mail low' is one queue with a space in its name; commas go between two"
-    assert Settings.load({"QUEUES": "mail low"}).warnings() == [line]
-    assert Settings.load({"QUEUES": "mail, low"}).warnings() == []
+def test_queues_with_a_space_between_them_are_refused() -> None:
+    """Who writes `mail low` means two: it is refused, and the message says how two are written, and one."""
+    assert problems_of({"QUEUES": "mail low"}) == [
+        "QUEUES=mail low: 'mail low' has a space in it; two queues have a comma between them: mail,low; for one whose "
+        "name has a space write ? in its place"
+    ]
+    assert [spec.pattern for spec in Settings.load({"QUEUES": "mail, low?x"}).queues] == ["mail", "low?x"]
 
 
 def test_no_password_is_shown() -> None:
