@@ -81,9 +81,10 @@ def _headline(status: Status) -> Text:
     line = Text(f"{printable(status['name'])}  resqd {printable(status['version'])}  ")
     line.append(state, style=_STATE_STYLES.get(state, ""))
     line.append(f"  pid {status['pid']}  up {duration(status['uptime_s'])}")
-    line.append(
-        f"  {totals['processed']:,} processed  {totals['failed']:,} failed  {totals['per_second']:,.0f}/s"
-    )
+    counted = [(name, totals.get(name, 0)) for name in ("retried", "timeouts", "discarded", "expired")]
+    others = "".join(f"  {count:,} {name}" for name, count in counted if count)
+    line.append(f"  {totals['processed']:,} processed  {totals['failed']:,} failed{others}")
+    line.append(f"  {totals['per_second']:,.0f}/s")
     return line
 
 

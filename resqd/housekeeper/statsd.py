@@ -90,6 +90,7 @@ class Metrics:
         self._missing: dict[int, int] = {}
         self._replaced = 0
         self._lengths: dict[str, int] = {}
+        self._later: int | None = None
         self._gauges_at = clock()
 
     def take(self, busy: Busy) -> None:
@@ -105,6 +106,7 @@ class Metrics:
         with self._lock:
             gone = dict.fromkeys(queue for queue, length in self._lengths.items() if length)
             self._lengths = dict.fromkeys(gone, 0) | measured.lengths
+            self._later = measured.places.get("later")
 
     def run(self) -> None:
         """Send every second until `leave`; then once more."""
@@ -148,6 +150,8 @@ class Metrics:
             return {}
         self._gauges_at = now + GAUGES_EVERY
         gauges = {f"queues.{safe(queue)}": length for queue, length in self._lengths.items()}
+        if self._later is not None:
+            gauges["jobs.later"] = self._later
         threads = {"threads.busy": self._busy, "threads.missing": self._missing}
         return gauges | {name: sum(counts.values()) for name, counts in threads.items()}
 
@@ -168,6 +172,7 @@ def _put(pipe: Any, metrics: JobMetrics) -> None:
         f"{name}.retried": metrics.retried,
         f"{name}.discarded": metrics.discarded,
         f"{name}.expired": metrics.expired,
+        f"{name}.timeout": metrics.timeouts,
     }
     for counter, count in counts.items():
         if count:

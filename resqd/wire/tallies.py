@@ -31,6 +31,8 @@ class Tally:
     retried: int = 0
     discarded: int = 0
     expired: int = 0
+    timeouts: int = 0
+    """Jobs that ran out of time, which were retried or failed."""
     run_ms: deque[float] = field(default_factory=_sample)
     wait_ms: deque[float] = field(default_factory=_sample)
 
@@ -64,6 +66,7 @@ class Tallies:
             tally.retried += each.retried
             tally.discarded += each.discarded
             tally.expired += each.expired
+            tally.timeouts += each.timeouts
             tally.run_ms.extend(each.run_ms)
             tally.wait_ms.extend(each.wait_ms)
 
@@ -84,4 +87,5 @@ def _message(job_class: str, tally: Tally) -> JobMetrics:
         tally.retried,
         tally.discarded,
         tally.expired,
+        tally.timeouts,
     )

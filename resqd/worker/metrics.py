@@ -44,6 +44,8 @@ class Metrics:
                 self._tally(job_class).succeeded += count
             for job_class, count in Counter([end[1] for end in failed]).items():
                 self._tally(job_class).failed += count
+            for late in (each.payload for each in outcomes.failed if each.failure.late and each.payload):
+                self._tally(late.job_class).timeouts += 1
             for kind, ends in others.items():
                 self._count_others(kind, ends)
             unrun = ("expired", "elsewhere")
@@ -62,6 +64,7 @@ class Metrics:
                 tally.expired += count
             elif kind in ("retry", "timeout"):
                 tally.retried += count
+                tally.timeouts += count if kind == "timeout" else 0
 
     def _tally(self, job_class: str) -> Tally:
         return self._tallies.of(job_class[:NAME])

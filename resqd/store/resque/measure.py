@@ -40,7 +40,14 @@ def measure(link: Link, keys: Keys, *, now: float) -> Measured:
                 latencies[name] = 0.0
             elif found := _ENQUEUED_AT.search(tail):
                 latencies[name] = max(0.0, now - float(found[1]))
-    return Measured(lengths, latencies, {"failed": int(link.call("LLEN", keys.failed))})
+    return Measured(lengths, latencies, _places(link, keys))
+
+
+def _places(link: Link, keys: Keys) -> dict[str, int]:
+    return {
+        "failed": int(link.call("LLEN", keys.failed)),
+        "later": int(link.call("ZCARD", keys.later)),
+    }
 
 
 def _chunks(names: Sequence[bytes]) -> Iterator[Sequence[bytes]]:

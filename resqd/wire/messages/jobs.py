@@ -31,3 +31,4 @@ class JobMetrics:
     retried: int = 0
     discarded: int = 0
     expired: int = 0
+    timeouts: int = 0

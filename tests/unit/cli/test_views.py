@@ -53,6 +53,13 @@ def test_status_shows_the_whole_daemon() -> None:
     assert "housekeeper  78  running  redis: ok" in shown
 
 
+def test_status_counts_what_ended_otherwise() -> None:
+    """Where there was any: retries, timeouts, and jobs that were discarded or had expired."""
+    told = status()
+    told["totals"] |= {"retried": 1_200, "timeouts": 3, "discarded": 0, "expired": 1}
+    assert "6 failed  1,200 retried  3 timeouts  1 expired" in text(views.status_view(told))
+
+
 def test_dead_worker_says_how_it_ended() -> None:
     """A worker between two lives shows a dash for its pid and why the last one ended."""
     dead = {

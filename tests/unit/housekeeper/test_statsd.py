@@ -66,16 +66,17 @@ def test_names_are_made_safe(name: str, told: str) -> None:
 
 def test_counts_times_and_gauges(metrics: Metrics, listener: socket.socket) -> None:
     """One packet: a counter at each start, success, failure, times of run and wait, then the gauges."""
-    metrics.take(Busy(9, (_JOB,), (JobMetrics("A::B", 3, 2, 1, (1.5,), (2.25,)),), 2, 1))
-    metrics.measured(Measured({"mail:x": 4}, {}, {}))
+    metrics.take(Busy(9, (_JOB,), (JobMetrics("A::B", 3, 2, 1, (1.5,), (2.25,), timeouts=1),), 2, 1))
+    metrics.measured(Measured({"mail:x": 4}, {}, {"later": 6}))
     metrics.send()
     assert heard(listener) == [
         b"my.app.A.B:3|c\n"
         b"my.app.A.B.success:2|c\n"
         b"my.app.A.B.failure:1|c\n"
+        b"my.app.A.B.timeout:1|c\n"
         b"my.app.A.B.run:1.500000|ms\n"
         b"my.app.A.B.wait:2.250000|ms\n"
-        b"my.app.queues.mail_x:4|g\n"
+        b"my.app.queues.mail_x:4|g\nmy.app.jobs.later:6|g\n"
         b"my.app.threads.busy:1|g\nmy.app.threads.missing:2|g\nmy.app.threads.replaced:1|c"
     ]
 

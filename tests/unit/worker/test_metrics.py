@@ -1,14 +1,16 @@
 """What a worker counts for statsd: every job once at its start and once at its end."""
 
 import time
+from typing import Literal
 
 import pytest
 
 from resqd.store.inflight.owner import Failure
 from resqd.store.resque.payload import decode
+from resqd.store.resque.tries import postpone
 from resqd.wire.messages import JobMetrics, Running
 from resqd.wire.tallies import SAMPLES
-from resqd.worker.holdings import Done, Failed, Outcomes
+from resqd.worker.holdings import Done, Failed, Outcomes, Settled
 from resqd.worker.metrics import Metrics
 
 
@@ -87,3 +89,17 @@ def test_an_unsent_report_is_counted_later(metrics: Metrics) -> None:
     metrics.restore(metrics.take())
     metrics.told(Outcomes([], [done(2)], [], []))
     assert counts(metrics) == {"A": (2, 2, 0)}
+
+
+def test_who_ran_out_of_time_is_counted_beside_what_became_of_it(metrics: Metrics) -> None:
+    """Failed, or retried; what was not begun here, or is not known here, is no run."""
+    payload = decode(b'{"class":"B","args":[]}')
+    failed = Failed(1, payload, Failure(1, b"{}", late=True), 10.0, 10.25)
+    kinds: tuple[Literal["timeout", "elsewhere"], ...] = ("timeout", "elsewhere")
+    settled = [
+        Settled(token, payload, postpone(token, payload, delay=5.0, kind=kind), 10.0, 10.25)
+        for token, kind in enumerate(kinds, start=2)
+    ]
+    metrics.told(Outcomes([], [], [failed], settled))
+    [found] = metrics.take()
+    assert (found.started, found.failed, found.retried, found.timeouts) == (2, 1, 1, 2)
