@@ -15,10 +15,13 @@ _CHUNK = 65536
 class TlsFront:
     """Listens on a loopback port of its own; a thread accepts, and one for each connection moves its bytes."""
 
-    def __init__(self, target: Path, *, certificate: Path, key: Path) -> None:
+    def __init__(self, target: Path, *, certificate: Path, key: Path, clients: Path | None = None) -> None:
         self._target = target
         self._context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
         self._context.load_cert_chain(certificate, key)
+        if clients is not None:  # the authority that vouches for them
+            self._context.load_verify_locations(clients)
+            self._context.verify_mode = ssl.CERT_REQUIRED
         self._listener = socket.create_server(("127.0.0.1", 0))
         self.port = self._listener.getsockname()[1]
         self._open: list[socket.socket] = []

@@ -14,6 +14,7 @@ from redis.retry import Retry
 from resqd.errors import StoreError, StoreRefused, StoreUnavailable
 from resqd.store.redis.discovery import Finder, finder
 from resqd.store.redis.protocol import login_refused
+from resqd.store.redis.tls import for_redis_py
 from resqd.store.redis.url import ConnectionConfig
 
 if TYPE_CHECKING:
@@ -157,9 +158,18 @@ def redis_client(config: ConnectionConfig) -> Redis:
         kind, options["path"] = UnixDomainSocketConnection, config.path
     else:
         kind = Connection if config.tls is None else SSLConnection
+        secured = _secured(config)
         if (find := finder(config)) is not None:
             found = _FoundConnection if config.tls is None else _FoundSSLConnection
-            pool = ConnectionPool(connection_class=found, find=find, **options, **(config.tls or {}))
+            pool = ConnectionPool(connection_class=found, find=find, **options, **secured)
             return _FollowingRedis(find=find, connection_pool=pool)
-        options |= {"host": config.host, "port": config.port, **(config.tls or {})}
+        options |= {"host": config.host, "port": config.port, **secured}
     return Redis(connection_pool=ConnectionPool(connection_class=kind, **options))
+
+
+def _secured(config: ConnectionConfig) -> dict[str, Any]:
+    """The options of TLS. Errors: StoreRefused."""
+    try:
+        return {} if config.tls is None else for_redis_py(config.tls)
+    except OSError as error:
+        raise StoreRefused(f"TLS for Redis at {config.describe()}: {error}") from error

@@ -200,17 +200,23 @@ _TLS_OPTIONS: Final = frozenset(
         "ssl_cert_reqs",
         "ssl_certfile",
         "ssl_check_hostname",
+        "ssl_ciphers",
         "ssl_keyfile",
+        "ssl_min_version",
         "ssl_password",
+        "ssl_password_file",
     }
 )
 _CERT_REQS: Final = frozenset({"none", "optional", "required"})
+_VERSIONS: Final = frozenset({"TLSv1.2", "TLSv1.3"})
 
 
 def _checked(tls: dict[str, str]) -> dict[str, Any]:
     """The options of TLS, as redis-py's keywords take them."""
     if not tls.keys() <= _TLS_OPTIONS or tls.get("ssl_cert_reqs", "none") not in _CERT_REQS:
         raise ValueError("unknown option")
+    if tls.get("ssl_min_version", "TLSv1.2") not in _VERSIONS:
+        raise ValueError("unknown version")
     checked: dict[str, Any] = dict(tls)
     if "ssl_check_hostname" in tls:
         checked["ssl_check_hostname"] = tls["ssl_check_hostname"].lower() not in _NO

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from resqd.errors import StoreUnavailable
+from resqd.errors import StoreError, StoreUnavailable
 from resqd.store.keys import Keys
 from resqd.store.redis.link import Link
 from resqd.store.redis.tracking import Doorbell
@@ -80,3 +80,46 @@ def test_a_server_that_nobody_vouches_for_is_not_used(url: str) -> None:
     unchecked = Link(ConnectionConfig.from_url(f"{plain}?ssl_cert_reqs=none"))
     assert unchecked.call("PING") == b"PONG"
     unchecked.close()
+
+
+@pytest.fixture
+def strict(authority: Path, valkey_server: Server, redis_url: str) -> Iterator[str]:
+    """The URL of a port that wants a certificate of its clients, without ours; our key is encrypted."""
+    convert = ["openssl", "rsa", "-aes256", "-passout", "pass:secret"]
+    files = ["-in", str(authority / "key.pem"), "-out", str(authority / "locked.pem")]
+    subprocess.run([*convert, *files], check=True, capture_output=True)
+    (authority / "password").write_text("secret\n")
+    certificate, key = authority / "cert.pem", authority / "key.pem"
+    with TlsFront(valkey_server.socket, certificate=certificate, key=key, clients=certificate) as front:
+        database = redis_url.partition("?db=")[2]
+        yield f"rediss://localhost:{front.port}/{database}?ssl_ca_certs={certificate}"
+
+
+def test_a_certificate_of_our_own_opens_the_door(strict: str, authority: Path) -> None:
+    """With its encrypted key, whose password stands in a file; for the lean connection and for redis-py."""
+    own = f"&ssl_certfile={authority}/cert.pem&ssl_keyfile={authority}/locked.pem"
+    url = f"{strict}{own}&ssl_password_file={authority}/password&ssl_min_version=TLSv1.3"
+    store = Store.of(url=url, namespace="resque")
+    store.push("mail", [b"{}"])
+    assert store.books.queues.sizes() == {"mail": 1}
+    store.close()
+    with pytest.raises(StoreUnavailable, match=r"cannot reach Redis|does not answer"):
+        Link(ConnectionConfig.from_url(strict)).call("PING")
+    with pytest.raises(StoreError, match=r"locked.pem does not open.*give ssl_password_file"):
+        Link(ConnectionConfig.from_url(strict + own))
+
+
+def test_a_file_that_is_missing_is_named(strict: str) -> None:
+    """OpenSSL only says that there is none."""
+    with pytest.raises(StoreError, match=r"ssl_certfile=/none.pem is missing"):
+        Link(ConnectionConfig.from_url(f"{strict}&ssl_certfile=/none.pem"))
+
+
+def test_ciphers_are_chosen(strict: str, authority: Path) -> None:
+    """What OpenSSL does not know is refused, not left out."""
+    own = f"&ssl_certfile={authority}/cert.pem&ssl_keyfile={authority}/key.pem"
+    link = Link(ConnectionConfig.from_url(f"{strict}{own}&ssl_ciphers=ECDHE-RSA-AES256-GCM-SHA384"))
+    assert link.call("PING") == b"PONG"
+    link.close()
+    with pytest.raises(StoreError, match="cipher"):
+        Link(ConnectionConfig.from_url(f"{strict}&ssl_ciphers=nonsense"))

@@ -73,6 +73,7 @@ def test_a_url_says_who_we_are_and_how_long_to_wait() -> None:
 
 def test_redis_py_is_told_the_same(tmp_path: Path) -> None:
     """The client of the books has the configuration's place, user, times and options of TLS."""
+    (tmp_path / "ca.pem").touch()
     url = f"rediss://u:pw@h:7000/3?ssl_ca_certs={tmp_path}/ca.pem&ssl_check_hostname=no&socket_timeout=2"
     told = redis_client(ConnectionConfig.from_url(url)).connection_pool.connection_kwargs
     assert {
