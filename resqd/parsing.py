@@ -17,6 +17,8 @@ _COMMAS_OUTSIDE_BRACES = re.compile(r",(?![^{}]*\})")
 _MODULE_ATTRIBUTE = re.compile(r"[^\W\d]\w*(\.[^\W\d]\w*)*:[^\W\d]\w*(\.[^\W\d]\w*)*")
 _NAMESPACE = re.compile(r"(?=.)[^\s{}*?\[\]]*(\{[^\s{}*?\[\]]+\}[^\s{}*?\[\]]*)?")
 _LONGEST = 200
+SECRET_LEAST = 16
+"""Characters that a secret has at least."""
 """The most characters of a namespace."""
 _FALSE = frozenset({"0", "false", "no", "off", ""})
 _TRUE = frozenset({"1", "true", "yes", "on"})
@@ -119,6 +121,13 @@ def line(text: str) -> str:
     """Any text that fits on one line of a log."""
     if not text.isprintable():
         raise ValueError("control characters and bytes that are not UTF-8 are not allowed")
+    return text
+
+
+def secret(text: str) -> str:
+    """What signs; nobody may find it by trying."""
+    if len(line(text)) < SECRET_LEAST:
+        raise ValueError(f"give at least {SECRET_LEAST} characters, such as openssl rand -hex 32 makes")
     return text
 
 

@@ -47,6 +47,9 @@ class Housekeeper:
     registered_again = Event(INFO, "others took this daemon off Resque's registry; it is registered again")
     entries_removed = Event(INFO, "%(worker)s is dead; its entries in Resque's registry are removed")
 
+    act_passed = Event(INFO, "%(by)s asks: %(act)s")
+    act_refused = Event(WARNING, "refused to %(act)s for %(by)s: %(why)s")
+
     cron_entered = Event(INFO, "cron entry %(entry)s: %(schedule)s")
     cron_removed = Event(INFO, "cron entry %(entry)s is removed: no living daemon declares it")
     cron_ticked = Event(DEBUG, "cron entry %(entry)s: %(jobs)d jobs enqueued to %(queue)s")

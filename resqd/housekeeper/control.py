@@ -16,11 +16,25 @@ from resqd.housekeeper.keeper import Keeper
 from resqd.housekeeper.orphans import Siblings
 from resqd.housekeeper.pause_files import PauseFiles
 from resqd.housekeeper.registry import Publisher
+from resqd.housekeeper.remote import Remote
 from resqd.housekeeper.scrape.counts import Counts
 from resqd.housekeeper.statsd import Metrics
 from resqd.threads import NamedThread
 from resqd.wire.channel import Channel
-from resqd.wire.messages import Alive, Booted, Busy, Death, Drain, Farewell, Message, Ping, Pong, Stop, Vitals
+from resqd.wire.messages import (
+    ActAnswered,
+    Alive,
+    Booted,
+    Busy,
+    Death,
+    Drain,
+    Farewell,
+    Message,
+    Ping,
+    Pong,
+    Stop,
+    Vitals,
+)
 
 
 class Voice:
@@ -72,6 +86,7 @@ class Control:
         metrics: Metrics | None,
         counts: Counts | None,
         recorder: Recorder | None,
+        remote: Remote,
         pause_files: PauseFiles,
         voice: Voice,
         siblings: Siblings,
@@ -84,6 +99,7 @@ class Control:
         self._metrics = metrics
         self._counts = counts
         self._recorder = recorder
+        self._remote = remote
         self._pause_files = pause_files
         self._voice = voice
         self._siblings = siblings
@@ -155,6 +171,8 @@ class Control:
             for each in (self._metrics, self._counts, self._recorder):
                 if each is not None:
                     each.take(message)
+        elif isinstance(message, ActAnswered):
+            self._remote.answered(message)
         elif isinstance(message, Vitals) and self._counts is not None:
             self._counts.hear(message)
 

@@ -119,7 +119,7 @@ def _control(house: House, upkeep: Upkeep, doorbell: DoorbellThread) -> Control:
             health=health,
             say=house.voice.say,
         ),
-        last_words=tellers.leave,
+        last_words=partial(_last_words, upkeep, tellers),
         farewell=partial(_farewell, house, upkeep, keepers),
         health=health,
         backoff=Backoff(random.random),
@@ -133,6 +133,7 @@ def _control(house: House, upkeep: Upkeep, doorbell: DoorbellThread) -> Control:
         metrics=tellers.statsd,
         counts=tellers.scrapers,
         recorder=tellers.recorder,
+        remote=upkeep.remote,
         pause_files=PauseFiles(paths=settings.all_pause_files, say=house.voice.say),
         voice=house.voice,
         siblings=Siblings(bell=birth.bell, master_pid=birth.master_pid, clock=monotonic),
@@ -148,6 +149,12 @@ def _pauses(house: House, doorbell: DoorbellThread) -> PauseWatch:
         specs=house.settings.queues,
         say=house.voice.say,
     )
+
+
+def _last_words(upkeep: Upkeep, tellers: Tellers) -> None:
+    """What is told at any end: answers to web pages, before the counts, which may take longer."""
+    upkeep.remote.tell()
+    tellers.leave()
 
 
 def _farewell(house: House, upkeep: Upkeep, keepers: list[Timekeeper]) -> None:

@@ -29,7 +29,8 @@ def register_every(patience: float) -> float:
 class Publisher:
     """`take` is called by the control thread, all else by the keeper's; only the deque lies between them.
 
-    `patience` is how many seconds of silence others allow before they prune a daemon of resqd's.
+    `patience` is how many seconds of silence others allow before they prune a daemon of resqd's. Without `may_kill`
+    no page's wish to kill is obeyed.
     """
 
     def __init__(
@@ -39,10 +40,12 @@ class Publisher:
         say: Callable[[Message], None],
         patience: float,
         clock: Clock,
+        may_kill: bool = True,
         wall: Callable[[], float] = time.time,
     ) -> None:
         self._registry = registry
         self._say = say
+        self._may_kill = may_kill
         self._clock = clock
         self._wall = wall
         self._register_every = register_every(patience)
@@ -70,7 +73,9 @@ class Publisher:
     def publish(self) -> None:
         """Pass on what pages ask to kill, judged by what they were shown; then show what runs now."""
         for place in self._registry.asked_to_kill():
-            if job := self._shown.get(place):
+            if not self._may_kill:
+                events.Housekeeper.act_refused(act="kill", by="a web page", why="RESQD_REMOTE=off")
+            elif job := self._shown.get(place):
                 self._say(KillThread(job.pid, job.thread, job.token))
         self._fold()
         now = self._clock()

@@ -15,8 +15,10 @@ from resqd.housekeeper.keeper import ONCE, Duty, check_up
 from resqd.housekeeper.orphans import MARGIN, Orphans
 from resqd.housekeeper.recovery import FOLLOW_EVERY, Hosts, Recoverer, Stillness
 from resqd.housekeeper.registry import PUBLISH_EVERY, Pruner, Publisher, register_every
+from resqd.housekeeper.remote import Remote
 from resqd.store.inflight.incarnation import life
 from resqd.store.inflight.recovery import Recovery
+from resqd.store.resque.acts import Judge
 from resqd.store.resque.knowers import Knowers
 from resqd.store.resque.registry import Registry
 
@@ -38,6 +40,7 @@ class Upkeep:
     hosts: Hosts
     registry: Registry
     publisher: Publisher
+    remote: Remote
     pruner: Pruner
 
     @classmethod
@@ -55,6 +58,17 @@ class Upkeep:
             retried=aftermath.put_retried,
         )
         farewells = Farewells(clock=monotonic)
+        remote = Remote(
+            judge=Judge(
+                life=own_life,
+                secret=settings.secret,
+                remote=settings.remote == "on",
+                most_workers=settings.remote_scale,
+            ),
+            link=link,
+            keys=keys,
+            say=house.voice.say,
+        )
         registry = Registry(
             link=link,
             keys=keys,
@@ -62,6 +76,7 @@ class Upkeep:
             worker_id=house.worker_id,
             beats_every=beat,
             registers_every=beat + register_every(prune),
+            heard=remote.hear,
         )
         return cls(
             recovery=recovery,
@@ -84,7 +99,14 @@ class Upkeep:
                 clock=monotonic,
             ),
             registry=registry,
-            publisher=Publisher(registry=registry, say=house.voice.say, patience=prune, clock=monotonic),
+            remote=remote,
+            publisher=Publisher(
+                registry=registry,
+                say=house.voice.say,
+                patience=prune,
+                may_kill=settings.remote == "on",
+                clock=monotonic,
+            ),
             pruner=Pruner(registry=registry, worker_id=house.worker_id, patience=prune, clock=monotonic),
         )
 
@@ -95,6 +117,7 @@ class Upkeep:
             Duty(beat, self.publisher.beat, "the heartbeat"),
             Duty(2 * beat * POLL_WITHIN, self.hosts.watch, "the watch over other daemons"),
             Duty(PUBLISH_EVERY, self.publisher.publish, "publishing"),
+            Duty(PUBLISH_EVERY, self.remote.tell, "answers to web pages"),
             Duty(prune, self.pruner.look, "pruning the registry"),
             Duty(FOLLOW_EVERY, self.recoverer.follow, "the watch over predecessors"),
             Duty(beat, self.recoverer.retry, "the records that no list took"),

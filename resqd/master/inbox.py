@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 from resqd import events
 from resqd.clock import Clock
 from resqd.master.child import Child
+from resqd.master.commands import remote
+from resqd.master.commands.server import Request
 from resqd.master.fleet import Fleet
 from resqd.master.naming import named
 from resqd.master.timeouts import leave_by
@@ -95,6 +98,7 @@ class Inbox:
         self._fleet = fleet
         self._relay = Relay(fleet)
         self._clock = clock
+        self._asked: deque[Request] = deque()
         self._handlers: dict[type[Message], Callable[..., None]] = {
             messages.Booted: self._on_booted,
             messages.Pong: self._on_pong,
@@ -113,6 +117,7 @@ class Inbox:
             messages.Relocated: self._on_relocated,
             messages.Exiting: self._on_exiting,
             messages.Confirmed: self._on_confirmed,
+            messages.RemoteAct: self._on_remote_act,
         }
 
     def take(self, child: Child, message: Message) -> None:
@@ -123,6 +128,10 @@ class Inbox:
             events.Master.strange_message(child=child.label, message=type(message).__name__)
         else:
             handler(child, message)
+
+    def take_asked(self) -> Request | None:
+        """The next command that a web page asks for."""
+        return self._asked.popleft() if self._asked else None
 
     def look(self, now: float) -> None:
         """Look for workers on the shared pages that have not spoken for a while."""
@@ -221,6 +230,9 @@ class Inbox:
                 worker.channel.send(Kill(token=message.token))
                 if message.token in worker.page.running():
                     self._fleet.kills.order(worker.fork, frozenset((message.token,)), self._clock())
+
+    def _on_remote_act(self, _child: Child, act: messages.RemoteAct) -> None:
+        self._asked.append(remote.request(self._fleet, act))
 
     def _on_relocated(self, _child: Child, message: messages.Relocated) -> None:
         for worker in self._fleet.working():

@@ -139,7 +139,7 @@ class Master:
             self._inbox.take(child, message)
 
     def _handle_requests(self) -> None:
-        while (request := self._outside.server.take()) is not None:
+        while (request := self._outside.server.take() or self._inbox.take_asked()) is not None:
             if request.command == "reload":
                 self._reload.begin(request)
             else:

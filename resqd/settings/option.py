@@ -52,4 +52,4 @@ def setting(  # a table's row: one parameter for each column
     metadata = {**row, "default": text, "parse": parse, "aliases": aliases, "optional": default is None}
     if callable(default):
         return field(default_factory=default, metadata=metadata)
-    return field(default=default, metadata=metadata, repr=variable != "REDIS_URL")  # it may hold a password
+    return field(default=default, metadata=metadata, repr=variable not in {"REDIS_URL", "RESQD_SECRET"})

@@ -84,9 +84,10 @@ class Settings(Table):
         return private_folder(self.runtime_folder)
 
     def public(self) -> dict[str, object]:
-        """Every setting as JSON can hold it, for `status`; the URL is shown without its password."""
+        """Every setting as JSON can hold it, for `status`; secrets are left out."""
         shown: dict[str, object] = {option.field: _plain(getattr(self, option.field)) for option in OPTIONS}
         shown["redis_url"] = parsing.without_password(self.redis_url) if self.redis_url else None
+        shown["secret"] = "set" if self.secret else None
         return shown
 
     def warnings(self) -> list[str]:
@@ -148,6 +149,8 @@ def _plain(value: object) -> object:
 def _problem(option: Option, source: str, text: str, *, remedy: str) -> str:
     """One line that names the variable even where a flag was wrong; a URL's password is not repeated."""
     name = source if source in (option.variable, *option.aliases) else f"{option.variable} ({source})"
-    secret = option.field == "redis_url" and ("://" not in text or "@" in text or "password" in text)
+    secret = option.field == "secret" or (
+        option.field == "redis_url" and ("://" not in text or "@" in text or "password" in text)
+    )
     shown = "…" if secret else ascii(text)[1:-1][:100]
     return f"{name}={shown}: {remedy}"

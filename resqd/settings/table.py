@@ -108,6 +108,15 @@ class Table:
     history: str = setting(
         "off", "RESQD_HISTORY", "--history on|off", parsing.choice("on", "off"),
         "whether to keep counts and times by class, and queues' lengths, by minute, hour and day in Redis")
+    remote: str = setting(
+        "on", "RESQD_REMOTE", "--remote on|off", parsing.choice("on", "off"),
+        "whether web pages may steer this daemon")
+    secret: str | None = setting(
+        None, "RESQD_SECRET", "--secret TEXT", parsing.secret,
+        "what web pages sign their acts with, the same everywhere; without it they may pause, resume and kill only")
+    remote_scale: int = setting(
+        32, "RESQD_REMOTE_SCALE", "--remote-scale N", parsing.whole(1, 1024),
+        "the most workers to which web pages may scale this daemon")
     pidfile: Path | None = setting(
         None, "PIDFILE", "--pidfile PATH", parsing.path,
         "file that gets the master's pid")

@@ -156,6 +156,20 @@ class Keys:
         """The hash of each life in `classes` that has ended to when that was noticed, in seconds since 1970."""
         return f"{self.namespace}:resqd:classes:left"
 
+    @property
+    def lives(self) -> str:
+        """The hash of a registered worker's id to the life of the daemon that it is."""
+        return f"{self.namespace}:resqd:lives"
+
+    def acts(self, life: str) -> str:
+        """The list of what web pages ask of one life of a daemon."""
+        return f"{self.namespace}:resqd:acts:{life}"
+
+    @property
+    def act_answers(self) -> str:
+        """The list of what came of such acts, the newest first."""
+        return f"{self.namespace}:resqd:answers"
+
     def index(self, daemon: str) -> str:
         """The hash of incarnation id to JSON facts, of one daemon."""
         return f"{self.namespace}:resqd:index:{daemon}"

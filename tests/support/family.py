@@ -1,11 +1,9 @@
 """Views of children that were never forked, for the pure parts of the master."""
 
 from collections.abc import Mapping
-from types import SimpleNamespace
 from typing import Any, cast
 
 from resqd.master.child import Account, Child, Demands, Grants, Identity, Life, Silence
-from resqd.master.commands.connection import Caller
 from resqd.master.commands.server import Request
 from resqd.master.fleet import Fleet, FleetSettings
 from resqd.master.timeouts import Limits
@@ -40,8 +38,8 @@ class Client:
         call = Call(command, arguments)
         self.request = Request(
             call,
-            caller=cast(Caller, SimpleNamespace(uid=1000)),
-            send=lambda _, reply: self.told.append(reply),
+            by="resqctl of user 1000",
+            reply=self.told.append,
         )
 
 

@@ -8,6 +8,7 @@ import selectors
 import socket
 from collections import deque
 from collections.abc import Callable, Iterable, Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -38,26 +39,28 @@ class Request:
     """A call with the way to answer it, now or later, exactly once."""
 
     def __init__(
-        self, call: Call, *, caller: Caller, send: Callable[[Caller, Mapping[str, Any]], None]
+        self,
+        call: Call,
+        *,
+        by: str,
+        reply: Callable[[Mapping[str, Any]], object],
+        closed: Callable[[], bool] = lambda: False,
     ) -> None:
         self.command = call.command
         self.arguments = call.arguments
-        self._caller = caller
-        self._send = send
-
-    @property
-    def by(self) -> str:
+        self.by = by
         """Who calls, for the log."""
-        return f"resqctl of user {self._caller.uid}"
+        self._reply = reply
+        self._closed = closed
 
     @property
     def closed(self) -> bool:
         """Whether the client is gone; a reply would go nowhere, and is allowed."""
-        return self._caller.closed
+        return self._closed()
 
     def reply(self, reply: Mapping[str, Any]) -> None:
         """Send the reply, `{"ok": true, ...}` or `{"ok": false, "error": line}`."""
-        self._send(self._caller, reply)
+        self._reply(reply)
 
 
 class ControlServer:
@@ -234,7 +237,12 @@ class ControlServer:
             self._drop(caller, str(error))
 
     def _answer(self, caller: Caller, call: Call) -> None:
-        request = Request(call, caller=caller, send=self._reply)
+        request = Request(
+            call,
+            by=f"resqctl of user {caller.uid}",
+            reply=partial(self._reply, caller),
+            closed=lambda: caller.closed,
+        )
         if (why := fault(call)) is not None:
             request.reply(refusal(why))
         else:

@@ -12,6 +12,7 @@ from resqd.store.resque.glimpses import Glimpses
 from resqd.store.resque.notes import Notes
 from resqd.store.resque.paused_queues import PausedQueues
 from resqd.store.resque.queues import Overview, Queues
+from resqd.store.resque.remote import Remote
 from resqd.store.resque.workers import WorkerManager
 
 if TYPE_CHECKING:
@@ -69,6 +70,7 @@ class Books:
         self.pauses = PausedQueues(client, keys)
         self.glimpses = Glimpses(client, keys)
         self.notes = Notes(client, keys)
+        self.remote = Remote(client, keys)
 
     @store_errors
     def record_failure(self, record: bytes, queue: str, backend: FailureBackend) -> None:

@@ -1,16 +1,25 @@
--- KEYS: daemons, heartbeats, workers, ours, started, intervals. ARGV: life of the daemon, worker id, '1' to register
+-- KEYS: daemons, heartbeats, workers, ours, started, intervals, lives, acts. ARGV: life of the daemon, worker id, '1' to register
 -- in any case, seconds between two heartbeats, seconds between two times that it registers ('0': not told).
 -- Idle daemons should cost Redis little: most heartbeats only count, and look whether somebody took us off the
 -- registry (any Resque does that to the set of workers, a new one to the heartbeat as well).
 -- HDEL comes first, even of nothing: a script that begins by freeing passes at maxmemory.
--- Returns the life's counter, one higher than before, and whether the registry knew us.
+-- What web pages ask of this life is taken along, some of it at a time; a key that is no list must not stop the beat.
+-- Returns the life's counter, one higher than before, whether the registry knew us, what was asked, and the moment
+-- in microseconds since 1970, 0 where nobody needs it.
 redis.call('HDEL', KEYS[1], '!none')
 local count = redis.call('HINCRBY', KEYS[1], ARGV[1], 1)
 local known = redis.call('SISMEMBER', KEYS[3], ARGV[2])
-if known == 1 and count > 1 and ARGV[3] ~= '1' then return { count, known } end
+local acts = redis.pcall('LPOP', KEYS[8], 16)
+if not acts or acts.err then acts = {} end
+local quiet = known == 1 and count > 1 and ARGV[3] ~= '1'
+if quiet and #acts == 0 then return { count, known, acts, 0 } end
+local time = redis.call('TIME')
+local moment = time[1] * 1000000 + time[2]
+if quiet then return { count, known, acts, moment } end
 if ARGV[4] ~= '0' then redis.call('HSET', KEYS[6], ARGV[1], ARGV[4]) end
 if ARGV[5] ~= '0' then redis.call('HSET', KEYS[6], ARGV[2], ARGV[5]) end
-local now = redis.call('TIME')[1]
+redis.call('HSET', KEYS[7], ARGV[2], ARGV[1])
+local now = time[1]
 local days, rest = math.floor(now / 86400), now % 86400
 local z = days + 719468
 local era = math.floor(z / 146097)
@@ -27,4 +36,4 @@ redis.call('HSET', KEYS[2], ARGV[2], date .. 'T' .. clock .. 'Z')
 redis.call('SADD', KEYS[3], ARGV[2])
 redis.call('SADD', KEYS[4], ARGV[2])
 redis.call('SET', KEYS[5], date .. ' ' .. clock .. ' +0000', 'NX')
-return { count, known }
+return { count, known, acts, moment }

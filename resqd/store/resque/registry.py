@@ -12,7 +12,7 @@ from resqd.store.redis.protocol import Argument, PackedKeys, Script, ScriptCall,
 from resqd.store.resque.failure_record import clean
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Callable, Iterable, Sequence
 
     from resqd.store.redis.connection import Reply
     from resqd.store.redis.link import Link
@@ -46,7 +46,8 @@ class RunningJob:
 class Registry:
     """Writes one daemon's entries; `worker_id` stays as it was at the start, through reloads and scaling.
 
-    `beats_every` and `registers_every` tell other hosts how long this daemon may be silent, in seconds.
+    `beats_every` and `registers_every` tell other hosts how long this daemon may be silent, in seconds. `heard` gets
+    what web pages asked since the last heartbeat, and Redis's time in microseconds since 1970 (0: nothing).
 
     Every method may raise a StoreError, and may then be called again.
     """
@@ -60,6 +61,7 @@ class Registry:
         worker_id: str,
         beats_every: float = 0.0,
         registers_every: float = 0.0,
+        heard: Callable[[Sequence[bytes], int], object] = lambda _acts, _now: None,
     ) -> None:
         self._link = link
         self._keys = keys
@@ -72,7 +74,10 @@ class Registry:
             own_workers(keys),
             keys.worker_started(worker_id),
             keys.intervals,
+            keys.lives,
+            keys.acts(life),
         )
+        self._heard = heard
         self._paces = (f"{beats_every:g}", f"{registers_every:g}")
         self._shown: dict[Place, RunningJob | None] | None = (
             None  # a job of None: it may be there, or an older one
@@ -84,7 +89,8 @@ class Registry:
         Where it did not, since Ruby workers may prune us, or with `register`, everything is entered again.
         """
         arguments = (self._life, self._id, "1" if register else "", *self._paces)
-        known: int = self._link.run_script(ScriptCall(_HEARTBEAT, self._beat_keys, arguments))[1]
+        _, known, acts, now = self._link.run_script(ScriptCall(_HEARTBEAT, self._beat_keys, arguments))
+        self._heard(acts, now)
         return bool(known)
 
     def publish(self, running: Sequence[RunningJob], *, refresh: bool = False) -> None:
@@ -216,6 +222,7 @@ def removal(keys: Keys, worker_id: str, others: Iterable[str] = ()) -> list[Comm
         ("SREM", own_workers(keys), worker_id),
         ("HDEL", keys.heartbeats, worker_id),
         ("HDEL", keys.intervals, worker_id),
+        ("HDEL", keys.lives, worker_id),
     ]
 
 

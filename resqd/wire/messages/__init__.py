@@ -16,6 +16,7 @@ from resqd.wire.messages.accounts import (
     QueuePauses,
     Released,
     Relocated,
+    RemoteAct,
     Settled,
     Stacks,
     State,
@@ -25,6 +26,7 @@ from resqd.wire.messages.accounts import (
 )
 from resqd.wire.messages.jobs import JobMetrics, Running
 from resqd.wire.messages.orders import (
+    ActAnswered,
     Alive,
     Busy,
     Confirm,
@@ -46,6 +48,7 @@ from resqd.wire.messages.orders import (
 __all__ = [
     "REDIS_OK",
     "REDIS_REFUSED",
+    "ActAnswered",
     "Alive",
     "Booted",
     "Busy",
@@ -71,6 +74,7 @@ __all__ = [
     "QueuePauses",
     "Released",
     "Relocated",
+    "RemoteAct",
     "Resume",
     "Running",
     "Settled",
@@ -117,4 +121,6 @@ Message = (
     | QueuePauses
     | PausedQueues
     | Farewell
+    | RemoteAct
+    | ActAnswered
 )

@@ -167,3 +167,13 @@ class QueuePauses:
 
     queues: tuple[str, ...]
     by_key: str
+
+
+@dataclass(frozen=True, slots=True)
+class RemoteAct:
+    """A web page asks this daemon for a command, and may; `nonce` is its number, `workers` what `scale` is to reach."""
+
+    command: str
+    workers: int
+    nonce: str
+    by: str

@@ -146,3 +146,14 @@ class PausedQueues:
     """To a worker: take no job from these queues until told otherwise."""
 
     queues: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class ActAnswered:
+    """To the housekeeper: what came of a RemoteAct, in one line."""
+
+    command: str
+    nonce: str
+    by: str
+    ok: bool
+    said: str

@@ -72,7 +72,7 @@ def test_empty_variables_count_as_unset() -> None:
 def test_a_blank_flag_of_a_setting_that_may_be_absent_counts_as_unset() -> None:
     """A script's empty variable is no statsd host, no pidfile and no app; the environment's value stands."""
     blank = {option.field: " " for option in OPTIONS if option.optional}
-    assert {"app", "http", "redis_url", "statsd_host", "statsd_key", "pidfile"} == set(blank)
+    assert {"app", "http", "redis_url", "secret", "statsd_host", "statsd_key", "pidfile"} == set(blank)
     settings = Settings.load({"STATSD_KEY": "k"}, blank)
     assert (settings.statsd_host, settings.statsd_key, settings.pidfile) == (None, "k", None)
     assert not settings.metered
@@ -159,10 +159,10 @@ def test_queues_with_a_space_between_them_are_refused() -> None:
 
 def test_no_password_is_shown() -> None:
     """Neither `public` nor the settings' own repr holds the URL's user or password."""
-    settings = Settings.load({"REDIS_URL": "redis://user:secret@h:6379/2?password=secret"})
+    settings = Settings.load({"REDIS_URL": "redis://user:hunter2@h:6379/2?password=hunter2"})
     assert settings.public()["redis_url"] == "redis://h:6379/2"
-    assert "secret" not in repr(settings)
-    assert "secret" not in str(settings.public())
+    assert "hunter2" not in repr(settings)
+    assert "hunter2" not in str(settings.public())
 
 
 def test_failure_backends_are_known_names() -> None:
@@ -227,3 +227,14 @@ def test_every_shown_default_is_the_default() -> None:
     for option in OPTIONS:
         if option.default and option.field != "host":
             assert option.parse(option.default) == getattr(defaults, option.field), option.variable
+
+
+def test_a_secret_is_long_and_shown_nowhere() -> None:
+    """Neither in what is said of one that is too short, nor in a Settings as text, nor in the status."""
+    with pytest.raises(SettingsError) as caught:
+        Settings.load({"RESQD_SECRET": "hunter2"})
+    assert "RESQD_SECRET" in str(caught.value)
+    assert "hunter2" not in str(caught.value)
+    settings = Settings.load({"RESQD_SECRET": "hunter2-hunter2-hunter2"})
+    assert "hunter2" not in repr(settings) + str(settings.public())
+    assert settings.public()["secret"] == "set"
