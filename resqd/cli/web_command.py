@@ -81,6 +81,7 @@ def web(
             hosts=hosts,
             read_only=read_only,
             hide_arguments=hide_arguments,
+            secret=setting_of("secret", None),
         )
 
 

@@ -30,12 +30,14 @@ class Remote:
         judge: Judge,
         link: Link,
         keys: Keys,
+        daemon: str,
         say: Callable[[Message], None],
         wall: Callable[[], float] = time.time,
     ) -> None:
         self._judge = judge
         self._link = link
         self._keys = keys
+        self._daemon = daemon
         self._say = say
         self._wall = wall
         self._answers: deque[ActAnswered] = deque()
@@ -73,5 +75,11 @@ class Remote:
                 self._answers.popleft()
 
     def _text(self, answer: ActAnswered) -> str:
-        told = {"nonce": answer.nonce, "command": answer.command, "by": answer.by, "ok": answer.ok}
+        told = {
+            "nonce": answer.nonce,
+            "command": answer.command,
+            "by": answer.by,
+            "ok": answer.ok,
+            "daemon": self._daemon,
+        }
         return json.dumps({**told, "said": answer.said[:500], "at": round(self._wall(), 3)})

@@ -67,6 +67,7 @@ class Upkeep:
             ),
             link=link,
             keys=keys,
+            daemon=settings.daemon,
             say=house.voice.say,
         )
         registry = Registry(

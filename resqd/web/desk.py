@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from resqd.web.data.failed import Search
@@ -30,6 +30,13 @@ class Desk:
     memory: Memory
     search: Search
     works: Works
+    secret: str | None = field(default=None, repr=False)
+    """What acts on daemons are signed with."""
+
+    @property
+    def signs(self) -> bool:
+        """Whether daemons may obey more than what does little harm."""
+        return self.secret is not None
 
     @property
     def books(self) -> Books:
@@ -37,7 +44,7 @@ class Desk:
         return self.app.store.books
 
     @classmethod
-    def of(cls, app: App, *, hide_arguments: bool = False) -> Desk:
+    def of(cls, app: App, *, hide_arguments: bool = False, secret: str | None = None) -> Desk:
         """Made without asking Redis anything."""
         masks, samples, books = Masks(app.jobs, hide_all=hide_arguments), Samples(), app.store.books
         return cls(
@@ -49,4 +56,5 @@ class Desk:
             memory=Memory(),
             search=Search(books.failures, books.glimpses, masks),
             works=Works(books.failures, books.notes, masks),
+            secret=secret,
         )

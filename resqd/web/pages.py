@@ -11,6 +11,8 @@ from resqd.web.data.samples import rates
 from resqd.web.data.wrong import faults
 from resqd.web.http import HttpError, Page, link
 from resqd.web.views import classes, failures, fleet, overview, queues
+from resqd.web.views.reasons import of_job_seen
+from resqd.web.views.steering import Steering, steering
 
 if TYPE_CHECKING:
     from resqd.store.resque.failed_job import FailedJob
@@ -22,6 +24,7 @@ _LATELY: Final = 300.0
 _OVERS: Final = {"10s": 10.0, "1m": 60.0, "10m": 600.0}
 _SEARCHED_QUEUES: Final = 50
 _SEARCHED_JOBS: Final = 100
+_ANSWERS: Final = 200
 
 
 def show_overview(desk: Desk, request: Request) -> Page:  # noqa: ARG001 - every page is called alike
@@ -67,6 +70,7 @@ def show_waiting_job(desk: Desk, request: Request) -> Page:
                 {
                     "name": name,
                     "queue": look.queue(name),
+                    "reasons": of_job_seen(look, job.id or "without id", name, position=glimpse.index),
                     "row": queues.job_row(glimpse, desk.masks, look.now),
                     "job": job,
                     "arguments": desk.masks.arguments(job.job_class, job.args),
@@ -127,13 +131,21 @@ def show_classes(desk: Desk, request: Request) -> Page:
 
 def show_hosts(desk: Desk, request: Request) -> Page:
     """All daemons and Ruby workers."""
-    return Page("hosts.html", fleet.hosts(desk.looks.look(), start=request.number("from", 0)))
+    shown = fleet.hosts(desk.looks.look(), start=request.number("from", 0))
+    return Page("hosts.html", {**shown, "steering": _steering(desk, request)})
 
 
 def show_host(desk: Desk, request: Request) -> Page:
     """One daemon, its workers and their threads."""
     look = desk.looks.look()
-    return Page("host.html", {**fleet.host(host_of(desk, request), desk.masks, look.now), "now": look.now})
+    shown = fleet.host(host_of(desk, request), desk.masks, look.now)
+    return Page("host.html", {**shown, "now": look.now, "steering": _steering(desk, request)})
+
+
+def _steering(desk: Desk, request: Request) -> Steering:
+    """What may be asked of daemons, and the newest answers."""
+    told = desk.books.remote.answers(_ANSWERS)
+    return steering(told, asked=request.asked("act"), number=request.number("of", 0), signs=desk.signs)
 
 
 def find(desk: Desk, request: Request) -> Page:

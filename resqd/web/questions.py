@@ -35,6 +35,9 @@ class Question:
     action: str
     back: str
     typed: str = ""
+    number: str = ""
+    """What the number that is asked for is called; empty for none."""
+    value: str = ""
     fields: Mapping[str, str] = field(default_factory=dict)
 
 
@@ -49,7 +52,7 @@ def ask_kill(desk: Desk, request: Request) -> Page:
         if job.worker.ours
         else "It runs in a Ruby worker, which looks every few seconds whether a job is to be killed."
     )
-    return _page(
+    return ask(
         Question(
             title=f"Kill {words.cut(job.job_class, 60)} on {host}?",
             text=f"It has run for {words.age(row.age)}. {fate}",
@@ -66,7 +69,7 @@ def ask_clear(desk: Desk, request: Request) -> Page:
     """Before a queue goes with all its jobs."""
     name = request.query.get("name", [""])[-1]
     size = desk.books.queues.size(name)
-    return _page(
+    return ask(
         Question(
             title=f"Clear the queue {words.name(name)}?",
             text=f"{words.plural(size, 'job')} that wait in it are deleted for good, and the queue is taken off the "
@@ -84,7 +87,7 @@ def ask_clear(desk: Desk, request: Request) -> Page:
 def ask_delete(desk: Desk, request: Request) -> Page:  # noqa: ARG001 - every question is asked alike
     """Before one waiting job is deleted."""
     name, at, digest = request.query.get("name", [""])[-1], request.asked("at"), request.asked("sha")
-    return _page(
+    return ask(
         Question(
             title="Delete this job?",
             text=f"It leaves the queue {words.name(name)} for good and never runs.",
@@ -99,7 +102,7 @@ def ask_delete(desk: Desk, request: Request) -> Page:  # noqa: ARG001 - every qu
 
 def ask_cancel(desk: Desk, request: Request) -> Page:  # noqa: ARG001 - every question is asked alike
     """Before a job that is to run later is taken away."""
-    return _page(
+    return ask(
         Question(
             title="Cancel this job?",
             text="It is taken away for good and never runs.",
@@ -116,7 +119,7 @@ def ask_remove(desk: Desk, request: Request) -> Page:
     """Before one failure is removed."""
     failure = failure_of(desk, request)
     row = failures.failed_row(failure, desk.masks)
-    return _page(
+    return ask(
         Question(
             title="Remove this failed job for good?",
             text=f"{words.cut(failure.job_class, 80)} {words.short_id(failure.id)} cannot be brought back.",
@@ -136,7 +139,7 @@ def ask_remove_matching(desk: Desk, request: Request) -> Page:
     said = words.count(number) if exactly else f"at least {words.count(number)}"
     list_name = asked.get("list", "failed")
     chosen = ", ".join(chip.text for chip in failures.chips(asked)) or "no filter: all of them"
-    return _page(
+    return ask(
         Question(
             title=f"Remove {said} failed jobs for good?",
             text=f"All in {words.name(list_name)} with {chosen}. They cannot be brought back. Jobs that fail from now "
@@ -185,5 +188,6 @@ def began_of(job: Running) -> str:
     return f"{job.status.run_at} {job.job_id or ''}"
 
 
-def _page(question: Question) -> Page:
+def ask(question: Question) -> Page:
+    """The page of a question."""
     return Page("question.html", {"question": question})

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from resqd.web import acts, pages, plans, questions
+from resqd.web import acts, pages, plans, questions, steer
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -30,6 +30,7 @@ PAGES: Final[dict[str, Handler]] = {
     "/find": pages.find,
     "/running/kill": questions.ask_kill,
     "/queue/clear": questions.ask_clear,
+    "/host/steer": steer.ask_steer,
     "/queue/delete": questions.ask_delete,
     "/later/cancel": questions.ask_cancel,
     "/failed/remove": questions.ask_remove,
@@ -39,6 +40,7 @@ PAGES: Final[dict[str, Handler]] = {
 
 ACTS: Final[dict[str, Handler]] = {
     "/running/kill": acts.kill,
+    "/host/steer": steer.steer,
     "/queue/clear": acts.clear_queue,
     "/queue/delete": acts.delete_job,
     "/queue/pause": acts.pause_queue,

@@ -63,8 +63,12 @@ def serve(
     hosts: Sequence[str] = (),
     read_only: bool = False,
     hide_arguments: bool = False,
+    secret: str | None = None,
 ) -> None:
-    """Serve until SIGTERM or Ctrl-C. Errors: SettingsError, and ResqdError where the place is taken."""
+    """Serve until SIGTERM or Ctrl-C; `secret` signs acts on daemons.
+
+    Errors: SettingsError, and ResqdError where the place is taken.
+    """
     if not place.local and not users and token is None:
         raise SettingsError([f"--listen {place.host}: other machines reach it, so give --auth or --token"])
     if place.host in _EVERYWHERE and place.path is None and not hosts:
@@ -75,7 +79,7 @@ def serve(
     doors = _Doors(place, sessions)
     names = None if place.path is not None and not hosts else {*LOOPBACK, place.host, *map(host_name, hosts)}
     site = Site(
-        desk=Desk.of(app, hide_arguments=hide_arguments),
+        desk=Desk.of(app, hide_arguments=hide_arguments, secret=secret),
         access=doors.open_to(users, token),
         sessions=sessions,
         hosts=None if names is None else sorted(names),

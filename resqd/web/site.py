@@ -33,16 +33,18 @@ def wsgi(
     read_only: bool = False,
     hide_arguments: bool = False,
     secret: str | None = None,
+    remote_secret: str | None = None,
 ) -> Site:
     """The pages of `app` for a program that mounts them.
 
     `auth` gives the user's name for a WSGI environment, or None for who may not come in. `hosts` are the names by
     which the server may be called; None where the program in front checks that. `secret` signs the tokens of forms:
-    programs of several processes give the same one to all.
+    programs of several processes give the same one to all. `remote_secret`, which is the daemons' RESQD_SECRET, signs
+    acts on them.
     """
     sessions = Sessions(None if secret is None else secret.encode())
     return Site(
-        desk=Desk.of(app, hide_arguments=hide_arguments),
+        desk=Desk.of(app, hide_arguments=hide_arguments, secret=remote_secret),
         access=[ByCaller(auth)],
         sessions=sessions,
         hosts=None if hosts is None else [host_name(host) for host in hosts],

@@ -25,6 +25,7 @@ _KEPT: Final = 60
 class ActAnswer:
     """What came of an act, `at` in seconds since 1970 by the clock of the daemon's host."""
 
+    daemon: str
     nonce: str
     command: str
     by: str
@@ -76,8 +77,8 @@ def _answer(text: bytes) -> ActAnswer | None:
     try:
         told = json.loads(text)
         return ActAnswer(
-            str(told["nonce"]), str(told["command"]), str(told["by"]), bool(told["ok"]), str(told["said"]),
-            float(told["at"]),
+            str(told["daemon"]), str(told["nonce"]), str(told["command"]), str(told["by"]),
+            bool(told["ok"]), str(told["said"]), float(told["at"]),
         )  # fmt: skip
     except (ValueError, TypeError, KeyError, OverflowError, RecursionError):
         return None

@@ -153,6 +153,7 @@ def hosts(look: Snapshot, *, start: int) -> dict[str, object]:
         "span": span_of(start, len(shown), len(look.hosts), HOSTS),
         "threads": look.threads,
         "busy": len(look.running),
+        "ours": sum(host.worker.ours and not host.silent for host in look.hosts),
     }
 
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from resqd.store.resque import payload as payloads
 from resqd.web import words
+from resqd.web.views.reasons import of_queue_seen
 from resqd.web.views.states import State, of_queue
 
 if TYPE_CHECKING:
@@ -123,6 +124,7 @@ def queue(
         "name": name,
         "queue": found,
         "size": size,
+        "reasons": of_queue_seen(look, name, size) if size else [],
         "state": None if found is None else of_queue(found, look.now),
         "jobs": [job_row(glimpse, masks, look.now) for glimpse in glimpses],
         "span": span_of(start, len(glimpses), size, JOBS),

@@ -22,6 +22,7 @@ from tests.support.waiting import wait_for
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(300)]
 
+SECRET = "what the page and the fleet share"
 JOBS = Path(__file__).parents[2] / "support" / "shown_jobs.py"
 
 
@@ -30,7 +31,7 @@ def fleet(redis_url: str, tmp_path: Path) -> Iterator[App]:
     """Two daemons that have worked: jobs done, failed, running and waiting for nobody."""
     shutil.copy(JOBS, tmp_path / "shown_jobs.py")
     app = App(redis_url)
-    environ = {"REDIS_URL": redis_url, "PYTHONPATH": f"{Path.cwd()}:{tmp_path}"}
+    environ = {"REDIS_URL": redis_url, "PYTHONPATH": f"{Path.cwd()}:{tmp_path}", "RESQD_SECRET": SECRET}
     flags = ["--app", "shown_jobs:app", "--queues", "mail,billing,search,tenant.*", "--workers", "2", "--threads", "4",
              "--jobs-per-fork", "0"]  # fmt: skip
     folders = [tmp_path / "app-01", tmp_path / "app-02"]
@@ -70,7 +71,8 @@ def page(fleet: App, redis_url: str, tmp_path: Path) -> Iterator[str]:
     """Where `resqd web` serves it, which lets a browser in by the address that it printed."""
     log = tmp_path / "web.log"
     environ = {"REDIS_URL": redis_url, "PATH": "/usr/bin:/bin", "PYTHONPATH": f"{Path.cwd()}:{tmp_path}",
-               "XDG_RUNTIME_DIR": str(tmp_path / "run"), "XDG_STATE_HOME": str(tmp_path / "state")}  # fmt: skip
+               "XDG_RUNTIME_DIR": str(tmp_path / "run"), "XDG_STATE_HOME": str(tmp_path / "state"),
+               "RESQD_SECRET": SECRET}  # fmt: skip
     command = [sys.executable, "-m", "resqd", "web", "--app", "shown_jobs:app", "--listen", "127.0.0.1:0"]
     with log.open("wb") as out:
         process = subprocess.Popen(
@@ -106,7 +108,8 @@ def pages(app: App) -> dict[str, str]:
         "running-none": "/running?text=nothing", "failed": "/failed", "failed-none": "/failed?text=nothing",
         "later": "/later", "cron": "/cron",
         "hosts": "/hosts", "host": f"/host?id={worker}", "found": "/find?q=s1", "failure": "/find?q=b3",
-        "lost": "/find?q=nowhere", "clear": "/queue/clear?name=exports", "remove-all": "/failed/all/remove",
+        "lost": "/find?q=nowhere", "clear": "/queue/clear?name=exports",
+        "steer": "/host/steer?command=scale&id=all", "remove-all": "/failed/all/remove",
         "no-page": "/nope",
     }  # fmt: skip
 
@@ -224,6 +227,35 @@ def test_buttons_of_jobs_that_are_to_run_later_and_recur(browser: Browser, fleet
     browser.click("Resume")
     browser.waits_for("It is due again, from now on.")
     browser.picture("cron-of-the-fleet")
+
+
+def test_buttons_of_daemons(browser: Browser, fleet: App) -> None:
+    """One is paused and resumed, all are scaled and reloaded; each answers, and a question may be left."""
+    browser.open("/hosts")
+    browser.click_on("tbody th a[href*='/host?']")
+    browser.waits_for("Facts")
+    browser.click_on("button[aria-label^='Pause app-0']")
+    browser.waits_for("Pause: done (paused).")
+    browser.click_on("button[aria-label^='Resume app-0']")
+    browser.waits_for("Resume: done (running).")
+    browser.open("/hosts")
+    browser.click_on("a[aria-label='Drain all daemons']")
+    browser.waits_for("Drain 2 daemons?")
+    browser.click("Leave as is")
+    browser.click_on("a[aria-label='Scale all daemons']")
+    browser.waits_for("Worker processes")
+    browser.run("document.querySelector('#dialog input[name=number]').value = '3'")
+    browser.click("Scale 2 daemons")
+    browser.waits_for("Scale: done (3 workers).")
+    browser.picture("hosts-steered")
+    browser.click_on("a[aria-label='Scale all daemons']")
+    browser.run("document.querySelector('#dialog input[name=number]').value = '33'")
+    browser.click("Scale 2 daemons")
+    browser.waits_for("2 of 2 refused: the number of workers must be from 1 to RESQD_REMOTE_SCALE=32.")
+    browser.click_on("a[aria-label='Reload all daemons']")
+    browser.click("Reload 2 daemons")
+    browser.waits_for("Reload: done (reloads: the new code was imported).")
+    assert len(fleet.workers.all()) == 2
 
 
 def next_look(browser: Browser) -> None:

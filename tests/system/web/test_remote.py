@@ -114,7 +114,7 @@ def ask_of(app: App) -> ActAnswer:
 
 
 def _answer(command: str, said: str, told: ActAnswer) -> ActAnswer:
-    return ActAnswer(told.nonce, command, "ada by the web page", ok=True, said=said, at=told.at)
+    return ActAnswer(told.daemon, told.nonce, command, "ada by the web page", ok=True, said=said, at=told.at)
 
 
 @pytest.mark.parametrize(
