@@ -141,7 +141,7 @@
     return {
       width, height: 132, padding: [10, 4, 0, 4], tzDate: (seconds) => uPlot.tzDate(new Date(seconds * 1000), "Etc/UTC"), legend: { show: false }, cursor: { show: false },
       scales: { x: { time: true }, y: { range: (_u, _low, high) => [0, Math.max(1, high * 1.1 || 1)] } },
-      axes: [{ ...axis, space: 70, size: 26, values: (_u, all) => all.map((at) => new Date(at * 1000).toISOString().slice(11, 19)) }, { ...axis, size: 48, space: 34, side: 1 }],
+      axes: [{ ...axis, space: 70, size: 26, values: (_u, all) => all.map((at) => new Date(at * 1000).toISOString().slice(...(all.at(-1) - all[0] > 86400 ? [5, 10] : [11, 19]))) }, { ...axis, size: 48, space: 34, side: 1 }],
       series: [{}, { stroke: line, width: 1.5, fill: line.replace("rgb(", "rgba(").replace(")", ", .12)"), points: { show: false } }],
     };
   };
