@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from contextvars import ContextVar
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -36,6 +37,14 @@ class Slot(Protocol):
     @property
     def deadline(self) -> float | None:
         """When the job will be stopped, in seconds of the system's monotonic clock; None: never."""
+
+
+class TaskSlot(Slot, Protocol):
+    """That of an async job, which others follow in other tasks."""
+
+    @property
+    def token(self) -> int:
+        """Which job is in it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +88,10 @@ class Here:
     deadline: float | None = None
 
 
+in_task: ContextVar[tuple[TaskSlot, int] | None] = ContextVar("in_task", default=None)
+"""The slot of the async job that this task is, or belongs to, and its token there: the slot has other jobs later."""
+
+
 class _Bound(threading.local):
     slot: Slot | None = None
 
@@ -109,9 +122,17 @@ def stopped(slot: Slot | None) -> ResqdError:
     return JobTimeout("Job ran out of time") if slot and slot.late else DirtyExit("Job was killed")
 
 
+def _slot_here() -> Slot | None:
+    task = in_task.get()
+    if task is None:
+        return _bound.slot
+    slot, token = task
+    return slot if slot.token == token else None
+
+
 def current_job() -> CurrentJob | None:
     """The job that runs in this thread, or None outside of one."""
-    slot = _bound.slot
+    slot = _slot_here()
     if slot is None:
         return None
     payload = slot.payload
@@ -134,7 +155,7 @@ def current_job() -> CurrentJob | None:
 
 def named_in_log() -> dict[str, str]:
     """The id, class and queue of the job that runs in this thread, short and printable; nothing outside of one."""
-    slot = _bound.slot
+    slot = _slot_here()
     payload = slot.payload if slot is not None else None
     if slot is None or payload is None:
         return {}

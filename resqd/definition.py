@@ -59,6 +59,7 @@ class Definition:
     loose: bool
     keywords: bool
     conversion: Conversion | None
+    is_async: bool
 
     @classmethod
     def of(cls, target: Any, *, ruby: bool = True, arguments: Arguments | None = None) -> Definition:
@@ -76,7 +77,8 @@ class Definition:
         conversion = arguments.conversion(target.__qualname__, perform) if arguments else None
         kinds = {item.kind for item in signature.parameters.values()}
         keywords = not ruby and bool(kinds & {inspect.Parameter.KEYWORD_ONLY, inspect.Parameter.VAR_KEYWORD})
-        code = running(perform)
+        is_async = inspect.iscoroutinefunction(perform)
+        code = perform if is_async else running(perform)
         positions = [item for item in signature.parameters.values() if item.kind in _POSITIONAL]
         open_ended = any(item.kind is item.VAR_POSITIONAL for item in signature.parameters.values())
         return cls(
@@ -90,6 +92,7 @@ class Definition:
             loose=loose,
             keywords=keywords,
             conversion=conversion,
+            is_async=is_async,
         )
 
     @property
@@ -248,9 +251,7 @@ def _takes_anything(signature: inspect.Signature) -> bool:
 
 
 def _check_code(name: str, perform: Callable[..., Any]) -> None:
-    if inspect.iscoroutinefunction(perform) or inspect.isasyncgenfunction(perform):
-        raise JobDefinitionError(f"{name} is async, which resqd does not run; wrap it with asyncio.run")
-    if inspect.isgeneratorfunction(perform):
+    if inspect.isgeneratorfunction(perform) or inspect.isasyncgenfunction(perform):
         raise JobDefinitionError(f"{name} is a generator; calling it as a job would do nothing")
 
 

@@ -31,6 +31,17 @@ R_co = TypeVar("R_co", covariant=True)
 _AS_WHAT_IT_WRAPS: Final = ("__module__", "__name__", "__qualname__", "__doc__")
 
 
+def to_its_end(code: Callable[..., Any]) -> Callable[..., Any]:
+    """An async job's code as a thread runs it that has no loop: on one of its own."""
+
+    def run(*args: Any) -> Any:
+        import asyncio  # noqa: PLC0415 - 5 MB and 50 ms, for whoever runs such a job
+
+        return asyncio.run(code(*args))
+
+    return run
+
+
 class HasPerform(Protocol[P, R_co]):
     """A class with a static method `perform`."""
 
@@ -78,10 +89,15 @@ class Job(Generic[P, R]):
         self.queue = queue
         self.options = options
         self.definition = definition.target
+        self.is_async = definition.is_async
+        self.begun: Callable[..., Any] = definition.perform
+        """What runs it; where it is async what it returns is for an event loop."""
         self.perform: Callable[P, R] = definition.perform
+        if self.is_async:
+            self.perform = to_its_end(definition.perform)
         self._code: Callable[P, R] = definition.code
         self.policy = options.policy
-        self.simple = options.simple
+        self.simple = options.simple and not definition.is_async
         self.hooks = JobHooks(definition.hooks())
         self.plain = not self.hooks.around_running
         self.bare = self.plain and self.simple

@@ -33,7 +33,7 @@ from resqd.store.redis.link import Link
 from resqd.store.redis.url import configured
 from resqd.wire.birth import Birth, Kind
 from resqd.worker import process as worker
-from resqd.worker.process import Blueprint
+from resqd.worker.process import Blueprint, has_async
 
 SERVER_FAREWELL = 10.0
 """Seconds that the embedded server may take to write its files and end."""
@@ -159,6 +159,7 @@ def _run(
             held=server.held,
             pause_file=first_existing(settings.all_pause_files),
             inherited=inherited,
+            async_count=settings.async_count if has_async(app) else 0,
             caretaker=caretaker,
             clock=monotonic,
         )

@@ -43,6 +43,8 @@ class Ingredients:
     pause_file: str
     """The pause file that exists at the start; empty: none does."""
     inherited: Handover | None
+    async_count: int
+    """How many async jobs a worker runs beside those on its threads; 0: the application has none."""
     caretaker: Caretaker | None
     """Whoever served the control socket while a reload imported the application; it has stopped."""
     clock: Clock
@@ -77,7 +79,7 @@ def build(given: Ingredients) -> Master:
         entries=given.entries,
         epoch=given.epoch,
         bell=bell,
-        threads=settings.thread_count,
+        threads=settings.thread_count + given.async_count,
         descriptors=[*(owner.descriptors for owner in owners), lambda: [selector.fileno()]],
         clock=clock,
     )

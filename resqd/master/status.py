@@ -53,7 +53,13 @@ def daemon_status(fleet: Fleet, settings: Settings, now: float) -> dict[str, Any
 
 def _worker(child: Child, fleet: Fleet, settings: Settings, now: float) -> dict[str, Any]:
     last_exit = fleet.places.last_exits.get(child.index) if child.kind is Kind.WORKER else None
-    return worker_status(child, jobs_per_fork=settings.jobs_per_fork, last_exit=last_exit, now=now)
+    return worker_status(
+        child,
+        jobs_per_fork=settings.jobs_per_fork,
+        threads=settings.thread_count,
+        last_exit=last_exit,
+        now=now,
+    )
 
 
 def _empty_places(fleet: Fleet, settings: Settings, now: float) -> Iterator[dict[str, Any]]:
@@ -69,7 +75,9 @@ def _empty_places(fleet: Fleet, settings: Settings, now: float) -> Iterator[dict
             )
 
 
-def worker_status(child: Child, *, jobs_per_fork: int, last_exit: str | None, now: float) -> dict[str, Any]:
+def worker_status(
+    child: Child, *, jobs_per_fork: int, threads: int, last_exit: str | None, now: float
+) -> dict[str, Any]:
     """One worker process."""
     return {
         "index": child.index,
@@ -87,7 +95,8 @@ def worker_status(child: Child, *, jobs_per_fork: int, last_exit: str | None, no
         "healthy": child.healthy,
         "threads_missing": child.account.stats.missing,
         "threads_replaced": child.account.stats.replaced,
-        "threads": _threads(child, now),
+        "loop_blocked_by": child.account.stats.loop_blocked_by or None,
+        "threads": _threads(child, threads, now),
         "last_exit": last_exit,
     }
 
@@ -108,6 +117,7 @@ def empty_place(index: int, *, jobs_per_fork: int, last_exit: str | None, retry_
         "healthy": False,
         "threads_missing": 0,
         "threads_replaced": 0,
+        "loop_blocked_by": None,
         "threads": [],
         "last_exit": last_exit,
     }
@@ -134,9 +144,11 @@ def busy_threads(children: Sequence[Child]) -> int:
     return sum(len(child.page.running()) for child in children if child.working)
 
 
-def _threads(child: Child, now: float) -> list[dict[str, Any]]:
+def _threads(child: Child, threads: int, now: float) -> list[dict[str, Any]]:
     jobs: Mapping[int, Running] = {job.thread: job for job in child.running()}
-    return [{"index": index, "job": _job(jobs.get(index), now)} for index in range(len(child.page.cells))]
+    # Of the many places for async jobs only those are of interest that are taken: threads come first.
+    indices = [index for index in range(len(child.page.cells)) if index < threads or index in jobs]
+    return [{"index": index, "job": _job(jobs.get(index), now)} for index in indices]
 
 
 def _job(job: Running | None, now: float) -> dict[str, Any] | None:

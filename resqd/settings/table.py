@@ -33,6 +33,9 @@ class Table:
     thread_count: int = setting(
         1, "THREAD_COUNT", "--threads N", parsing.whole(1, 1024),
         "job threads in each worker, started as jobs need them")
+    async_count: int = setting(
+        100, "ASYNC_COUNT", "--async N", parsing.whole(1, 10_000),
+        "async jobs at a time in each worker, on one event loop, where the application has such jobs")
     jobs_per_fork: int = setting(
         1, "JOBS_PER_FORK", "--jobs-per-fork N", parsing.whole(0, 1_000_000_000),
         "jobs that a worker runs before it is replaced; 0: never replaced")

@@ -3,29 +3,31 @@
 from __future__ import annotations
 
 import contextlib
-import os
 import time
 from collections import deque
 from collections.abc import Callable, Container, Mapping
 from functools import partial
 from queue import Empty
-from typing import NoReturn
+from typing import TYPE_CHECKING
 
 from resqd import events
 from resqd.application.catalog import unknown_job
 from resqd.current import bind_thread, stopped
 from resqd.errors import JobInterrupt, PayloadError
 from resqd.job import Job
-from resqd.log import flush_streams
-from resqd.store.inflight.owner import Dismiss, Failure, Reservation
-from resqd.store.resque.payload import decode
+from resqd.store.inflight.owner import Failure, Reservation
+from resqd.store.resque.payload import Payload, decode
 from resqd.text import shown
 from resqd.threads import Title, Wake
 from resqd.wire.birth import Page, id_line, text_line, write_limit, write_line
+from resqd.worker.copies import leave
 from resqd.worker.holdings import LAST, Buffer, Failed, Hand, Mark, Outcome, Settled, Unfinished
 from resqd.worker.interrupt import Slot, Strikes, clear_pending
 from resqd.worker.recorder import Report, named
 from resqd.worker.trial import Limit, Trials
+
+if TYPE_CHECKING:
+    from resqd.worker.tasks import Loop
 
 RETRY = 1.0
 """Seconds between two tries at the bookkeeping of a job that is struck again and again."""
@@ -55,6 +57,7 @@ class Executor:
         trials: Callable[[Slot], Trials],
         spared: Container[int] = frozenset(),
         loud: bool = False,
+        loop: Loop | None = None,
     ) -> None:
         self.index = index
         self.slot = Slot()
@@ -76,6 +79,7 @@ class Executor:
         self._spared = spared
         self._try = self._perform_aloud if loud else self._perform
         self._trials = trials(self.slot)
+        self._loop = loop
 
     def run(self, *, thread_id: int, page: Page, wake: Wake) -> None:
         """Run jobs on this thread, by whose identifier it can be interrupted.
@@ -135,7 +139,7 @@ class Executor:
         slot.close()  # first: no more interrupts of ours after this
         clear_pending(slot.thread_id)
         if self.copied:
-            _leave(error)
+            leave(error)
         self.strikes.note(error, slot)
         self._wake.ring_anew()
         if self._hand.items and self.strikes.too_many:
@@ -184,24 +188,34 @@ class Executor:
             self._show(slot.since, label, job.label, slot.line, token)
             if self._title.idle:
                 self._title.began(job.name, thread=f"job-{self.index}")
-            ended: Dismiss | None = None
+            ended: Outcome | None = None
             if job.bare and payload.marks is None:
                 job.perform(*payload.args)
             elif job.simple and payload.marks is None:
                 job.run(payload.args, self._trials.judge)
             else:
-                ended = self._trials.run(job, payload, self._limit)
+                ended = self._tried(job, payload)
         except JobInterrupt:
             raise
         except BaseException as error:  # noqa: BLE001 - the job's boundary: whatever it raises is its failure
             return self._failed(token, queue, raw, self._trials.told(error))
         if self.copied:
-            _leave(None)
+            leave(None)
         if ended is not None:
-            return Settled(token, payload, ended, slot.since, time.monotonic())
+            return ended
         if self._timed:
             return token, payload.job_class, slot.since, time.monotonic(), payload.enqueued_at
         return token
+
+    def _tried(self, job: Job[..., object], payload: Payload) -> Outcome | None:
+        """Run a job that is more than a call of its code; an async one the loop runs, unless hooks go around it."""
+        loop = self._loop
+        if job.is_async and job.plain and loop is not None and loop.open:
+            return loop.lend(self.slot.token, self.slot.queue, payload, job)
+        ended = self._trials.run(job, payload, self._limit)
+        if ended is None:
+            return None
+        return Settled(self.slot.token, payload, ended, self.slot.since, time.monotonic())
 
     def _perform_aloud(self, token: int, queue: str, raw: bytes) -> Outcome:
         """The same, told in the log: chosen at the start, so that no job pays for it otherwise."""
@@ -217,7 +231,7 @@ class Executor:
 
     def _failed(self, token: int, queue: str, raw: bytes, error: BaseException) -> Outcome:
         if self.copied:
-            _leave(error)
+            leave(error)
         if self.slot.cancelled and token in self._spared:
             return Unfinished(token)
         payload, since = self.slot.payload, self.slot.since
@@ -233,12 +247,3 @@ class Executor:
         if isinstance(told, Failure):
             return Failed(token, payload, told, since, time.monotonic())
         return Settled(token, payload, told, since, time.monotonic())
-
-
-def _leave(error: BaseException | None) -> NoReturn:
-    """End a copy as Python would: what it has printed is written out, and sys.exit's status is its own."""
-    status = 0 if error is None else 1
-    if isinstance(error, SystemExit):
-        status = error.code & 0xFF if isinstance(error.code, int) else int(error.code is not None)
-    flush_streams()
-    os._exit(status)

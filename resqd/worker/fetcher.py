@@ -147,7 +147,7 @@ class Fetcher:
         holdings = self._holdings
         enough = self._pool.staff(
             slots=self._shared.slots,
-            unfinished=len(holdings),
+            unfinished=holdings.on_threads,
             ended=holdings.ended,
             pace=self._prefetch.pace,
         )
@@ -203,7 +203,10 @@ class Fetcher:
         if self._shared.mandate is not Mandate.RESERVE or self._exchange.full:
             return 0
         return self._prefetch.want(
-            unfinished=len(self._holdings), slots=self._places, permits=self._permits.left, now=self._clock()
+            unfinished=self._holdings.on_threads,
+            slots=self._places,
+            permits=self._permits.left,
+            now=self._clock(),
         )
 
     def _due(self, want: int) -> bool:

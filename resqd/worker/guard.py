@@ -10,14 +10,13 @@ import socket
 import sys
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 from setproctitle import setproctitle
 
 from resqd import events
 from resqd.wire.channel import Channel
 from resqd.wire.doorbell import Bell
-from resqd.worker.executor import Executor
 
 
 class DescriptorsLostError(OSError):
@@ -142,11 +141,17 @@ def _set_locale(before: str) -> None:
     locale.setlocale(locale.LC_ALL, before)
 
 
+class Copied(Protocol):
+    """What runs jobs, and must know that it is in a copy."""
+
+    copied: bool
+
+
 def at_fork(
     *,
     channel: Channel,
     bell: Bell,
-    executors: Sequence[Executor],
+    executors: Sequence[Copied],
     signals: Iterable[signal.Signals],
     title: str,
 ) -> None:

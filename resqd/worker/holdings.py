@@ -34,6 +34,12 @@ class Unfinished(NamedTuple):
     token: int
 
 
+class Lent(NamedTuple):
+    """A job that its thread is done with and the event loop runs: its outcome comes from there."""
+
+    token: int
+
+
 class Settled(NamedTuple):
     """A job that is to run later, or has ended in another way than by a plain success or a failure."""
 
@@ -44,7 +50,7 @@ class Settled(NamedTuple):
     ended: float
 
 
-Outcome = int | Done | Failed | Settled | Unfinished
+Outcome = int | Done | Failed | Lent | Settled | Unfinished
 
 
 class Outcomes(NamedTuple):
@@ -92,6 +98,10 @@ class Holdings:
         """Whether the control thread has taken something out of the buffer that is not taken back yet."""
         self.spared: set[int] = set()
         """The jobs that go back to their queues where an interrupt ends them; written by the control thread."""
+        self.lent: set[int] = set()
+        """The jobs that the event loop has; a job thread adds, the fetcher takes away what has ended."""
+        self.lent_begun: set[int] = set()
+        """Those of them whose code has begun; the loop adds."""
         self._recalled: deque[int] = deque()
         self._unfinished: set[int] = set()
         self._capped = capped
@@ -128,6 +138,7 @@ class Holdings:
         """
         tokens = self._unfinished.copy()
         tokens.difference_update(self._recalled)
+        tokens.difference_update(self.lent_begun.copy())
         tokens.difference_update([out if isinstance(out, int) else out[0] for out in list(self.outcomes)])
         return tokens
 
@@ -149,9 +160,14 @@ class Holdings:
         for reservation in batch[half:]:
             put(reservation)
 
+    @property
+    def on_threads(self) -> int:
+        """How many jobs have no outcome yet, and need a thread or have one."""
+        return len(self._unfinished) - len(self.lent)
+
     def buffered(self, slots: int) -> int:
         """How many jobs wait behind as many threads as there are slots."""
-        return max(0, len(self._unfinished) - slots)
+        return max(0, self.on_threads - slots)
 
     def stuck(self, slots: int, now: float) -> bool:
         """Whether a job has waited too long behind busy threads: another worker may be idle."""
@@ -223,7 +239,7 @@ class Holdings:
 
     def settle(self) -> Outcomes:
         """Collect the outcomes."""
-        fresh = self._drain()
+        fresh = [outcome for outcome in self._drain() if not isinstance(outcome, Lent)]
         bare = [outcome for outcome in fresh if isinstance(outcome, int)]
         timed: list[Done] = []
         failed: list[Failed] = []
@@ -257,6 +273,9 @@ class Holdings:
 
     def _forget(self, tokens: list[int]) -> None:
         self._unfinished.difference_update(tokens)
+        if self.lent:
+            self.lent.difference_update(tokens)
+            self.lent_begun.difference_update(tokens)
         if self._queues:
             ended = [queue for token in tokens if (queue := self._queues.pop(token, None)) is not None]
             self.by_queue.subtract(ended)

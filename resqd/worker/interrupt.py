@@ -123,6 +123,11 @@ class Slot:
             self.striking = False
 
 
+def raise_in_thread(thread_id: int) -> None:
+    """Raise JobInterrupt in a thread, whose job may be struck just then: its slot knows."""
+    _raise_in_thread(thread_id, JobInterrupt)
+
+
 def clear_pending(thread_id: int) -> None:
     """Take back what was raised in a thread and has not struck it yet, whoever raised it."""
     _clear_pending(thread_id, None)

@@ -43,8 +43,9 @@ from resqd.worker.prefetch import Permits, Prefetch
 from resqd.worker.queues import Quotas, Sources, Suspects
 from resqd.worker.recorder import Recorder
 from resqd.worker.reports import Account, Reporter
-from resqd.worker.shared import MANDATES, Shared
+from resqd.worker.shared import MANDATES, Mandate, Shared
 from resqd.worker.strangers import Strangers
+from resqd.worker.tasks import Loop, Task
 from resqd.worker.trial import ServerClock, Trials
 
 SWITCH_INTERVAL = 0.0005
@@ -63,7 +64,7 @@ def run(birth: Birth, *, settings: Settings, app: App, blueprint: Blueprint) -> 
     at_fork(
         channel=birth.channel,
         bell=birth.bell,
-        executors=manager.pool.executors,
+        executors=[*manager.pool.executors, *([blueprint.loop] if blueprint.loop else [])],
         signals=[*SIGNALS, *IGNORED],
         title=f"{settings.procline_prefix}resqd-{SHORT_VERSION}: forked by a job",
     )
@@ -88,6 +89,11 @@ def _look_for_knowers(connect: Callable[[], Link], keys: Keys) -> list[Knower]:
         return Knowers(link, keys).look()
     finally:
         link.close()
+
+
+def has_async(app: App) -> bool:
+    """Whether any job of the application is async."""
+    return any(job.is_async for job in parts_of(app).catalog.jobs.values())
 
 
 class Blueprint:
@@ -148,6 +154,19 @@ class Blueprint:
             strangers=strangers if settings.unknown_job == "return" else None,
         )
         recorder = Recorder(rules=self._rules, worker=worker_id)
+        self.loop = (
+            Loop(
+                count=settings.async_count,
+                first=settings.thread_count,
+                holdings=self._holdings,
+                report=recorder,
+                trials=trials,
+                spared=self._holdings.spared,
+                timed=settings.metered,
+            )
+            if has_async(app)
+            else None
+        )
         self._executors = [
             Executor(
                 index=index,
@@ -159,12 +178,13 @@ class Blueprint:
                 title=self._title,
                 spared=self._holdings.spared,
                 loud=settings.log_level == "debug",
+                loop=self.loop,
                 trials=trials,
             )
             for index in range(settings.thread_count)
         ]
         self._ladder = Ladder(
-            slots=[executor.slot for executor in self._executors],
+            slots=[*(executor.slot for executor in self._executors), *self._tasks],
             grace=settings.kill_grace,
             spared=self._holdings.spared,
             alarm=self._alarm,
@@ -186,6 +206,10 @@ class Blueprint:
             time_heard=server_clock.heard,
         )
 
+    @property
+    def _tasks(self) -> list[Task]:
+        return self.loop.tasks if self.loop is not None else []
+
     def manager(self, birth: Birth) -> Manager:
         """The threads of the worker that this process is. Nothing is started and no socket is opened yet."""
         self._quotas.begin(birth.quotas)
@@ -200,6 +224,10 @@ class Blueprint:
             slots=birth.slots,
         )
         self._alarm.ring = shared.announce
+        if self.loop is not None:
+            self.loop.begin(
+                page=birth.page, wake=shared.wake, holding=lambda: shared.mandate is not Mandate.RESERVE
+            )
         pool = Pool(
             executors=self._executors[: len(birth.page.cells)],
             page=birth.page,
@@ -222,7 +250,7 @@ class Blueprint:
         """The control thread that commands them."""
         signals = Signals(self._settings.term)
         descriptors = [birth.channel.fileno(), *signals.descriptors, *manager.descriptors()]
-        account = Account(shared=manager.shared, pool=manager.pool, metrics=self._metrics)
+        account = Account(shared=manager.shared, pool=manager.pool, metrics=self._metrics, loop=self.loop)
         return Control(
             birth=birth,
             grace=self._settings.kill_grace,

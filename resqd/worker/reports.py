@@ -26,6 +26,7 @@ from resqd.worker.metrics import Metrics
 from resqd.worker.pool import Pool
 from resqd.worker.shared import Shared
 from resqd.worker.slow import Slow
+from resqd.worker.tasks import Loop
 
 PREVIEW = 2048
 """The most bytes of a running job's payload that a report carries."""
@@ -114,7 +115,10 @@ def cpu_seconds() -> float:
 class Account:
     """What a worker can say of itself at any moment; asked by the control thread."""
 
-    def __init__(self, *, shared: Shared, pool: Pool, metrics: Metrics | None) -> None:
+    def __init__(
+        self, *, shared: Shared, pool: Pool, metrics: Metrics | None, loop: Loop | None = None
+    ) -> None:
+        self._loop = loop
         self._shared = shared
         self._pool = pool
         self._metrics = metrics
@@ -140,6 +144,7 @@ class Account:
             metrics=metrics,
             missing=self._pool.missing,
             replaced=self._pool.replaced,
+            loop_blocked_by=self._loop.blocker(time.monotonic()) if self._loop else "",
             **shared.tally._asdict(),
         )
 
@@ -150,12 +155,17 @@ class Account:
 
     def running(self) -> tuple[Running, ...]:
         """The jobs on the threads now."""
-        return running([executor.slot for executor in self._pool.executors])
+        return running(self._slots)
 
     @property
     def busy(self) -> bool:
         """Whether any job runs now."""
-        return any(executor.slot.open for executor in self._pool.executors)
+        return any(slot.open for slot in self._slots)
+
+    @property
+    def _slots(self) -> list[Slot]:
+        tasks = self._loop.tasks if self._loop else []
+        return [*(executor.slot for executor in self._pool.executors), *tasks]
 
 
 STATS_EVERY = 0.250

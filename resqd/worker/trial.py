@@ -63,6 +63,20 @@ class Trials:
 
     def run(self, job: Job[..., object], payload: Payload, limit: Limit) -> Dismiss | None:
         """Run the job, unless it has expired. None: a success and no more; raises what the job raises."""
+        if (ended := self.begin(job, payload, limit)) is not None:
+            return ended
+        gives: Debts = ()
+        values: list[object] = []
+        if (payload.marks or UNMARKED).options.get(GIVES):
+            gives = run_for_result(job, payload, self.judge, values.append)
+        elif job.plain:
+            values.append(job.perform(*payload.args))
+        else:
+            job.run(payload.args, self.judge, values.append)
+        return self.end(job, payload, values[0] if values else None, gives)
+
+    def begin(self, job: Job[..., object], payload: Payload, limit: Limit) -> Dismiss | None:
+        """See whether the job has expired, and set its limit."""
         marks, token = payload.marks or UNMARKED, self._slot.token
         expires = marks.seconds("expires") or job.options.expires
         if expires is not None and (late := self._expired(payload, expires)) is not None:
@@ -74,18 +88,17 @@ class Trials:
             self._slot.timed = token, self._slot.since + timeout
             limit(self._slot.since + timeout, token)
             self._alarm.set(self._slot.since + timeout)
-        gives: Debts = ()
-        values: list[object] = []
-        if marks.options.get(GIVES):
-            gives = run_for_result(job, payload, self.judge, values.append)
-        elif job.plain:
-            values.append(job.perform(*payload.args))
-        else:
-            job.run(payload.args, self.judge, values.append)
+        return None
+
+    def end(
+        self, job: Job[..., object], payload: Payload, value: object, gives: Debts = ()
+    ) -> Dismiss | None:
+        """What is to be told of a job that has succeeded, and of what it returned; None: that, and no more."""
+        marks = payload.marks or UNMARKED
         known, debts = tried(payload), (*gives, *kept(marks.debts, payload.id, job.options.keep_result))
         if not known and not debts:
             return None
-        return Dismiss(token, "done", known, self._valued(debts, values[0] if values else None))
+        return Dismiss(self._slot.token, "done", known, self._valued(debts, value))
 
     def _valued(self, debts: Debts, value: object) -> Debts:
         """With what the job has returned, where somebody wants to know."""

@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from resqd.app import App
 from resqd.definition import Definition
 from resqd.errors import JobDefinitionError
 from tests.support import named_jobs as jobs
@@ -34,17 +35,20 @@ class _NotStatic:
     def perform(self) -> None: ...
 
 
+async def _returning(value: int) -> int:
+    return value
+
+
 class _Async:
     @staticmethod
-    async def perform() -> None: ...
+    async def perform(value: int) -> int:
+        return value
 
 
 @pytest.mark.parametrize(
     ("target", "reason"),
     [
         (_lambda_default, "default of value"),
-        (waiting, "async"),
-        (_Async, "async"),
         (generating, "generator"),
         (_NotStatic, "static method"),
         (object, "static method"),
@@ -56,6 +60,18 @@ def test_what_cannot_be_a_job_is_refused(target: Any, reason: str) -> None:
     """Each definition that could not run as a job is refused at registration, saying why."""
     with pytest.raises(JobDefinitionError, match=reason):
         Definition.of(target)
+
+
+@pytest.mark.parametrize("target", [_returning, _Async])
+def test_an_async_job_is_run_to_its_end_where_no_loop_is(target: Any) -> None:
+    """By whoever runs its payload, as scripts do; called directly it gives its coroutine, as its code does."""
+    job = App().job(name="x")(target)
+    assert (job.is_async, job.bare, job.simple) == (True, False, False)
+    assert job.perform(3) == 3
+    assert asyncio.run(job(4)) == 4
+    ran: list[int] = []
+    assert job.run([5], keep=ran.append)
+    assert ran == [5]
 
 
 def test_a_lambda_needs_a_name() -> None:

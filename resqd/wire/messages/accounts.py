@@ -22,7 +22,8 @@ class Stats:
     """A worker's own account. The counters run from its birth, so a lost report loses nothing.
 
     `pace` is in jobs a second, 0 when it is not known. `missing` job threads there should be and are not;
-    `replaced` ones have ended out of turn since its birth, and stand again.
+    `replaced` ones have ended out of turn since its birth, and stand again. `loop_blocked_by` is the async job, if any,
+    that has not let the event loop go on for a second.
     """
 
     processed: int
@@ -41,6 +42,7 @@ class Stats:
     discarded: int = 0
     expired: int = 0
     timeouts: int = 0
+    loop_blocked_by: str = ""
 
 
 @dataclass(frozen=True, slots=True)

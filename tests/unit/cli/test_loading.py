@@ -83,8 +83,8 @@ APP = "import resqd\napp = resqd.App()\n"
         ("\ndef broken(:\n", "SyntaxError: invalid syntax (FILE:4)"),
         ("\x00", "null bytes"),
         (
-            "\n@app.job\nasync def work(): ...\n",
-            "JobDefinitionError: work is async, which resqd does not run; wrap it with asyncio.run (FILE:4)",
+            "\n@app.job\nasync def work(): yield\n",
+            "JobDefinitionError: work is a generator; calling it as a job would do nothing (FILE:4)",
         ),
         ("\n@app.job(queue='a,b')\ndef work(): ...\n", "which QUEUES reads as the end of a name (FILE:4)"),
         ("\napp.job(max_delivery=2)\n", "did you mean max_deliveries? (FILE:4)"),

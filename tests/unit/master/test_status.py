@@ -15,7 +15,7 @@ JOB = Running(1, 7, "f00d", "Archive", "mail", 90.0, b"")
 def test_a_worker_and_an_empty_place_have_the_same_keys() -> None:
     """Whoever reads one reads the other; an empty place has no process, and says why and until when."""
     busy = child(1, runs=(0, 7), stats=replace(NO_STATS, running=(JOB,), processed=5, rss_bytes=9))
-    shown = worker_status(busy, jobs_per_fork=100, last_exit="x", now=100.0)
+    shown = worker_status(busy, jobs_per_fork=100, threads=2, last_exit="x", now=100.0)
     assert shown["threads"] == [
         {"index": 0, "job": None},
         {"index": 1, "job": {"id": "f00d", "class": "Archive", "queue": "mail", "running_s": 10.0}},
@@ -59,7 +59,7 @@ def test_a_silent_workers_job_is_named_by_its_page() -> None:
 def test_a_worker_without_all_its_threads_is_not_healthy() -> None:
     """Nor is one that is silent; the status says how many threads are missing, and how many were replaced."""
     whole, short = child(1), child(2, stats=replace(NO_STATS, missing=1, replaced=3))
-    shown = worker_status(short, jobs_per_fork=0, last_exit=None, now=1.0)
+    shown = worker_status(short, jobs_per_fork=0, threads=2, last_exit=None, now=1.0)
     assert (shown["healthy"], shown["threads_missing"], shown["threads_replaced"]) == (False, 1, 3)
     assert whole.healthy
     assert not child(3, hung="silent for 9 s").healthy
@@ -71,3 +71,13 @@ def test_the_masters_title() -> None:
         prefix="a-", fleet=fleet(child(1, runs=(7, 8)), intent=Intent.PAUSED, workers=4), per_second=3204.4
     )
     assert shown == "a-resqd-1.0 (resque-1.0): master [resqd] 4 workers, 2 running, 3204/s, paused"
+
+
+def test_of_the_places_on_an_event_loop_only_those_are_shown_that_are_taken() -> None:
+    """There may be hundreds; and the job that blocks the loop is named."""
+    blocked = replace(NO_STATS, running=(JOB,), loop_blocked_by="Archive f00d")
+    shown = worker_status(
+        child(1, runs=(0, 7, 0, 0), stats=blocked), jobs_per_fork=0, threads=1, last_exit=None, now=1.0
+    )
+    assert [thread["index"] for thread in shown["threads"]] == [0, 1]
+    assert shown["loop_blocked_by"] == "Archive f00d"
