@@ -30,6 +30,7 @@ if TYPE_CHECKING:
         UnknownJob,
     )
     from resqd.job import Job
+    from resqd.limits import Concurrency, Rate, limit
     from resqd.retry import Discard, Retry, RetryLater, Snooze
     from resqd.unique import Unique
     from resqd.using import Signature
@@ -45,6 +46,7 @@ __all__ = [
     "BatchDone",
     "BatchError",
     "ClassJob",
+    "Concurrency",
     "CurrentJob",
     "DirtyExit",
     "Discard",
@@ -55,6 +57,7 @@ __all__ = [
     "JobInterrupt",
     "JobTimeout",
     "PayloadError",
+    "Rate",
     "ResqdError",
     "Retry",
     "RetryLater",
@@ -68,6 +71,7 @@ __all__ = [
     "UnknownJob",
     "__version__",
     "current_job",
+    "limit",
     "testing",
     "typed",
 ]
@@ -78,6 +82,9 @@ _HOMES = {
     "ClassJob": "resqd.class_job",
     "CurrentJob": "resqd.current",
     "current_job": "resqd.current",
+    "Concurrency": "resqd.limits",
+    "Rate": "resqd.limits",
+    "limit": "resqd.limits",
     "Job": "resqd.job",
     "Discard": "resqd.retry",
     "Retry": "resqd.retry",

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Final, Generic, ParamSpec, Protocol, Type
 from resqd.current import as_recorded
 from resqd.errors import JobDefinitionError
 from resqd.hooks import Hook, JobHooks, Judge, fails
+from resqd.limits import Gauge, checked
 from resqd.unique import Fingerprints, Unique
 from resqd.using import NOW, Delivery, Signature, Using, after, at
 from resqd.using import Sender as Deliverer
@@ -104,6 +105,8 @@ class Job(Generic[P, R]):
         """Whether a run of it is a call of its code and nothing else."""
         self.unique = options.unique
         self.fingerprints = self._fingerprints(options.unique or Unique(), definition)
+        self.gauge = self._gauge(definition) if options.limits else None
+        """Tells the gates of its calls, where it is under limits."""
         self.plain_enqueue = self._enqueues_plainly()
         self._definition = definition
         self._sender = sender
@@ -114,6 +117,14 @@ class Job(Generic[P, R]):
     def _fingerprints(self, unique: Unique, definition: Definition) -> Fingerprints:
         return Fingerprints(
             unique, name=self.name, signature=definition.signature, keywords=definition.keywords
+        )
+
+    def _gauge(self, definition: Definition) -> Gauge:
+        return Gauge(
+            checked(self.options.limits),
+            name=self.name,
+            signature=definition.signature,
+            keywords=definition.keywords,
         )
 
     def __call__(self, *args: P.args, **kwargs: P.kwargs) -> R:

@@ -11,6 +11,7 @@ from dataclasses import dataclass, fields
 from typing import Any, Literal, TypedDict
 
 from resqd.errors import JobDefinitionError
+from resqd.limits import Limit, checked
 from resqd.retry import Policy, is_seconds, policy_of
 from resqd.unique import Unique
 
@@ -28,6 +29,7 @@ class GivenOptions(TypedDict, total=False):
     keep_result: float | None
     ruby: bool
     unique: Unique | None
+    limits: Sequence[Limit] | Limit | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,6 +55,8 @@ class JobOptions:
     ruby: bool = True
     """Whether Ruby programs may read and write it; where not, keyword-only parameters travel as a trailing object."""
     unique: Unique | None = None
+    limits: Sequence[Limit] | Limit | None = None
+    """How many such jobs may run at a time, or begin in a span of time, in the whole fleet: Concurrency and Rate."""
     """That there is only one such job at a time, and which calls are the same."""
 
     @classmethod
@@ -77,6 +81,7 @@ class JobOptions:
             )
         if self.unique is not None and not isinstance(self.unique, Unique):
             raise JobDefinitionError(f"unique is {self.unique!r}; it takes a resqd.Unique, such as Unique()")
+        checked(self.limits)
         policy_of(self.retry)
         for name in ("timeout", "expires", "keep_result"):
             value = getattr(self, name)

@@ -12,9 +12,12 @@ from resqd.cron.tables import Declaration
 from resqd.housekeeper.cron import LOOK_IN_VAIN, Cron
 from resqd.housekeeper.house import House
 from resqd.housekeeper.keeper import Duty
+from resqd.housekeeper.limits import IDLE, Limits
 from resqd.housekeeper.scheduler import LOOK_EVERY as SCHEDULER_EVERY
 from resqd.housekeeper.scheduler import Judge, Scheduler
+from resqd.limits import declared
 from resqd.store.cron.timetable import Timetable
+from resqd.store.gates.gates import Gates
 from resqd.store.inflight.incarnation import life
 from resqd.store.scheduler.promotion import Promotion
 
@@ -33,6 +36,7 @@ def timekeepers(house: House) -> list[Timekeeper]:
     return [
         *([] if scheduler is None else [_of_scheduler(scheduler)]),
         _of_cron(_cron(house)),
+        _of_limits(house),
     ]
 
 
@@ -44,6 +48,16 @@ def _of_scheduler(scheduler: Scheduler) -> Timekeeper:
 
 def _of_cron(cron: Cron) -> Timekeeper:
     return Timekeeper(Duty(LOOK_IN_VAIN, cron.tend, "the timetable", cron.wait), cron.leave)
+
+
+def _of_limits(house: House) -> Timekeeper:
+    limits = Limits(
+        gates=Gates(link=house.link, keys=house.keys),
+        life=life(house.settings.daemon, house.birth.epoch),
+        declared=declared(job.gauge for job in house.app.jobs.values() if job.gauge),
+        clock=monotonic,
+    )
+    return Timekeeper(Duty(IDLE, limits.tend, "the round of limits", limits.wait), limits.leave)
 
 
 def _cron(house: House) -> Cron:

@@ -274,6 +274,11 @@ class Keys:
         return f"{self.namespace}:resqd:limits"
 
     @property
+    def limits_declared(self) -> str:
+        """The hash of each life of a daemon to the limits that its application declares."""
+        return f"{self.namespace}:resqd:limits:declared"
+
+    @property
     def limits_set(self) -> str:
         """The hash of a limit's name to the number that people have set in place of the declared one."""
         return f"{self.namespace}:resqd:limits:set"

@@ -10,6 +10,7 @@ from resqd.clock import Clock
 from resqd.errors import Fenced, StoreError
 from resqd.store.inflight.owner import Exchanged, Reservation, Want
 from resqd.worker.exchange import ACK_AFTER, Exchange
+from resqd.worker.gating import Appetite
 from resqd.worker.holdings import Outcomes
 from resqd.worker.poller import Poller
 from resqd.worker.pool import LOOK_EVERY, Pool
@@ -38,6 +39,7 @@ class Fetcher:
         permits: Permits,
         told: Callable[[Outcomes], None],
         clock: Clock,
+        appetite: Appetite | None = None,
     ) -> None:
         self._shared = shared
         self._holdings = shared.holdings
@@ -48,6 +50,7 @@ class Fetcher:
         self._permits = permits
         self._told = told
         self._clock = clock
+        self._appetite = appetite  # where jobs have limits
 
     def run(self) -> str:
         """Work until there is a reason to end: recycled, burst, left, abandoned, threadless, fenced, or UNSURE."""
@@ -155,6 +158,10 @@ class Fetcher:
             self._return(holdings.take_back())  # other workers may have threads for what waits here
 
     @property
+    def _idle(self) -> int:
+        return self._places - len(self._holdings)
+
+    @property
     def _places(self) -> int:
         return self._pool.places(self._shared.slots)
 
@@ -202,6 +209,8 @@ class Fetcher:
         """How many jobs to reserve."""
         if self._shared.mandate is not Mandate.RESERVE or self._exchange.full:
             return 0
+        if self._appetite is not None and self._appetite.patient(self._idle):
+            return 0
         return self._prefetch.want(
             unfinished=self._holdings.on_threads,
             slots=self._places,
@@ -224,6 +233,9 @@ class Fetcher:
         except StoreError as error:
             self._exchange.failed(error)
             return
+        if aim is not None and self._appetite is not None:
+            aim = self._appetite.aim(aim, idle=self._idle, pace=self._prefetch.pace)
+            want = aim.count
         exchanged = self._exchange.talk(aim)
         if exchanged is not None:
             self._account(exchanged, want)
@@ -238,9 +250,12 @@ class Fetcher:
         shared.tally = shared.tally.plus(exchanged.tally) if any(exchanged.tally) else shared.tally
         self._poller.complain(exchanged.skipped)
         self._look_ahead()
+        found = len(batch) if self._appetite is None else self._appetite.note(exchanged)
         if wanted:
             held = self._holdings.by_queue
-            self._poller.looked(got=len(batch), wanted=wanted, held=held, now=self._clock())
+            self._poller.looked(got=found, wanted=wanted, held=held, now=self._clock())
+        if exchanged.passed:
+            self._poller.expect()
 
     def _take_in(self, batch: list[Reservation], *, idle: bool) -> None:
         """Hand jobs to the threads before all else. `idle`: none were in work, so threads wait for the GIL only."""

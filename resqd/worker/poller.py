@@ -148,6 +148,10 @@ class Poller:
         if not self._lookout.empty:
             self._ring_others()
 
+    def expect(self) -> None:
+        """Look again at once: something went on that had waited elsewhere."""
+        self._lookout.empty = False
+
     def complain(self, skipped: Iterable[str]) -> None:
         """Say that these queues are keys of another type."""
         self._sources.complain(skipped)

@@ -30,6 +30,7 @@ from resqd.worker.control import IGNORED, Control, Signals
 from resqd.worker.exchange import Exchange
 from resqd.worker.executor import Executor
 from resqd.worker.fetcher import RECYCLED, Fetcher
+from resqd.worker.gating import Appetite, Gatekeeper
 from resqd.worker.guard import Guard, at_fork
 from resqd.worker.holdings import Holdings
 from resqd.worker.interrupt import Alarm, Ladder
@@ -119,6 +120,7 @@ class Blueprint:
         self._hooks = app.hooks
         self._clock = clock
         self._quotas = Quotas()
+        self._limited = any(job.gauge for job in app.jobs.values())
         self._paused = OpenQueues(
             lambda queues: look_for_pauses(link.call, PauseKeys(settings.namespace), queues)
         )
@@ -202,6 +204,7 @@ class Blueprint:
             keys=keys,
             worker_id=worker_id,
             locks=PluginLocks(settings.namespace) if settings.resque_locks == "on" else None,
+            gating=Gatekeeper(app.jobs) if self._limited else None,
             releases=any(job.unique and job.unique.until == "start" for job in app.jobs.values()),
             time_heard=server_clock.heard,
         )
@@ -290,6 +293,7 @@ class Blueprint:
                 burst=probation or self._settings.interval == 0,
             ),
             pool=pool,
+            appetite=Appetite() if self._limited else None,
             permits=Permits(1 if probation else self._settings.jobs_per_fork or None),
             told=self._metrics.told if self._metrics else lambda _outcomes: None,
             clock=self._clock,

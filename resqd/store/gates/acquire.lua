@@ -14,9 +14,9 @@ local moment, gates, at, begun, begun_gated, arrivals = now(), {}, 5, 0, 0, 0
 for i = 1, tonumber(ARGV[4]) do
   local name, definition, first = ARGV[at], ARGV[at + 1], 7 + 4 * (i - 1)
   local known, override = definition_of(name, KEYS[4], KEYS[5])
-  if known ~= definition then redis.call('HSET', KEYS[4], string.match(name, '^[^=]*'), definition) end
+  if not known then redis.call('HSET', KEYS[4], string.match(name, '^[^=]*'), definition) end
   local keys = { KEYS[first], KEYS[first + 1], KEYS[first + 2], KEYS[first + 3] }
-  gates[i] = look_at_gate(name, keys, moment, definition, override)
+  gates[i] = look_at_gate(name, keys, moment, known or definition, override)
   at = at + 2
 end
 

@@ -7,13 +7,14 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 from resqd.store.redis.protocol import Argument, PackedKeys, Script, ScriptCall
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     from resqd.store.keys import Keys
 
 _PARTS: Final = ("inflight/entries", "inflight/tokens", "inflight/slots", "clock", "gates/gates")
 ACQUIRE = Script.load("gates/acquire", *_PARTS)
 CANCEL = Script.load("gates/cancel", *_PARTS)
+PUBLISH = Script.load("gates/publish", "clock")
 SETTLE = Script.load("gates/settle", *_PARTS)
 
 LOOKS: Final = 100
@@ -83,6 +84,13 @@ def acquire_call(
 def cancel_call(keys: Keys, tickets: Sequence[str], named: Iterable[str | bytes] = ()) -> ScriptCall:
     """Take parked jobs away; `named` are keys that this may concern."""
     return ScriptCall(CANCEL, PackedKeys.of(keys.parked, *named), (keys.gate_prefix, *tickets))
+
+
+def publish_call(keys: Keys, life: str, declared: Mapping[str, str]) -> ScriptCall:
+    """Say which limits a daemon declares, by name; none for one that goes."""
+    lines = "".join(f"{definition}\t{name}\n" for name, definition in sorted(declared.items()))
+    packed = PackedKeys.of(keys.limits, keys.limits_declared, keys.daemons)
+    return ScriptCall(PUBLISH, packed, (life, lines))
 
 
 def settle_call(

@@ -6,11 +6,11 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Final
 
-from resqd.store.gates.calls import cancel_call, settle_call
+from resqd.store.gates.calls import cancel_call, publish_call, settle_call
 from resqd.store.keys import to_text
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     from resqd.store.keys import Keys
     from resqd.store.redis.link import Link
@@ -27,11 +27,13 @@ class Settled:
 
     passed: int = 0
     due_in: float | None = None
+    gates: int = 0
+    """At how many gates jobs waited before."""
 
     def plus(self, other: Settled) -> Settled:
         """Both together."""
         dues = [due for due in (self.due_in, other.due_in) if due is not None]
-        return Settled(self.passed + other.passed, min(dues, default=None))
+        return Settled(self.passed + other.passed, min(dues, default=None), self.gates + other.gates)
 
 
 class Gates:
@@ -41,10 +43,18 @@ class Gates:
         self._link = link
         self._keys = keys
 
+    def publish(self, life: str, declared: Mapping[str, str]) -> None:
+        """Say which limits a daemon declares; the newest daemon that declares one defines it."""
+        self._link.run_script(publish_call(self._keys, life, declared))
+
+    def withdraw(self, life: str) -> None:
+        """A daemon ends. What it alone has declared stays a limit until the next one says what there is."""
+        self._link.call("HDEL", self._keys.limits_declared, life)
+
     def round(self) -> Settled:
         """Let go on whatever waits where there is room, whoever has failed to see to it."""
         waiting = sorted(map(to_text, self._link.call("SMEMBERS", self._keys.gates)))
-        settled = Settled()
+        settled = Settled(gates=len(waiting))
         for at in range(0, len(waiting), CHUNK):
             settled = settled.plus(self.settle(waiting[at : at + CHUNK], forget=FORGET))
         return settled

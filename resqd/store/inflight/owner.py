@@ -32,7 +32,6 @@ from resqd.store.redis.protocol import ScriptCall, ServerError, judge, missing_k
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
-    from resqd.store.gates.calls import Most
     from resqd.store.inflight.incarnation import Incarnation
     from resqd.store.redis.connection import Reply
     from resqd.store.redis.link import Link
@@ -96,6 +95,7 @@ class Inflight:
         self._announced = False  # Redis may have heard of us
         self._registered = False  # it has said so
         self._closing = False
+        self._most = ALL
         self._ranges: list[tuple[int, int]] = []  # of what is being acknowledged
         self.ended = Ended()
         """What has succeeded by Redis's own word."""
@@ -116,6 +116,7 @@ class Inflight:
         if reserving := want is not None or self._unsure:
             calls.append(self._from.reserve(self._seq, want or Want(0)))
             self._unsure = True
+        self._most = want.begin if want else self._most
         if not calls:
             return Exchanged([])
         replies = self._run(calls)
@@ -132,7 +133,7 @@ class Inflight:
         if self._locks is not None and answer[0]:
             self._unlock(self._locks, answer[0])
         skipped = tuple(map(to_text, answer[1])) if answer[1] else ()
-        admitted = self._accept(answer[0], want.begin if want else ALL)
+        admitted = self._accept(answer[0])
         outbox.returned += [Return(token) for token in admitted.over]
         return counts.exchanged(admitted, skipped)
 
@@ -253,10 +254,10 @@ class Inflight:
         if owing := [owed for _, _, raw in batch if (owed := owed_by(raw))]:
             self._link.run_script(settle_call("begun", owing, self._keys))
 
-    def _accept(self, groups: list[Any], most: Most) -> Admitted:
+    def _accept(self, groups: list[Any]) -> Admitted:
         """The batch, without what is parked. When it raises, the same batch comes again."""
         batch = read_batch(self._seq, groups, self._names)
-        admitted = self._slots.admit(batch, most)
+        admitted = self._slots.admit(batch, self._most)
         if self._releases:
             self._release(admitted.batch)
         if batch:

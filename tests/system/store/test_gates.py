@@ -222,6 +222,10 @@ class Limits(RuleBasedStateMachine):
     def deploys(self, most: int) -> None:
         """A release declares another number."""
         self.declared["wide"] = f"c {most}"
+        self.publish()
+
+    def publish(self) -> None:
+        self.gates.publish("life", {name.partition("=")[0]: text for name, text in self.declared.items()})
 
     @rule()
     def round(self) -> None:
@@ -274,8 +278,16 @@ class Limits(RuleBasedStateMachine):
         assert not self.client.hkeys(KEYS.parked) or set(self.client.hkeys(KEYS.parked)) <= set(waiting)
         assert all(number == 1 for number in waiting.values())
 
+    @rule()
+    def declares_nothing(self) -> None:
+        """A release without limits lets all go on in its next round, until an older worker names them again."""
+        self.gates.publish("life", {})
+        self.gates.round()
+        self.publish()
+
     def becomes_still(self) -> None:
         """Whatever has happened, all jobs run once nothing keeps them: no waiter is forgotten."""
+        self.publish()
         self.client.delete(KEYS.limits_set)
         wants = Want(20, tuple((queue, 0) for queue in QUEUES))
         for _ in range(200):
@@ -292,7 +304,7 @@ class Limits(RuleBasedStateMachine):
 
 
 def run(redis_url: str, client: redis.Redis, monkeypatch: pytest.MonkeyPatch, examples: int) -> None:
-    for name in ("ACQUIRE", "CANCEL", "SETTLE"):
+    for name in ("ACQUIRE", "CANCEL", "PUBLISH", "SETTLE"):
         monkeypatch.setattr(gates_calls, name, guarded(getattr(gates_calls, name)))
     for name, value in list(vars(calls).items()):
         if isinstance(value, Script):

@@ -1,0 +1,97 @@
+"""Jobs under limits in the real daemon: how many run at a time, and begin in a span of time, whoever runs them."""
+
+import os
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.support.daemon import Daemon
+from tests.support.waiting import wait_for
+
+APP = """
+import time
+import redis
+import resqd
+app = resqd.App({url!r})
+client = redis.Redis.from_url({url!r})
+
+def note(name, tenant, seconds):
+    with client.pipeline() as pipe:
+        pipe.incr(f"running:{{tenant}}")
+        running = pipe.execute()[0]
+    client.rpush("notes:" + tenant, running)
+    client.zadd("begun:" + name, {{repr(time.time()) + str(client.incr("n")): time.time()}})
+    time.sleep(seconds)
+    client.decr(f"running:{{tenant}}")
+
+@app.job(queue="q", name="call", limits=[resqd.Concurrency(2, by="tenant")])
+def call(tenant, seconds=0.02):
+    note("call", tenant, seconds)
+
+@app.job(queue="q", name="rated", limits=resqd.limit("stripe", resqd.Rate(10, per=1)))
+def rated(tenant):
+    note("rated", tenant, 0)
+
+@app.job(queue="q", name="free")
+def free(tenant):
+    note("free", tenant, 0)
+"""
+
+
+def start(tmp_path: Path, url: str, *flags: str) -> Daemon:
+    (tmp_path / "limited.py").write_text(APP.format(url=url))
+    environ = {
+        "REDIS_URL": url,
+        "RESQD_RUN_DIR": str(tmp_path),
+        "PYTHONPATH": os.pathsep.join([str(tmp_path), str(Path(__file__).parents[2])]),
+    }
+    return Daemon("--app", "limited:app", "--queues", "q", *flags, folder=tmp_path, environ=environ)
+
+
+def processed(client: Any) -> int:
+    return int(client.get("resque:stat:processed") or 0)
+
+
+def push(client: Any, name: str, tenant: str, count: int) -> None:
+    client.sadd("resque:queues", "q")
+    client.rpush(
+        "resque:queue:q",
+        *(f'{{"class":"{name}","args":["{tenant}"],"id":"{name}-{tenant}-{n}"}}' for n in range(count)),
+    )
+
+
+def nothing_held(client: Any) -> bool:
+    return not [*client.scan_iter("resque:resqd:gate:held:*")] and not client.exists("resque:resqd:parked")
+
+
+@pytest.mark.parametrize(
+    ("jobs_per_fork", "threads"), [("0", "4"), ("1", "2"), ("7", "1")], ids=["no limit", "one", "seven"]
+)
+def test_no_more_run_at_a_time_than_the_limit(
+    tmp_path: Path, redis_url: str, redis_client: Any, jobs_per_fork: str, threads: str
+) -> None:
+    """For each value of the parameter by itself; all jobs run, free ones among them, and no slot is left."""
+    for tenant in ("a", "b", "c"):
+        push(redis_client, "call", tenant, 20)
+    push(redis_client, "free", "d", 20)
+    flags = ("--workers", "3", "--threads", threads, "--jobs-per-fork", jobs_per_fork)
+    with start(tmp_path, redis_url, *flags):
+        wait_for(lambda: processed(redis_client) == 80, 30, what="all have run")
+        wait_for(lambda: nothing_held(redis_client), 5, what="no slot is held, and nobody waits")
+    for tenant in ("a", "b", "c"):
+        running = [int(each) for each in redis_client.lrange(f"notes:{tenant}", 0, -1)]
+        assert len(running) == 20
+        assert max(running) <= 2
+        assert tenant == "c" or max(running) == 2
+
+
+def test_no_more_begin_in_a_span_than_the_rate(tmp_path: Path, redis_url: str, redis_client: Any) -> None:
+    """And the next begins as soon as it may."""
+    push(redis_client, "rated", "a", 25)
+    with start(tmp_path, redis_url, "--workers", "2", "--threads", "2"):
+        wait_for(lambda: processed(redis_client) == 25, 20, what="all have run")
+    begun = [moment for _, moment in redis_client.zrange("begun:rated", 0, -1, withscores=True)]
+    spans = [late - early for early, late in zip(begun, begun[10:], strict=False)]
+    assert min(spans) > 0.9  # a job notes its own beginning, some time after it was let go
+    assert 2 < begun[-1] - begun[0] < 6
