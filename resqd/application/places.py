@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from resqd.application.access import Access
 from resqd.application.results import Result
 from resqd.errors import StoreError
+from resqd.store.gates.gates import Gates
 from resqd.store.later.later import CHUNK, Later, Waiting
 from resqd.store.resque.payload import decode_or_explain
 from resqd.using import after, at
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
     from resqd.store.resque.store import Store
     from resqd.store.resque.workers import WorkerThreadStatus
 
-Place = Literal["later", "waiting", "running", "gone"]
+Place = Literal["later", "parked", "waiting", "running", "gone"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +86,7 @@ class Places(Access):
         return Result(self.store, job_id)
 
     def where(self, job_id: str, *, queue: str | None = None) -> Place:
-        """Where a job is: "later", "running", "waiting" or "gone".
+        """Where a job is: "later", "parked" since a limit is full, "running", "waiting" or "gone".
 
         It is looked for in one queue or, without a name, in all, which are read until it is found. "running" is one
         that a worker holds, though its threads may still be busy. Before it is "gone" everything is looked at twice:
@@ -97,6 +98,8 @@ class Places(Access):
     def _place(self, job_id: str, queue: str | None) -> Place:
         if self.store.on_later(lambda later: later.get(job_id)) is not None:
             return "later"
+        if self.store.on_link(lambda link, keys: Gates(link=link, keys=keys).parked(job_id)) is not None:
+            return "parked"
         names = self.queues() if queue is None else [queue]
         if any(self._waits(name, job_id) for name in names):
             return "waiting"
@@ -109,11 +112,13 @@ class Places(Access):
     def cancel(self, job_id: str, *, queue: str | None = None) -> Place:
         """Take a job away, and say where it was.
 
-        "later" and, with `queue`, "waiting": it will not run. "running": its worker is asked to kill it. "gone": it
-        has ended, or waits in a queue that was not named.
+        "later", "parked" and, with `queue`, "waiting": it will not run. "running": its worker is asked to kill
+        it. "gone": it has ended, or waits in a queue that was not named.
         """
         if self.store.on_later(lambda later: later.cancel([job_id])):
             return "later"
+        if self.store.on_link(lambda link, keys: Gates(link=link, keys=keys).cancel([job_id])):
+            return "parked"
         if queue is not None and self.store.books.queues.delete(queue, _has_id(job_id)):
             return "waiting"
         running = self._running(job_id)

@@ -17,6 +17,7 @@ from resqd.cli.explain_command import explain
 from resqd.cli.failed_commands import failed
 from resqd.cli.history_commands import autoscale_hint, grafana
 from resqd.cli.later_commands import later
+from resqd.cli.limit_commands import limits
 from resqd.cli.loading import load_app, refuse_empty, refuse_green_threads
 from resqd.cli.output import add_completion
 from resqd.cli.pause_commands import pause_queue, resume_queue
@@ -87,6 +88,7 @@ for command in (
     later,
     retries,
     unique,
+    limits,
     cron,
     failed,
     scheduler,

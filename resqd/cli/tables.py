@@ -17,7 +17,19 @@ from resqd.store.resque.pauses import Note
 
 _ARGS = 120
 _NUMBERS = frozenset(
-    {"size", "in flight", "oldest wait", "position", "deliveries", "waited", "pid", "busy", "tries"}
+    {
+        "size",
+        "in flight",
+        "oldest wait",
+        "position",
+        "deliveries",
+        "waited",
+        "pid",
+        "busy",
+        "tries",
+        "held",
+        "waiting",
+    }
 )
 
 
@@ -103,6 +115,27 @@ def show_locks(locks: Sequence[dict[str, Any]], *, total: int, now: float) -> No
     console().print(table)
     if total > len(locks):
         console().print(f"{len(locks)} of {total:,}")
+
+
+def show_limits(limits: Sequence[dict[str, Any]]) -> None:
+    """One line for each limit; a number that people have set stands before the declared one."""
+    table = _table("limit", "most", "per", "held", "waiting")
+    for each in limits:
+        most = "-" if each["most"] is None else str(each["most"])
+        if each["set"] is not None:
+            most = f"{each['set']} (set; {most} declared)"
+        per = "-" if each["per"] is None else f"{each['per']:g} s"
+        table.add_row(*_cells(each["name"], most, per, str(each["held"]), str(each["waiting"])))
+    console().print(table)
+
+
+def show_gates(gates: Sequence[dict[str, Any]]) -> None:
+    """One line for each value of a limit, with who holds it."""
+    table = _table("value", "held", "waiting", "holders")
+    for each in gates:
+        holders = ", ".join(each["holders"])
+        table.add_row(*_cells(each["value"] or "-", str(each["held"]), str(each["waiting"]), holders or "-"))
+    console().print(table)
 
 
 def show_retries(jobs: Sequence[dict[str, Any]], *, now: float) -> None:

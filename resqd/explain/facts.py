@@ -10,11 +10,13 @@ from typing import TYPE_CHECKING, Any
 from resqd import parsing
 from resqd.explain.reasons import JobFacts, Listener, QueueFacts
 from resqd.parsing import QueueSpec
-from resqd.store.keys import matches
+from resqd.store.gates.gates import Gates, GateState
+from resqd.store.keys import Keys, matches
 from resqd.store.resque.payload import decode_or_explain
 from resqd.store.resque.sweep import FailureMoved
 
 if TYPE_CHECKING:
+    from resqd.store.redis.link import Link
     from resqd.store.resque.store import Store
     from resqd.store.resque.workers import WorkerStatus, WorkerThreadStatus
 
@@ -66,6 +68,7 @@ class Facts:
             job_id=job_id,
             due=None if waiting is None else waiting.due,
             tries=self._tries(job_id),
+            parked=self._parked(job_id),
             running=None if thread is None else f"on {_place(thread)} since {thread.run_at}",
             in_flight=holder,
             holder_silent=silent,
@@ -145,9 +148,22 @@ class Facts:
             return None
         return f"{found.exception}: {found.error} ({found.failed_at})"
 
+    def _parked(self, job_id: str) -> str | None:
+        def look(link: Link, keys: Keys) -> str | None:
+            gates = Gates(link=link, keys=keys)
+            job = gates.parked(job_id)
+            return None if job is None else "; ".join(_gate(gates.gate_now(name)) for name in job.gates)
+
+        return self._store.on_link(look)
+
     def _tries(self, job_id: str) -> tuple[str, ...]:
         tries = self._store.on_later(lambda later: later.attempts(job_id))
         return tuple(f"{each.get('exception')}: {each.get('error')}" for each in tries)
+
+
+def _gate(gate: GateState) -> str:
+    holders = f" ({', '.join(gate.holders[:_SHOWN])})" if gate.holders else ""
+    return f"{gate.name}: {gate.used} hold it{holders}, {gate.waiting} wait"
 
 
 def _specs(worker: WorkerStatus) -> tuple[QueueSpec, ...]:

@@ -155,6 +155,8 @@ class JobFacts:
     """When it runs later, in seconds since 1970."""
     tries: tuple[str, ...] = ()
     """The errors of its last tries."""
+    parked: str | None = None
+    """The limits that it waits for, with who holds them."""
     running: str | None = None
     in_flight: str | None = None
     """Which worker holds it, not on a thread."""
@@ -187,6 +189,12 @@ def _of_job(facts: JobFacts) -> Iterator[Reason]:
             "later",
             f"{job} runs later, at {moment(facts.due)}{tried}",
             f"resqd later run {facts.job_id} runs it now, resqd later cancel takes it away",
+        )
+    if facts.parked is not None:
+        yield Reason(
+            "parked",
+            f"{job} waits for a limit that is full: {facts.parked}",
+            "resqd limits show NAME says more, resqd limits set lets more pass",
         )
     if facts.running is not None:
         yield Reason(

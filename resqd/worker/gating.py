@@ -15,7 +15,7 @@ from resqd.store.resque.payload import decode
 
 AT_A_TIME = 500
 """How many jobs to reserve while the first ones of the queue are only parked."""
-AHEAD = 0.002
+AHEAD = 0.005
 """Seconds of work for which jobs may hold gates before a thread is free: other workers' jobs wait for these."""
 
 
@@ -52,6 +52,8 @@ class Appetite:
         """The same, with how many may begin; of those with gates only what threads can start soon."""
         begin = Most(want.count, max(0, idle) + int(pace * AHEAD))
         count = max(want.count, AT_A_TIME) if self._refused else want.count
+        if self._over and not self._refused:
+            count = max(1, min(count, begin.gated))
         return replace(want, count=count, begin=begin)
 
     def note(self, exchanged: Exchanged) -> int:

@@ -1,11 +1,15 @@
 """Jobs under limits in the real daemon: how many run at a time, and begin in a span of time, whoever runs them."""
 
+import json
 import os
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from resqd.app import App
 from tests.support.daemon import Daemon
 from tests.support.waiting import wait_for
 
@@ -95,3 +99,39 @@ def test_no_more_begin_in_a_span_than_the_rate(tmp_path: Path, redis_url: str, r
     spans = [late - early for early, late in zip(begun, begun[10:], strict=False)]
     assert min(spans) > 0.9  # a job notes its own beginning, some time after it was let go
     assert 2 < begun[-1] - begun[0] < 6
+
+
+def resqd(url: str, *arguments: str) -> Any:
+    """What a command answers in JSON; explain exits with 1 for what keeps a job from running."""
+    done = subprocess.run(
+        [sys.executable, "-m", "resqd", *arguments, "--redis-url", url, "--json"],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == (arguments[0] == "explain"), done.stderr
+    return json.loads(done.stdout)
+
+
+def test_people_see_who_waits_and_let_more_pass(tmp_path: Path, redis_url: str, redis_client: Any) -> None:
+    """limits list and show, explain, where and cancel; a number that is set takes effect at once."""
+    app = App(redis_url)
+    with start(tmp_path, redis_url, "--workers", "1", "--threads", "4", "--jobs-per-fork", "0"):
+        redis_client.sadd("resque:queues", "q")
+        jobs = [f'{{"class":"call","args":["a",{60 if n < 2 else 0.01}],"id":"j{n}"}}' for n in range(5)]
+        redis_client.rpush("resque:queue:q", *jobs)
+        wait_for(lambda: app.where("j4") == "parked", 10, what="the last one is parked")
+        [gate] = resqd(redis_url, "limits", "show", "call:concurrency:tenant")["gates"]
+        assert (gate["value"], gate["held"], gate["waiting"], len(gate["holders"])) == ("a", 2, 3, 2)
+        assert {each["name"]: each["waiting"] for each in resqd(redis_url, "limits", "list")} == {
+            "call:concurrency:tenant": 3,
+            "stripe": 0,
+        }
+        assert "2 hold it" in str(resqd(redis_url, "explain", "j4"))
+        assert app.cancel("j3") == "parked"
+        assert app.where("j3") == "gone"
+        assert processed(redis_client) == 0
+        resqd(redis_url, "limits", "set", "call:concurrency:tenant", "3")
+        wait_for(lambda: processed(redis_client) == 2, 10, what="the others pass")
+        for job in ("j0", "j1"):
+            app.cancel(job)

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import hashlib
 from typing import TYPE_CHECKING, Final, NamedTuple
 
+from resqd.store.debts import PAYING, Debt, arguments_of, keys_of, owed_by
+from resqd.store.keys import to_text
 from resqd.store.redis.protocol import Argument, PackedKeys, Script, ScriptCall
 
 if TYPE_CHECKING:
@@ -13,7 +16,7 @@ if TYPE_CHECKING:
 
 _PARTS: Final = ("inflight/entries", "inflight/tokens", "inflight/slots", "clock", "gates/gates")
 ACQUIRE = Script.load("gates/acquire", *_PARTS)
-CANCEL = Script.load("gates/cancel", *_PARTS)
+CANCEL = Script.load("gates/cancel", *_PARTS, *PAYING)
 PUBLISH = Script.load("gates/publish", "clock")
 SETTLE = Script.load("gates/settle", *_PARTS)
 
@@ -32,6 +35,29 @@ class Gate(NamedTuple):
     def limit(self) -> str:
         """The name of its limit."""
         return self.name.partition("=")[0]
+
+
+class Parked(NamedTuple):
+    """A job that is parked: its ticket, the names of its gates, its queue and its payload."""
+
+    ticket: str
+    gates: tuple[str, ...]
+    queue: str
+    raw: bytes
+
+    @classmethod
+    def read(cls, ticket: str, value: bytes) -> Parked:
+        """A job as it stands in Redis: texts, each after its length and `:`, until a `|`, and then the entry."""
+        texts: list[bytes] = []
+        at = 0
+        while value[at : at + 1] != b"|" and at < len(value):
+            length, _, _ = value[at:].partition(b":")
+            start = at + len(length) + 1
+            at = start + int(length)
+            texts.append(value[start:at])
+        length, _, rest = value[at + 1 :].partition(b":")
+        size = int(length)
+        return cls(ticket, tuple(map(to_text, texts)), to_text(rest[:size]), rest[size:])
 
 
 class Ask(NamedTuple):
@@ -81,9 +107,19 @@ def acquire_call(
     return ScriptCall(ACQUIRE, packed, arguments)
 
 
-def cancel_call(keys: Keys, tickets: Sequence[str], named: Iterable[str | bytes] = ()) -> ScriptCall:
-    """Take parked jobs away; `named` are keys that this may concern."""
-    return ScriptCall(CANCEL, PackedKeys.of(keys.parked, *named), (keys.gate_prefix, *tickets))
+def cancel_call(keys: Keys, seen: Mapping[str, bytes], named: Iterable[str | bytes] = ()) -> ScriptCall:
+    """Take parked jobs away, by ticket and as they were `seen`, and settle what they owe.
+
+    `named` are keys that this may concern.
+    """
+    owed: list[Debt] = []
+    arguments: list[Argument] = [keys.gate_prefix]
+    for ticket, value in seen.items():
+        debts = owed_by(Parked.read(ticket, value).raw)
+        owed += debts
+        digest = hashlib.sha1(value, usedforsecurity=False).hexdigest()
+        arguments += (ticket, digest, *arguments_of(debts, keys))
+    return ScriptCall(CANCEL, PackedKeys.of(keys.parked, *keys_of(owed, keys), *named), arguments)
 
 
 def publish_call(keys: Keys, life: str, declared: Mapping[str, str]) -> ScriptCall:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Final
 
-from resqd.store.gates.calls import cancel_call, publish_call, settle_call
+from resqd.store.gates.calls import Parked, cancel_call, gate_keys, publish_call, settle_call
 from resqd.store.keys import to_text
 
 if TYPE_CHECKING:
@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 
 CHUNK: Final = 50
 """Gates that one call settles."""
+SHOWN: Final = 100
+"""Holders, and gates of one limit, that are shown."""
 FORGET: Final = 60_000_000
 """Microseconds after which a pass that nobody used is forgotten, and with it since when its job waited."""
 
@@ -34,6 +36,26 @@ class Settled:
         """Both together."""
         dues = [due for due in (self.due_in, other.due_in) if due is not None]
         return Settled(self.passed + other.passed, min(dues, default=None), self.gates + other.gates)
+
+
+@dataclass(frozen=True, slots=True)
+class GateState:
+    """Of a gate: how many hold it, or have begun within its span; some holders as DAEMON TOKEN; how many wait."""
+
+    name: str
+    used: int
+    holders: tuple[str, ...]
+    waiting: int
+
+
+@dataclass(frozen=True, slots=True)
+class LimitState:
+    """Of a limit: its definition, None where nobody declares it, what people have set in place of its number."""
+
+    name: str
+    definition: str | None
+    people: int | None
+    gates: tuple[GateState, ...]
 
 
 class Gates:
@@ -61,9 +83,67 @@ class Gates:
 
     def cancel(self, tickets: Sequence[str]) -> list[str]:
         """Take parked jobs away: the tickets of those that were there."""
-        return [
-            to_text(ticket) for ticket in self._link.run_naming(partial(cancel_call, self._keys, tickets))
-        ]
+        values = self._link.call("HMGET", self._keys.parked, *tickets) if tickets else []
+        seen = {ticket: value for ticket, value in zip(tickets, values, strict=True) if value is not None}
+        if not seen:
+            return []
+        return [to_text(ticket) for ticket in self._link.run_naming(partial(cancel_call, self._keys, seen))]
+
+    def parked(self, ticket: str) -> Parked | None:
+        """The parked job of that ticket."""
+        value = self._link.call("HGET", self._keys.parked, ticket)
+        return None if value is None else Parked.read(ticket, value)
+
+    def limits(self) -> list[LimitState]:
+        """All limits, by name; what is counted of those by a value are the gates where jobs wait."""
+        keys, call = self._keys, self._link.call
+        declared, people = _texts(call("HGETALL", keys.limits)), _texts(call("HGETALL", keys.limits_set))
+        waiting = sorted(map(to_text, call("SMEMBERS", keys.gates)))
+        found = []
+        for name in sorted({*declared, *people}):
+            gates = [gate for gate in waiting if gate.partition("=")[0] == name] or [name]
+            states = [self.gate(gate, declared.get(name)) for gate in gates]
+            most = int(people[name]) if name in people else None
+            found.append(LimitState(name, declared.get(name), most, tuple(states)))
+        return found
+
+    def gate(self, gate: str, definition: str | None) -> GateState:
+        """Who holds a gate, and how many wait."""
+        held, waiting, _, granted = gate_keys(self._keys, gate)
+        if definition is not None and definition.startswith("r"):
+            return GateState(gate, self._link.call("ZCARD", granted), (), self._link.call("ZCARD", waiting))
+        members = self._link.call("ZRANGE", held, 0, SHOWN - 1)
+        used, waits = self._link.call("ZCARD", held), self._link.call("ZCARD", waiting)
+        return GateState(gate, used, tuple(_holder(to_text(each)) for each in members), waits)
+
+    def gate_now(self, gate: str) -> GateState:
+        """The same, whatever its limit is."""
+        definition = self._link.call("HGET", self._keys.limits, gate.partition("=")[0])
+        return self.gate(gate, None if definition is None else to_text(definition))
+
+    def gates_of(self, name: str) -> list[str]:
+        """The gates of one limit that are held, or where jobs wait, SHOWN of them at the most."""
+        waiting = [to_text(gate) for gate in self._link.call("SMEMBERS", self._keys.gates)]
+        found = {gate for gate in waiting if gate.partition("=")[0] == name}
+        for kind in (0, 3):
+            head = gate_keys(self._keys, name)[kind]
+            cursor = b"0"
+            while len(found) < SHOWN:
+                cursor, names = self._link.call("SCAN", cursor, "MATCH", f"{_literal(head)}*", "COUNT", 1000)
+                prefix = len(head) - len(name)
+                gates = [to_text(each)[prefix:] for each in names]
+                found.update(gate for gate in gates if gate.partition("=")[0] == name)
+                if cursor == b"0":
+                    break
+        return sorted(found)[:SHOWN]
+
+    def set_most(self, name: str, most: int | None) -> None:
+        """Set a limit's number in place of the declared one, or (None) give that its way again."""
+        if most is None:
+            self._link.call("HDEL", self._keys.limits_set, name)
+        else:
+            self._link.call("HSET", self._keys.limits_set, name, most)
+        self.round()
 
     def settle(self, gates: Iterable[str], *, forget: int | None = None) -> Settled:
         """Let go on what waits at these gates, as far as they have room."""
@@ -74,3 +154,19 @@ class Gates:
             settled = settled.plus(Settled(passed, None if int(due) < 0 else int(due) / 1_000_000))
             asked = [to_text(name) for name in again]
         return settled
+
+
+def _texts(flat: Sequence[bytes]) -> dict[str, str]:
+    texts = [to_text(each) for each in flat]
+    return dict(zip(texts[::2], texts[1::2], strict=True))
+
+
+def _holder(member: str) -> str:
+    """From INFLIGHT/TOKEN, whose key is NAMESPACE:resqd:inflight:DAEMON:INCARNATION:all."""
+    key, _, token = member.rpartition("/")
+    return f"{key.rpartition(':resqd:inflight:')[2].removesuffix(':all')} {token}"
+
+
+def _literal(text: str) -> str:
+    """A pattern that only this text matches."""
+    return "".join(f"\\{each}" if each in "*?[]\\" else each for each in text)

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, Final
 
 from resqd.store.debts import owed_by
+from resqd.store.gates.calls import Parked
 from resqd.store.inflight.incarnation import of_life
 from resqd.store.inflight.tokens import split_entry
 from resqd.store.keys import Keys, to_text
@@ -47,7 +48,9 @@ class Sweep:
 
         What is in flight is read first and last, since jobs move between it and the other places.
         """
-        for place in (self._in_flight, self._later, self._queues, self._suspects, self._in_flight):
+        parked = self._parked
+        places = (self._in_flight, self._later, parked, self._queues, self._suspects, parked, self._in_flight)
+        for place in places:
             for raws in place():
                 for raw in raws:
                     _strike(absent, raw)
@@ -66,6 +69,14 @@ class Sweep:
 
     def _later(self) -> Iterator[list[bytes]]:
         return self._entries(self._keys.later_jobs)
+
+    def _parked(self) -> Iterator[list[bytes]]:
+        cursor = b"0"
+        while True:
+            cursor, flat = self._link.call("HSCAN", self._keys.parked, cursor, "COUNT", _CHUNK)
+            yield [Parked.read("", value).raw for value in flat[1::2]]
+            if cursor == b"0":
+                return
 
     def _queues(self) -> Iterator[list[bytes]]:
         for name in self._link.call("SMEMBERS", self._keys.queues):
