@@ -11,6 +11,7 @@ from typing import Any
 import click
 
 from resqd import __version__
+from resqd.cli.batch_commands import batches, workflows
 from resqd.cli.boot import boot
 from resqd.cli.cron_commands import cron
 from resqd.cli.explain_command import explain
@@ -89,6 +90,8 @@ for command in (
     retries,
     unique,
     limits,
+    batches,
+    workflows,
     cron,
     failed,
     scheduler,

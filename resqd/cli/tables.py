@@ -29,6 +29,9 @@ _NUMBERS = frozenset(
         "tries",
         "held",
         "waiting",
+        "ended",
+        "of",
+        "skipped",
     }
 )
 
@@ -135,6 +138,16 @@ def show_gates(gates: Sequence[dict[str, Any]]) -> None:
     for each in gates:
         holders = ", ".join(each["holders"])
         table.add_row(*_cells(each["value"] or "-", str(each["held"]), str(each["waiting"]), holders or "-"))
+    console().print(table)
+
+
+def show_batches(batches: Sequence[dict[str, Any]], *, now: float) -> None:
+    """One line for each batch."""
+    table = _table("id", "state", "ended", "of", "failed", "skipped", "made", "description")
+    for each in batches:
+        made = duration(max(0.0, now - datetime.fromisoformat(each["created"]).timestamp()))
+        counts = (f"{each[name]:,}" for name in ("ended", "total", "failed", "skipped"))
+        table.add_row(*_cells(each["id"], each["state"], *counts, f"{made} ago", each["description"]))
     console().print(table)
 
 

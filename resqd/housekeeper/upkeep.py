@@ -16,11 +16,15 @@ from resqd.housekeeper.orphans import MARGIN, Orphans
 from resqd.housekeeper.recovery import FOLLOW_EVERY, Hosts, Recoverer, Stillness
 from resqd.housekeeper.registry import PUBLISH_EVERY, Pruner, Publisher, register_every
 from resqd.housekeeper.remote import Remote
+from resqd.store.batches.batches import Batches
 from resqd.store.inflight.incarnation import life
 from resqd.store.inflight.recovery import Recovery
 from resqd.store.resque.acts import Judge
 from resqd.store.resque.knowers import Knowers
 from resqd.store.resque.registry import Registry
+
+CLOSE_EVERY = 30.0
+"""Seconds between two looks for batches whose producer has died before it had put all of their jobs."""
 
 POLL_WITHIN = 0.75
 """The part of the longest pause between two trusted polls of others' heartbeats after which the next one is made."""
@@ -42,6 +46,7 @@ class Upkeep:
     publisher: Publisher
     remote: Remote
     pruner: Pruner
+    batches: Batches
 
     @classmethod
     def of(cls, house: House, culprits: Culprits, aftermath: Aftermath) -> Upkeep:
@@ -109,6 +114,7 @@ class Upkeep:
                 clock=monotonic,
             ),
             pruner=Pruner(registry=registry, worker_id=house.worker_id, patience=prune, clock=monotonic),
+            batches=Batches(link, keys),
         )
 
     def duties(self, house: House) -> list[Duty]:
@@ -123,6 +129,7 @@ class Upkeep:
             Duty(FOLLOW_EVERY, self.recoverer.follow, "the watch over predecessors"),
             Duty(beat, self.recoverer.retry, "the records that no list took"),
             Duty(TELL_EVERY, partial(self.tell_classes, house), "telling which jobs are known"),
+            Duty(CLOSE_EVERY, self.batches.close_late, "batches that nobody fills any more"),
             Duty(ONCE, partial(check_up, house.link, house.settings), "the check of Redis's settings"),
         ]
 

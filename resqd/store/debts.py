@@ -54,6 +54,8 @@ def debts_of(options: Mapping[str, Any]) -> Debts:
     owed = options.get(OWES)
     if not isinstance(owed, dict):
         return ()
+    if len(owed) == 1 and isinstance(member := owed.get("batch"), str) and member.isascii():
+        return (Debt("batch", member),)  # the most frequent one, and the same as below
     return tuple(
         Debt(kind, member)
         for kind, member in owed.items()

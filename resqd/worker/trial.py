@@ -78,6 +78,9 @@ class Trials:
     def begin(self, job: Job[..., object], payload: Payload, limit: Limit) -> Dismiss | None:
         """See whether the job has expired, and set its limit."""
         marks, token = payload.marks or UNMARKED, self._slot.token
+        if marks.plain and job.bare:
+            job.perform(*payload.args)
+            return Dismiss(token, "done", "", marks.debts)
         expires = marks.seconds("expires") or job.options.expires
         if expires is not None and (late := self._expired(payload, expires)) is not None:
             events.Worker.job_expired(job=named(payload), queue=shown(self._slot.queue), late=late)

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from tests.bench.bench import Bench
-from tests.bench.measures import fairness, footprint, growth, latency, later, producing, throughput
+from tests.bench.measures import batches, fairness, footprint, growth, latency, later, producing, throughput
 from tests.bench.peers import side_by_side
 
 
@@ -70,6 +70,12 @@ MEASURES = (
         Row("enqueue-in-of-enqueue", "of enqueue", PERCENT, least=60),
         Row("enqueue-in-many", "many at once to run later, one process", JOBS, least=100_000),
         Row("later-memory", "Redis's memory for one, beyond its payload", "B", most=500),
+    )),
+    Measure("batches", batches.batches, 30, (
+        Row("batch-put", "jobs of one batch put, one process", JOBS, least=35_000),
+        Row("batch", "jobs of one batch done, 2 x 8", JOBS),
+        Row("batch-of-plain", "of as many plain ones, in turns", PERCENT, least=50),
+        Row("batch-end", "from the queue's end to both callbacks", MILLISECONDS, most=500),
     )),
     Measure("promotion", later.promotion, 15, (
         Row("promotion", "jobs that are due, to their queue", JOBS, least=100_000),

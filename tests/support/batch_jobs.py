@@ -3,6 +3,7 @@
 import json
 import os
 import time
+from functools import cache
 
 import redis
 
@@ -13,7 +14,12 @@ app = resqd.App()
 
 def note(what: str, value: object) -> None:
     """Append to a list in Redis that the tests read."""
-    redis.Redis.from_url(os.environ["REDIS_URL"]).rpush(f"notes:{what}", json.dumps(value))
+    _client(os.getpid()).rpush(f"notes:{what}", json.dumps(value))
+
+
+@cache
+def _client(_pid: int) -> redis.Redis:
+    return redis.Redis.from_url(os.environ["REDIS_URL"])
 
 
 @app.job(queue="q", name="Work")

@@ -132,3 +132,20 @@ def test_a_workflow_runs_in_its_order_and_hands_results_on(
     notes.wait("joined", [["left", "right"], ""], [["left-right", "fails", "x"], "first"])
     assert {job.state for job in app.batches.nodes(flow.id)} == {"done"}
     assert daemon.pid
+
+
+@pytest.mark.long
+@pytest.mark.timeout(300)
+def test_a_workflow_of_ten_thousand_jobs(daemon: Daemon, notes: Notes) -> None:
+    """Chains side by side, and one job after all of them, which takes the results of a thousand."""
+    with app.workflow(on_success=called.s("success"), on_done=called.s("done")) as flow:
+        first = flow.add(work.s("first"))
+        ends = [flow.chain(*[work.s(f"{i}") for i in range(10)], after=[first])[-1] for _ in range(1_000)]
+        flow.add(joined.s([end.result for end in ends]), after=ends)
+    wait_for(lambda: len(notes("called")) == 2, 200, what="both callbacks")
+    status = app.batches.get(flow.id)
+    assert (status.total, status.ended, status.state) == (10_002, 10_002, "succeeded")
+    assert len(notes("work")) == 10_001
+    assert notes("joined") == [[["9"] * 1_000, ""]]
+    assert {job.state for job in app.batches.nodes(flow.id)} == {"done"}
+    assert daemon.pid

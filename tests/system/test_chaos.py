@@ -28,4 +28,5 @@ def test_nothing_is_lost_whatever_is_killed_and_whenever(server: str, tmp_path: 
     assert outcome.ticks > SECONDS / 3, outcome.report()
     assert outcome.tried, outcome.report()
     assert outcome.miscounted == [], outcome.report()
+    assert (outcome.misled, outcome.batches > 20) == ([], True), outcome.report()
     assert outcome.slowest_recovery_s < 5, outcome.report()

@@ -82,6 +82,18 @@ local function end_batch(keys, at)
   end
 end
 
+-- Ends many members that are no nodes as done.
+local function end_done(keys, at, members)
+  local pending, failed, was = keys[at + PENDING], keys[at + FAILED], 0
+  local failures = redis.call('EXISTS', failed) == 1
+  for from = 1, #members, 500 do
+    local to = math.min(from + 499, #members)
+    was = was + redis.call('SREM', pending, unpack(members, from, to))
+    if failures then was = was + redis.call('SREM', failed, unpack(members, from, to)) end
+  end
+  if was > 0 then end_batch(keys, at) end
+end
+
 -- What has become of a member: 'done', 'failed', or something else that ends it; 'requeued': it has failed, and is
 -- pending again; 'forgotten': it has failed, and its record is gone.
 -- Nothing, where it was in neither set: so a member ends once, whoever says so how often.

@@ -6,7 +6,7 @@ from functools import cached_property
 from itertools import repeat
 from typing import TYPE_CHECKING, Any, Literal
 
-from resqd.store.debts import PAYING, arguments_of, keys_of
+from resqd.store.debts import PAYING, arguments_of, batch_keys, keys_of
 from resqd.store.inflight.outbox import Dismiss, Failure, Postpone, Reservation, Return, Want
 from resqd.store.inflight.tokens import INDEX_BITS, ranges_text, token_ranges, token_text
 from resqd.store.keys import Keys, Names, to_bytes
@@ -91,11 +91,25 @@ class Calls:
 
     def dismiss(self, dismissed: Sequence[Dismiss], slots: Sequence[Key] = ()) -> ScriptCall:
         """Count and forget jobs that have ended in another way than by a plain success or a failure."""
-        arguments: list[Argument] = []
+        groups: dict[str, tuple[list[int], list[str]]] = {}
+        singles: list[Dismiss] = []
         for each in dismissed:
+            if each.batched:
+                member, _, batch = each.debts[0].member.partition(" ")
+                tokens, members = groups.get(batch) or groups.setdefault(batch, ([], []))
+                tokens.append(each.token)
+                members.append(member)
+            else:
+                singles.append(each)
+        arguments: list[Argument] = [len(groups)]
+        owed = keys_of((debt for each in singles for debt in each.debts), self._keys)
+        for batch, (tokens, members) in groups.items():
+            own = batch_keys(self._keys, batch.split(" "))
+            owed += own
+            arguments += (len(own), *own, token_ranges(tokens), " ".join(members))
+        for each in singles:
             arguments += (token_text(each.token), each.kind, each.tried)
             arguments += arguments_of(each.debts, self._keys)
-        owed = keys_of((debt for each in dismissed for debt in each.debts), self._keys)
         return ScriptCall(DISMISS, PackedKeys.of(*self._dismiss_keys, *owed, *slots), arguments)
 
     def put_back(self, returned: Iterable[Return], named: Iterable[Key]) -> ScriptCall:

@@ -67,8 +67,7 @@ class Postpone:
     attempt: bytes = b""
 
 
-@dataclass(frozen=True, slots=True)
-class Dismiss:
+class Dismiss(NamedTuple):
     """A job that has ended without a record; what is kept of its tries under the id `tried` goes.
 
     A success is told so where something is kept of it, or it has `debts`.
@@ -78,6 +77,12 @@ class Dismiss:
     kind: Literal["done", "discarded", "expired"]
     tried: str = ""
     debts: Debts = ()
+
+    @property
+    def batched(self) -> bool:
+        """Whether it is done, and all that there is to settle is its place in a batch."""
+        debts = self.debts
+        return self.kind == "done" and not self.tried and len(debts) == 1 and debts[0][0] == "batch"
 
 
 @dataclass(frozen=True, slots=True)

@@ -56,7 +56,10 @@ class Ear:
 
     def wait(self, seconds: float) -> bool:
         """Wait until the key is written to, for so many seconds at most; whether it was. Errors: StoreUnavailable."""
-        if self._changed or not self._connected:
+        if not self._connected:
+            return True
+        self._take()  # a notice may have come in one packet with the reply before it
+        if self._changed:
             return True
         poll = select.poll()
         poll.register(self._connection.fileno(), select.POLLIN)
@@ -104,11 +107,15 @@ class Ear:
     def _receive(self) -> None:
         try:
             self._connection.receive()
-            while (item := self._connection.take()) is not NOTHING:
-                self._notice(item)
+            self._take()
         except OSError as error:
             self._lose()
             raise StoreUnavailable(f"Redis at {self._address} does not answer: {error}") from error
+
+    def _take(self) -> None:
+        """Take in what has been received."""
+        while (item := self._connection.take()) is not NOTHING:
+            self._notice(item)
 
     def _notice(self, item: Reply) -> bool:
         """Whether this is no reply; the only notices are those of our key, or of an emptied database."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
-from resqd.store.debts import Debts, debts_of
+from resqd.store.debts import OWES, Debts, debts_of
 from resqd.store.inflight.tokens import COUNTED, attempts, counts
 
 if TYPE_CHECKING:
@@ -31,6 +31,11 @@ class Marks(NamedTuple):
         """What is to be settled when the job ends."""
         return debts_of(self.options) if self.options else ()
 
+    @property
+    def plain(self) -> bool:
+        """Whether all that there is to do about them is to settle what the job owes."""
+        return self.attempts == 0 and len(self.options) == 1 and OWES in self.options
+
     def seconds(self, name: str) -> float | None:
         """An option that is a number of seconds."""
         value = self.options.get(name)
@@ -39,11 +44,15 @@ class Marks(NamedTuple):
         return float(value) if 0 < value < _LATEST else None
 
 
+_WRITTEN: Final = b'{"resqd":'
+"""What a payload begins with that only its producer has written: nothing was counted yet."""
 UNMARKED: Final = Marks(0, 0, False, {})
 
 
 def marks_of(raw: bytes, options: object) -> Marks:
     """The marks of a payload that begins with something else than its class; `options` as it was decoded."""
+    if raw.startswith(_WRITTEN):
+        return Marks(0, 0, False, options if isinstance(options, dict) else {})
     tried = attempts(raw)
     return Marks(
         deliveries(raw),

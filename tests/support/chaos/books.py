@@ -24,6 +24,24 @@ _A_TIME = 10**9
 
 
 @dataclass(frozen=True, slots=True)
+class Together:
+    """A batch that Redis said it has: the numbers of its jobs and of its callbacks."""
+
+    members: frozenset[int]
+    done: int
+    success: int
+
+    def wrong(self, begun: list[int], failed: set[int], accounted: set[int]) -> bool:
+        """Whether a callback came too early, or that for success not exactly when no job had failed.
+
+        `begun` are jobs in the order in which they began first.
+        """
+        told = {self.done, self.success} & set(begun)
+        early = bool(told) and bool(self.members & set(begun[begun.index(min(told, key=begun.index)) :]))
+        return early or (self.success in accounted) == bool(self.members & failed)
+
+
+@dataclass(frozen=True, slots=True)
 class Outcome:
     """What a run came to. `lost`, `unexplained` and `at_once` must be empty."""
 
@@ -57,6 +75,9 @@ class Outcome:
     """Jobs whose last try began though one before it had not failed: somebody else has counted a try."""
     late: int
     """Among the failed: those whose time was over."""
+    batches: int
+    misled: list[int]
+    """Batches, by the numbers of their callbacks, that called back too early, wrongly or not at all."""
     most: tuple[int, int]
     """The job that was started most often, and how often."""
     slowest_recovery_s: float
@@ -76,6 +97,7 @@ class Outcome:
                 f"unique: {self.unique}, {self.locks} locks left",
                 f"duplicate starts: {self.duplicates} of {self.starts}, {len(self.unexplained)} unexplained",
                 f"most starts of any one job: {self.most[1]} (job {self.most[0]})",
+                f"batches: {self.batches}, {len(self.misled)} of them told a wrong end",
                 f"run twice at a time: {len(self.at_once)}",
                 f"slowest recovery: {self.slowest_recovery_s:.2f} s",
             )
@@ -98,6 +120,8 @@ class Books:
     """Processes that were killed, by us or by a job, or that lost their master or their host's heartbeat."""
     frozen: set[int] = field(default_factory=set)
     """Those among them that stood still with their whole host, and may go on where others have taken over."""
+    together: list[Together] = field(default_factory=list)
+    """Batches that were made."""
     worker_kills: list[tuple[int, float]] = field(default_factory=list)
     """Pid and wall time of each SIGKILL of a worker."""
     troubles: list[float] = field(default_factory=list)
@@ -141,6 +165,8 @@ class Books:
                 number for number in tried.keys() & set(ends) if tried[number] != {"try1", "try2"}
             ),
             late=sum(exception == "JobTimeout" for exception in failed.values()),
+            batches=len(self.together),
+            misled=self._misled(record, set(failed), accounted),
             duplicates=sum(count - 1 for count in starts.values()),
             most=max(starts.items(), key=lambda one: one[1], default=(0, 0)),
             unexplained=self._unexplained(record),
@@ -158,6 +184,10 @@ class Books:
             elif word == "dies":
                 doomed.add(pid)
         return sorted(number for number, those in pids.items() if sum(pid not in doomed for pid in those) > 1)
+
+    def _misled(self, record: Record, failed: set[int], accounted: set[int]) -> list[int]:
+        begun = [*dict.fromkeys(number for word, number, _ in record.lines() if word == "start")]
+        return [each.done for each in self.together if each.wrong(begun, failed, accounted)]
 
     def _at_once(self, record: Record) -> list[int]:
         starters: dict[int, list[int]] = defaultdict(list)

@@ -26,6 +26,7 @@ from tests.support.chaos.havoc import Havoc
 from tests.support.chaos.host import Host
 from tests.support.chaos.load import QUEUE, Load
 from tests.support.chaos.once import Once
+from tests.support.chaos.together import Batching
 from tests.support.proxy import Proxy
 from tests.support.recorded import Record
 from tests.support.server import Server
@@ -61,6 +62,7 @@ class Run:
             Load(seed=self._seed, client=self._client, books=self._books),
             Delays(seed=self._seed, url=self._server.url(), books=self._books),
             Once(seed=self._seed, url=self._server.url(), books=self._books),
+            Batching(seed=self._seed, url=self._server.url(), books=self._books),
         ):
             wait_for(lambda: len(self._record.lines()) > 10, 30, what="the first jobs have run")
             done = 0
@@ -168,6 +170,7 @@ def main(about: str) -> int:
     bad["cancelled, and ran"] = outcome.both
     bad["miscounted"] = outcome.miscounted
     bad["locks left"] = [outcome.locks] if outcome.locks else []
+    bad["batches that were told a wrong end"] = outcome.misled
     for what, numbers in bad.items():
         if numbers:
             _say(f"{what}: {numbers[:50]}")
