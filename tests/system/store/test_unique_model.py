@@ -326,6 +326,7 @@ def test_a_lock_has_one_job_and_a_job_its_lock(
 
 
 @pytest.mark.long
+@pytest.mark.timeout(1800)
 @settings(max_examples=10_000, deadline=None, suppress_health_check=FIXTURE, database=None)
 @given(history=HISTORIES)
 def test_the_same_in_many_histories(
