@@ -14,7 +14,7 @@ from resqd.failures import backtrace_of
 from resqd.hooks import fails, run_within
 from resqd.retry import Again, Dropped, decide
 from resqd.store.inflight.tokens import uncounted
-from resqd.store.keys import WorkerId
+from resqd.store.names import WorkerId
 from resqd.store.resque import payload as payloads
 from resqd.store.resque.backends import backend_of
 from resqd.store.resque.failure_record import build_record

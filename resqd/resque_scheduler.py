@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from resqd.errors import PayloadError
 from resqd.job import Job
-from resqd.store.keys import to_text
+from resqd.store.names import to_text
 from resqd.store.resque import payload as payloads
 from resqd.store.scheduler.delayed_job import DelayedJob, read, write
 from resqd.store.scheduler.retry_keys import retry_key

@@ -27,7 +27,7 @@ from resqd.master.reload import StartFolder
 from resqd.master.systemd import Notifier
 from resqd.prints import capture
 from resqd.settings import Settings
-from resqd.store.keys import WorkerId
+from resqd.store.names import WorkerId
 from resqd.store.redis.embedded import Embedded, default_url, server_binary
 from resqd.store.redis.link import Link
 from resqd.store.redis.url import configured

@@ -11,7 +11,8 @@ from resqd import parsing
 from resqd.explain.reasons import JobFacts, Listener, QueueFacts
 from resqd.parsing import QueueSpec
 from resqd.store.gates.gates import Gates, GateState
-from resqd.store.keys import Keys, matches
+from resqd.store.keys import Keys
+from resqd.store.names import matches
 from resqd.store.resque.payload import decode_or_explain
 from resqd.store.resque.sweep import FailureMoved
 

@@ -6,7 +6,8 @@ from collections.abc import Callable, Sequence
 from typing import Protocol
 
 from resqd.settings import QueueSpec
-from resqd.store.keys import Keys, is_pattern, matches, to_text
+from resqd.store.keys import Keys
+from resqd.store.names import is_pattern, matches, to_text
 from resqd.store.redis.link import Link
 from resqd.store.resque.pauses import Paused, PauseKeys, look
 from resqd.wire.messages import Message, QueuePauses

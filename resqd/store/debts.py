@@ -11,7 +11,8 @@ import re
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Final, NamedTuple
 
-from resqd.store.keys import Keys, is_name
+from resqd.store.keys import Keys
+from resqd.store.names import is_name
 from resqd.store.redis.protocol import Argument, PackedKeys, Script, ScriptCall
 
 OWES: Final = "owes"

@@ -7,7 +7,7 @@ from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import parse_qs, quote, urlencode
 
-from resqd.store.keys import to_bytes, to_text
+from resqd.store.names import to_bytes, to_text
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping

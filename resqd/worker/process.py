@@ -15,7 +15,8 @@ from resqd.failures import Aftermath, FailureRules
 from resqd.settings import Settings
 from resqd.store.inflight.incarnation import Incarnation, of_this_process, this_place, this_process
 from resqd.store.inflight.owner import Inflight
-from resqd.store.keys import Keys, to_text
+from resqd.store.keys import Keys
+from resqd.store.names import to_text
 from resqd.store.redis.health import Backoff, Health
 from resqd.store.redis.link import Link
 from resqd.store.resque.knowers import Knower, Knowers

@@ -8,7 +8,7 @@ from resqd import events
 from resqd.clock import Clock
 from resqd.settings import QueueSpec
 from resqd.store.inflight.owner import Want
-from resqd.store.keys import is_pattern, matches
+from resqd.store.names import is_pattern, matches
 from resqd.wire.messages import Yielded
 from resqd.worker.open_queues import OpenQueues
 

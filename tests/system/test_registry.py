@@ -11,7 +11,8 @@ import redis
 
 from resqd.app import App
 from resqd.housekeeper.registry import Pruner
-from resqd.store.keys import Keys, WorkerId
+from resqd.store.keys import Keys
+from resqd.store.names import WorkerId
 from resqd.store.redis.client import redis_client
 from resqd.store.redis.embedded import server_binary
 from resqd.store.redis.link import Link

@@ -7,8 +7,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, Literal
 
 from resqd.store.batches.filling import CHUNK, LIBRARIES, Lineage
-from resqd.store.keys import Keys, to_text
+from resqd.store.keys import Keys
 from resqd.store.later.later import MICRO
+from resqd.store.names import to_text
 from resqd.store.redis.protocol import Argument, PackedKeys, Script, ScriptCall, ServerError, judge
 
 if TYPE_CHECKING:

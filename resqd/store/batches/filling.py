@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from resqd.errors import BatchDone
 from resqd.store.debts import batch_keys
-from resqd.store.keys import Keys, to_bytes
+from resqd.store.keys import Keys
 from resqd.store.later.later import MICRO, When
+from resqd.store.names import to_bytes
 from resqd.store.redis.protocol import Argument, PackedKeys, Script, ScriptCall, ServerError, judge
 
 if TYPE_CHECKING:

@@ -23,7 +23,8 @@ from resqd.cron.tables import (
     Table,
     table_text,
 )
-from resqd.store.keys import Keys, to_text
+from resqd.store.keys import Keys
+from resqd.store.names import to_text
 from resqd.store.redis.protocol import Argument, PackedKeys, Script, ScriptCall, ServerError, judge
 
 if TYPE_CHECKING:

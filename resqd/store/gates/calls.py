@@ -6,7 +6,7 @@ import hashlib
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from resqd.store.debts import PAYING, Debt, arguments_of, keys_of, owed_by
-from resqd.store.keys import to_text
+from resqd.store.names import to_text
 from resqd.store.redis.protocol import Argument, PackedKeys, Script, ScriptCall
 
 if TYPE_CHECKING:

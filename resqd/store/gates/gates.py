@@ -7,7 +7,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Final
 
 from resqd.store.gates.calls import Parked, cancel_call, gate_keys, publish_call, settle_call
-from resqd.store.keys import to_text
+from resqd.store.names import to_text
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 
 from resqd.store.history.row import Row, encode, merged, readable
 from resqd.store.history.spans import DAY, FINER, HOUR, MINUTE, dropped, start, tasks
-from resqd.store.keys import number
+from resqd.store.names import number
 from resqd.store.redis.protocol import Argument, PackedKeys, Script, ScriptCall, ServerError, judge
 
 if TYPE_CHECKING:

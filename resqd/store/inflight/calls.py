@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any, Literal
 from resqd.store.debts import PAYING, arguments_of, batch_keys, keys_of
 from resqd.store.inflight.outbox import Dismiss, Failure, Postpone, Reservation, Return, Want
 from resqd.store.inflight.tokens import INDEX_BITS, ranges_text, token_ranges, token_text
-from resqd.store.keys import Keys, Names, to_bytes
+from resqd.store.keys import Keys
+from resqd.store.names import Names, to_bytes
 from resqd.store.redis.protocol import Argument, PackedKeys, Script, ScriptCall
 
 if TYPE_CHECKING:

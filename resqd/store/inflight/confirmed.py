@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from resqd.store.inflight.outbox import Exchanged, Outbox, Postpone, Tally
 from resqd.store.inflight.tokens import token_from_text
-from resqd.store.keys import to_text
+from resqd.store.names import to_text
 from resqd.store.redis.protocol import ScriptCall, ServerError, judge
 
 if TYPE_CHECKING:

@@ -7,7 +7,7 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
-from resqd.store.keys import number
+from resqd.store.names import number
 
 _STATE, _START_TIME = 0, 19
 """Where proc(5)'s stat has the state and the start time, counted behind the process's name."""

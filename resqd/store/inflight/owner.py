@@ -26,7 +26,8 @@ from resqd.store.inflight.outbox import (
 )
 from resqd.store.inflight.slots import Admitted, Gating, Slots
 from resqd.store.inflight.tokens import ranges_of, tokens_of
-from resqd.store.keys import Keys, Names, to_text
+from resqd.store.keys import Keys
+from resqd.store.names import Names, to_text
 from resqd.store.redis.protocol import ScriptCall, ServerError, judge, missing_keys
 
 if TYPE_CHECKING:

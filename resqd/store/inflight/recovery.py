@@ -30,7 +30,8 @@ from resqd.store.inflight.verdict import (
     owed,
     verdict_arguments,
 )
-from resqd.store.keys import Keys, number, seconds, to_text
+from resqd.store.keys import Keys
+from resqd.store.names import number, seconds, to_text
 from resqd.store.redis.link import Link
 from resqd.store.redis.protocol import Argument, PackedKeys, Script, ScriptCall
 

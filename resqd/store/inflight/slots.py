@@ -10,7 +10,8 @@ from resqd.errors import StoreError
 from resqd.store.gates.calls import Ask, Gate, Most, acquire_call, held_key, settle_call
 from resqd.store.inflight.outbox import ALL, Reservation
 from resqd.store.inflight.tokens import token_text
-from resqd.store.keys import Keys, to_text
+from resqd.store.keys import Keys
+from resqd.store.names import to_text
 
 if TYPE_CHECKING:
     from resqd.store.redis.link import Link

@@ -9,7 +9,7 @@ import re
 from collections.abc import Iterable
 from typing import Final, NamedTuple
 
-from resqd.store.keys import to_bytes, to_text
+from resqd.store.names import to_bytes, to_text
 
 INDEX_BITS = 16
 INDEX_MASK = (1 << INDEX_BITS) - 1

@@ -9,7 +9,8 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from resqd.store.debts import PAYING, Debt, Debts, arguments_of, keys_of, owed_by
-from resqd.store.keys import Keys, is_name, to_bytes, to_text
+from resqd.store.keys import Keys
+from resqd.store.names import is_name, to_bytes, to_text
 from resqd.store.redis.protocol import Argument, PackedKeys, Script, ScriptCall
 
 if TYPE_CHECKING:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Final
 import hiredis
 
 from resqd.errors import StoreError, StoreUnavailable
-from resqd.store.keys import to_bytes
+from resqd.store.names import to_bytes
 from resqd.store.redis.connection import NOTHING, Reply
 from resqd.store.redis.discovery import REPLICAS, Located, Redirect
 from resqd.store.redis.protocol import Argument, ServerError, judge, pack_command

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from resqd.errors import StoreError, StoreUnavailable
 from resqd.parsing import SENTINEL
-from resqd.store.keys import to_text
+from resqd.store.names import to_text
 from resqd.store.redis.connection import Address, Connection, Reply
 from resqd.store.redis.protocol import ServerError, judge, pack_command
 

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from resqd import events
 from resqd.clock import Clock
 from resqd.errors import StoreError, StoreRefused, StoreUnavailable
-from resqd.store.keys import to_text
+from resqd.store.names import to_text
 from resqd.store.redis.link import Link
 from resqd.wire.messages import REDIS_OK, REDIS_REFUSED
 

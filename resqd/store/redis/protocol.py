@@ -10,7 +10,7 @@ from importlib.resources import files
 from typing import Final
 
 from resqd.errors import Fenced, LoginRefused, StoreError, StoreRefused, StoreUnavailable
-from resqd.store.keys import to_bytes
+from resqd.store.names import to_bytes
 
 Argument = bytes | str | int
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from resqd.store.keys import Keys, to_text
+from resqd.store.keys import Keys
+from resqd.store.names import to_text
 from resqd.store.redis.protocol import PackedKeys, Script, ScriptCall
 
 if TYPE_CHECKING:

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 import hiredis
 
 from resqd.errors import StoreUnavailable
-from resqd.store.keys import Keys, is_pattern, literal_head, matches, to_bytes, to_text
+from resqd.store.keys import Keys
+from resqd.store.names import is_pattern, literal_head, matches, to_bytes, to_text
 from resqd.store.redis.connection import NOTHING, Reply
 from resqd.store.redis.discovery import REPLICAS, Located, Redirect
 from resqd.store.redis.protocol import Argument, ServerError, judge, pack_command

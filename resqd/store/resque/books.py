@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
-from resqd.store.keys import Keys, to_bytes
+from resqd.store.keys import Keys
+from resqd.store.names import to_bytes
 from resqd.store.redis.client import redis_client, store_errors
 from resqd.store.resque import payload as payloads
 from resqd.store.resque.failed import Failures

@@ -8,7 +8,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Final, cast
 
 from resqd.store.debts import PAYING, keys_of
-from resqd.store.keys import to_bytes, to_text
+from resqd.store.names import to_bytes, to_text
 from resqd.store.redis.client import store_errors
 from resqd.store.redis.protocol import Script
 from resqd.store.resque.backends import DEFAULT_EXPIRE_GENERATION

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Final, Literal
 
 from resqd.errors import PayloadError
 from resqd.store.debts import PLACES, Debts, arguments_of, owed_by
-from resqd.store.keys import Keys, is_name, to_bytes
+from resqd.store.keys import Keys
+from resqd.store.names import is_name, to_bytes
 from resqd.text import escaped
 
 if TYPE_CHECKING:

@@ -11,7 +11,7 @@ from typing import Any, Final, NamedTuple
 
 from resqd.errors import PayloadError
 from resqd.store.inflight.tokens import uncounted
-from resqd.store.keys import to_text
+from resqd.store.names import to_text
 from resqd.store.resque import payload as payloads
 from resqd.store.resque.failure_record import PREVIEW_KEY, QUEUE_KEY, RAW_KEY, TIME_FORMAT
 from resqd.store.resque.payload import scan

@@ -10,7 +10,7 @@ import re
 from typing import TYPE_CHECKING, Any, Final
 
 from resqd.errors import PayloadError
-from resqd.store.keys import to_bytes
+from resqd.store.names import to_bytes
 from resqd.store.resque import payload as payloads
 
 if TYPE_CHECKING:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, NamedTuple, cast
 
 from resqd.store.debts import PAYING, arguments_of, keys_of, owed_by
-from resqd.store.keys import to_bytes, to_text
+from resqd.store.names import to_bytes, to_text
 from resqd.store.redis.client import store_errors
 from resqd.store.redis.protocol import Argument, Script
 from resqd.store.resque import payload as payloads

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Final
 
-from resqd.store.keys import WorkerId, matches, to_text
+from resqd.store.names import WorkerId, matches, to_text
 from resqd.store.redis.protocol import PackedKeys, Script, ScriptCall
 
 if TYPE_CHECKING:

@@ -6,7 +6,8 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from resqd.store.keys import Keys, to_bytes, to_text
+from resqd.store.keys import Keys
+from resqd.store.names import to_bytes, to_text
 from resqd.store.redis.link import Link
 from resqd.store.redis.protocol import PackedKeys, Script, ScriptCall
 

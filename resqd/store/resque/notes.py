@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final, cast
 
-from resqd.store.keys import to_bytes, to_text
+from resqd.store.names import to_bytes, to_text
 from resqd.store.redis.client import store_errors
 
 if TYPE_CHECKING:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, cast
 
-from resqd.store.keys import to_bytes
+from resqd.store.names import to_bytes
 from resqd.store.redis.client import store_errors
 from resqd.store.resque.pauses import Note, PauseKeys, understood
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from resqd.errors import PayloadError
-from resqd.store.keys import to_bytes, to_text
+from resqd.store.names import to_bytes, to_text
 from resqd.store.resque import payload as payloads
 
 if TYPE_CHECKING:

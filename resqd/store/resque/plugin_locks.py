@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from resqd.errors import PayloadError
 from resqd.store.inflight.tokens import COUNTED
-from resqd.store.keys import to_bytes
+from resqd.store.names import to_bytes
 from resqd.store.resque import payload as payloads
 from resqd.store.resque.ruby_json import ruby_json
 

@@ -11,7 +11,8 @@ from redis.exceptions import ResponseError
 from resqd.store.debts import PAYING, Debts, arguments_of, keys_of, owed_by
 from resqd.store.inflight.incarnation import of_life
 from resqd.store.inflight.tokens import split_entry
-from resqd.store.keys import Keys, to_bytes, to_text
+from resqd.store.keys import Keys
+from resqd.store.names import to_bytes, to_text
 from resqd.store.redis.client import store_errors
 from resqd.store.redis.protocol import Script
 from resqd.store.resque import payload as payloads

@@ -7,7 +7,8 @@ import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from resqd.store.keys import Keys, number, seconds, to_text
+from resqd.store.keys import Keys
+from resqd.store.names import number, seconds, to_text
 from resqd.store.redis.protocol import Argument, PackedKeys, Script, ScriptCall, ServerError, judge
 from resqd.store.resque.failure_record import clean
 

@@ -6,7 +6,7 @@ import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, cast
 
-from resqd.store.keys import to_bytes, to_text
+from resqd.store.names import to_bytes, to_text
 from resqd.store.redis.client import store_errors
 from resqd.store.resque.acts import LASTS, Act, sealed
 

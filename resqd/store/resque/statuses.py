@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, cast
 
 from resqd.errors import PayloadError
-from resqd.store.keys import to_text
+from resqd.store.names import to_text
 from resqd.store.redis.client import store_errors
 from resqd.store.resque import payload as payloads
 from resqd.store.resque.ruby_json import ruby_json

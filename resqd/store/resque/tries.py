@@ -6,7 +6,7 @@ import json
 from typing import TYPE_CHECKING, Final, Literal
 
 from resqd.store.inflight.outbox import Postpone
-from resqd.store.keys import is_name
+from resqd.store.names import is_name
 from resqd.store.resque.failure_record import clean
 from resqd.store.resque.payload import new_id
 

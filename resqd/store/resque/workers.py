@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, cast
 
 from resqd.errors import PayloadError
-from resqd.store.keys import WorkerId, number, seconds, to_bytes, to_text
+from resqd.store.names import WorkerId, number, seconds, to_bytes, to_text
 from resqd.store.redis.client import store_errors
 from resqd.store.resque import payload as payloads
 from resqd.store.resque.registry import own_workers, removal, thread_keys

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final, cast
 
 from resqd.errors import PayloadError
-from resqd.store.keys import number, to_bytes
+from resqd.store.names import number, to_bytes
 from resqd.store.redis.client import store_errors
 from resqd.store.resque import payload as payloads
 from resqd.store.scheduler.keys import SchedulerKeys, list_name, timestamp_of

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from resqd.errors import PayloadError
-from resqd.store.keys import is_name
+from resqd.store.names import is_name
 from resqd.store.resque import payload as payloads
 from resqd.store.resque.ruby_json import ruby_json
 

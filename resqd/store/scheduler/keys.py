@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from resqd.store.keys import number, to_bytes
+from resqd.store.names import number, to_bytes
 
 
 def list_name(timestamp: int) -> str:

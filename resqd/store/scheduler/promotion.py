@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, NamedTuple
 
-from resqd.store.keys import Keys, number, to_text
+from resqd.store.keys import Keys
+from resqd.store.names import number, to_text
 from resqd.store.redis.protocol import Argument, PackedKeys, Script, ScriptCall
 from resqd.store.scheduler.keys import SchedulerKeys
 

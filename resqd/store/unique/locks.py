@@ -7,8 +7,9 @@ from dataclasses import astuple, dataclass
 from typing import TYPE_CHECKING, Any, Final, Literal, NamedTuple
 
 from resqd.store.debts import PAYING, Debts, arguments_of, keys_of, owed_by
-from resqd.store.keys import Keys, to_text
+from resqd.store.keys import Keys
 from resqd.store.later.later import BYTES, CHUNK, MICRO, When
+from resqd.store.names import to_text
 from resqd.store.redis.protocol import Argument, PackedKeys, Script, ScriptCall
 
 if TYPE_CHECKING:

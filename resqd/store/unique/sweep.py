@@ -9,7 +9,8 @@ from resqd.store.debts import owed_by
 from resqd.store.gates.calls import Parked
 from resqd.store.inflight.incarnation import of_life
 from resqd.store.inflight.tokens import split_entry
-from resqd.store.keys import Keys, to_text
+from resqd.store.keys import Keys
+from resqd.store.names import to_text
 from resqd.store.redis.protocol import PackedKeys, ScriptCall
 from resqd.store.unique.locks import RELEASE, each_lock, since_of
 

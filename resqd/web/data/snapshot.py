@@ -8,7 +8,7 @@ from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
-from resqd.store.keys import is_pattern, matches
+from resqd.store.names import is_pattern, matches
 from resqd.web import words
 from resqd.web.data.samples import Sample, Samples
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 from resqd import parsing
 from resqd.explain.reasons import JobFacts, Listener, QueueFacts, Reason, of_job, of_queue
 from resqd.parsing import QueueSpec
-from resqd.store.keys import matches
+from resqd.store.names import matches
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -10,7 +10,8 @@ import pytest
 
 from resqd.app import App
 from resqd.errors import PayloadError
-from resqd.store.keys import Keys, WorkerId
+from resqd.store.keys import Keys
+from resqd.store.names import WorkerId
 from resqd.store.redis.link import Link
 from resqd.store.redis.url import ConnectionConfig
 from resqd.store.resque import payload as payloads

@@ -9,8 +9,9 @@ import redis
 from resqd.explain.facts import Facts
 from resqd.explain.reasons import JobFacts, of_job, of_queue
 from resqd.store.inflight.owner import Outbox, Want
-from resqd.store.keys import Keys, WorkerId
+from resqd.store.keys import Keys
 from resqd.store.later.later import When
+from resqd.store.names import WorkerId
 from resqd.store.redis.link import Link
 from resqd.store.resque.pauses import Note
 from resqd.store.resque.registry import Registry, RunningJob

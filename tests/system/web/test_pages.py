@@ -12,8 +12,8 @@ from resqd.cron.schedule import from_text
 from resqd.store.cron.crontab import Crontab
 from resqd.store.history.row import Row
 from resqd.store.history.row import encode as encode_row
-from resqd.store.keys import to_text
 from resqd.store.later.later import When
+from resqd.store.names import to_text
 from resqd.store.resque.payload import encode
 from resqd.web import wsgi
 from resqd.web.data.works import Work

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from resqd.store.keys import to_bytes, to_text
+from resqd.store.names import to_bytes, to_text
 from resqd.web.http import HttpError, Response, link, plain_number, read_request
 
 

@@ -4,7 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from resqd.settings import QueueSpec
-from resqd.store.keys import is_pattern
+from resqd.store.names import is_pattern
 from resqd.worker.queues import expand, limited
 
 NAMES = st.text("abc:- ", min_size=1, max_size=4)

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from resqd.store.inflight.tokens import attempts, counts, join_entry, split_entry, uncounted
-from resqd.store.keys import to_text
+from resqd.store.names import to_text
 
 
 @given(st.binary(max_size=40), st.binary(max_size=80))

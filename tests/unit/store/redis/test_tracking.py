@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from resqd.store.keys import Keys, literal_head, matches
+from resqd.store.keys import Keys
+from resqd.store.names import literal_head, matches
 from resqd.store.redis.tracking import Hearing
 
 

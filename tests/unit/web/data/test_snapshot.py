@@ -2,7 +2,7 @@
 
 import pytest
 
-from resqd.store.keys import WorkerId
+from resqd.store.names import WorkerId
 from resqd.store.resque.glimpses import QueueLength
 from resqd.store.resque.workers import WorkerStatus
 from resqd.web.data.snapshot import Listeners, hosts_of, queues_of

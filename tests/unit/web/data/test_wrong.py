@@ -1,6 +1,6 @@
 """What is wrong now, in words, and since when."""
 
-from resqd.store.keys import WorkerId
+from resqd.store.names import WorkerId
 from resqd.store.resque.workers import WorkerStatus
 from resqd.web.data.samples import Rates
 from resqd.web.data.snapshot import Host, Queue, Snapshot

@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 
-from resqd.store.keys import WorkerId
+from resqd.store.names import WorkerId
 from resqd.store.resque.pauses import Note
 from resqd.store.resque.workers import WorkerManager, WorkerStatus
 from resqd.web.data.snapshot import Host, Queue, Snapshot

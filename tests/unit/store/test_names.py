@@ -3,7 +3,7 @@
 import pytest
 
 from resqd.store.inflight.incarnation import Incarnation
-from resqd.store.keys import LONGEST, MOST, Names, WorkerId, number
+from resqd.store.names import LONGEST, MOST, Names, WorkerId, number
 
 
 def test_a_name_is_the_same_object_for_each_job() -> None:
