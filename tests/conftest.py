@@ -25,7 +25,7 @@ settings.load_profile("unhurried")
 
 
 _OPTIONAL = ("long", "browser")
-"""Markers of tests that run only with a flag of the same name; continuous integration gives all of them."""
+"""Markers of tests that run only with a flag of the same name."""
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
