@@ -158,7 +158,7 @@ class Books:
             cancelled=len(gone - accounted - set(starts)),
             both=sorted(self.cancelled & (accounted | set(starts))),
             starts=sum(starts.values()),
-            unique=sum(number > _UNIQUE for number in self.sure - ticks),
+            unique=sum(_UNIQUE < number < 2 * _UNIQUE for number in self.sure - ticks),
             locks=self.locks if not waiting else 0,
             tried=len(tried.keys() & set(ends)),
             miscounted=sorted(

@@ -15,8 +15,8 @@ from resqd.store.redis.url import ConnectionConfig
 from resqd.store.resque.payload import encode, new_id
 from tests.support.chaos.books import Books, Together
 
-FIRST = 2 * 10**8
-"""Their numbers begin here, above those of all other jobs of a run."""
+FIRST = 4 * 10**8
+"""Their numbers begin here, above those of all other jobs of a run, unique ones too (once.py)."""
 PAUSE = 0.1
 KINDS = ("Nap", "Nap", "Nap", "Raise", "Again")
 
