@@ -2,6 +2,7 @@
 -- A table is lines of DEFINITION, a tab and NAME, after one with the moment since when it is there. The newest that names
 -- a limit defines it; what no living daemon declares is no limit any more.
 local tables = {}
+redis.call('HDEL', KEYS[2], '!none') -- lets the rest pass at maxmemory
 local known = redis.call('HGET', KEYS[2], ARGV[1])
 if ARGV[2] == '' then
   redis.call('HDEL', KEYS[2], ARGV[1])

@@ -36,6 +36,7 @@ class Merger:
         self._link = link
         self._author = author
         self._lock = keys.history_merger
+        self._daemons = keys.daemons
         self._rows = keys.history_rows
         self._kept = {span: keys.history(span) for span in _SPANS}
         self._keys = PackedKeys.of(self._lock, self._rows, *self._kept.values())
@@ -54,7 +55,7 @@ class Merger:
 
     def reign(self, token: str) -> bool:
         """Whether it falls to this daemon to merge now; `token` is new for each call."""
-        return self._link.call("SET", self._lock, token, "NX", "EX", REIGN) is not None
+        return self._link.claim(self._lock, token, REIGN, daemons=self._daemons)
 
     def merge(self, token: str, *, sample: Row, now: float) -> bool:
         """Merge what there is, with `sample` of the minute that has ended last; `now` in seconds since 1970.

@@ -12,6 +12,7 @@ from resqd.store.redis.connection import Reply
 from resqd.store.redis.discovery import REPLICAS, Finder, Located, Redirect, finder
 from resqd.store.redis.protocol import (
     Argument,
+    PackedKeys,
     Script,
     ScriptCall,
     ServerError,
@@ -22,6 +23,7 @@ from resqd.store.redis.protocol import (
 from resqd.store.redis.url import ConnectionConfig
 
 T = TypeVar("T")
+_CLAIM = Script.load("claim")
 
 _OLDEST = (6, 2)
 HOPS = 5
@@ -79,6 +81,10 @@ class Link:
     def run_script(self, call: ScriptCall) -> Reply:
         """The reply to one script; an error reply is raised as the StoreError that it means."""
         return _good(self.run_scripts([call])[0])
+
+    def claim(self, lock: str, owner: str, seconds: int, *, daemons: str) -> bool:
+        """Whether a lock that nobody held is this owner's now, for so many seconds; `daemons` is their hash's key."""
+        return bool(self.run_script(ScriptCall(_CLAIM, PackedKeys.of(lock, daemons), (owner, seconds))))
 
     def run_naming(
         self, call: Callable[[Sequence[str | bytes]], ScriptCall], keys: Sequence[str | bytes] = ()

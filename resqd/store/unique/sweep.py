@@ -33,7 +33,7 @@ class Sweep:
 
     def claim(self, owner: str, seconds: int) -> bool:
         """Whether this daemon is to sweep now: one of all, every so many seconds."""
-        return self._link.call("SET", self._keys.unique_sweep, owner, "NX", "EX", seconds) is not None
+        return self._link.claim(self._keys.unique_sweep, owner, seconds, daemons=self._keys.daemons)
 
     def old(self, age: float) -> dict[bytes, bytes]:
         """The locks that jobs hold which were to run more than `age` seconds ago: by fingerprint, as they stand."""
