@@ -23,7 +23,7 @@ def test_failed_jobs_are_shown_with_their_last_errors(redis_url: str, redis_clie
     store = Store.of(url=redis_url, namespace="resque")
     for number, head in enumerate(("", '"attempts":2,', '"deliveries":1,"attempts":1,')):
         raw = f'{{{head}"class":"A","args":[{number}],"id":"i{number}"}}'.encode()
-        store.schedule.put("mail", [(f"i{number}", raw)], When.after(600 + number))
+        store.schedule.put("mail", [(f"i{number}", raw)], When.after(630 + number))
     kept = [{"exception": "OSError", "error": "away"}, {"exception": "ValueError", "error": "no luck"}]
     redis_client.hset("resque:resqd:later:attempts", "i1", json.dumps(kept))
     redis_client.hset("resque:resqd:later:attempts", "i2", "broken")
@@ -33,7 +33,7 @@ def test_failed_jobs_are_shown_with_their_last_errors(redis_url: str, redis_clie
     assert (second["ticket"], second["tries"], second["attempts"]) == ("i2", 1, [])
     shown = resqd("retries", "--class", "A", "--queue", "mail")
     assert "ValueError: no luck" in shown
-    assert "9m" in shown
+    assert "10m" in shown
     assert "no failed job waits" in resqd("retries", "--class", "B")
     info = json.loads(resqd("info", "--json"))
     assert (info["retried"], info["timeout"]) == (3, 0)
