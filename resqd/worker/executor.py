@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import time
-from collections import deque
-from collections.abc import Callable, Container, Mapping
+from collections.abc import Callable, Mapping
 from functools import partial
 from queue import Empty
 from typing import TYPE_CHECKING
@@ -15,16 +14,17 @@ from resqd.application.catalog import unknown_job
 from resqd.current import bind_thread, stopped
 from resqd.errors import JobInterrupt, PayloadError
 from resqd.job import Job
-from resqd.store.inflight.owner import Failure, Reservation
+from resqd.store.inflight.owner import Reservation
 from resqd.store.resque.payload import Payload, decode
 from resqd.text import shown
 from resqd.threads import Title, Wake
 from resqd.wire.birth import Page, id_line, text_line, write_limit, write_line
 from resqd.worker.copies import leave
-from resqd.worker.holdings import LAST, Buffer, Failed, Hand, Mark, Outcome, Settled, Unfinished
+from resqd.worker.endings import Endings
+from resqd.worker.holdings import LAST, Buffer, Hand, Mark, Outcome, Settled
 from resqd.worker.interrupt import Slot, Strikes, clear_pending
-from resqd.worker.recorder import Report, named
-from resqd.worker.trial import Limit, Trials
+from resqd.worker.recorder import named
+from resqd.worker.trial import Trials
 
 if TYPE_CHECKING:
     from resqd.worker.tasks import Loop
@@ -49,34 +49,25 @@ class Executor:
         *,
         index: int,
         buffer: Buffer,
-        outcomes: deque[Outcome],
+        endings: Endings,
         jobs: Mapping[str, Job[..., object]],
-        timed: bool,
-        report: Report,
         title: Title,
         trials: Callable[[Slot], Trials],
-        spared: Container[int] = frozenset(),
         loud: bool = False,
         loop: Loop | None = None,
     ) -> None:
         self.index = index
         self.slot = Slot()
-        self.copied = False
-        """Whether this process is a copy that a job forked: it must take no other job, and settle none."""
         self.finished = False
         """Whether it has taken LAST."""
         self.strikes = Strikes()
-        self._cells: memoryview
+        self._page: Page
         self._show: Callable[..., None]
-        self._limit: Limit
         self._wake: Wake
         self._hand = Hand(buffer)
-        self._outcomes = outcomes
+        self._endings = endings
         self._jobs = jobs
-        self._timed = timed
-        self._report = report
         self._title = title
-        self._spared = spared
         self._try = self._perform_aloud if loud else self._perform
         self._trials = trials(self.slot)
         self._loop = loop
@@ -88,9 +79,8 @@ class Executor:
         be two interrupts of a job, so there are two handlers. What others raise may end the thread here.
         """
         self.slot.thread_id = thread_id
-        self._cells, self._wake = page.cells, wake
+        self._page, self._wake = page, wake
         self._show = partial(write_line, *page.line(self.index))
-        self._limit = partial(write_limit, *page.limit(self.index))
         while not self.finished:
             try:
                 try:
@@ -138,7 +128,7 @@ class Executor:
         slot = self.slot
         slot.close()  # first: no more interrupts of ours after this
         clear_pending(slot.thread_id)
-        if self.copied:
+        if self._endings.copied:
             leave(error)
         self.strikes.note(error, slot)
         self._wake.ring_anew()
@@ -155,19 +145,19 @@ class Executor:
             if queue is not slot.queue:
                 slot.line = text_line(queue)
             slot.outcome = None
-            self._cells[self.index] = token
+            self._page.cells[self.index] = token
             slot.begin(token, queue)
-            outcome = slot.outcome = self._try(token, queue, raw)
+            outcome = slot.outcome = self._try(token, raw)
         slot.close()
         if outcome is None:
-            outcome = slot.outcome = self._broken(token, queue, raw)
+            outcome = slot.outcome = self._broken(raw)
         slot.payload = None
-        self._outcomes.append(outcome)
-        self._cells[self.index] = 0
+        self._endings.outcomes.append(outcome)
+        self._page.cells[self.index] = 0
         if self._wake.armed:
             self._wake.ring()
 
-    def _broken(self, token: int, queue: str, raw: bytes) -> Outcome:
+    def _broken(self, raw: bytes) -> Outcome:
         """The failure of a job that has begun and of whose end nothing is known: it was interrupted, or struck."""
         slot, error = self.slot, self.strikes.take()
         if slot.payload is None:  # struck before it was read; its record should name it all the same
@@ -175,9 +165,9 @@ class Executor:
                 slot.payload = decode(raw)
         if error is None or slot.cancelled or isinstance(error, JobInterrupt):
             error = stopped(slot)
-        return self._failed(token, queue, raw, error)
+        return self._endings.of_failed(slot, raw, slot.payload, self._trials, error)
 
-    def _perform(self, token: int, queue: str, raw: bytes) -> Outcome:
+    def _perform(self, token: int, raw: bytes) -> Outcome:
         slot = self.slot
         try:
             slot.payload = payload = decode(raw)
@@ -198,12 +188,12 @@ class Executor:
         except JobInterrupt:
             raise
         except BaseException as error:  # noqa: BLE001 - the job's boundary: whatever it raises is its failure
-            return self._failed(token, queue, raw, self._trials.told(error))
-        if self.copied:
+            return self._endings.of_failed(slot, raw, slot.payload, self._trials, self._trials.told(error))
+        if self._endings.copied:
             leave(None)
         if ended is not None:
             return ended
-        if self._timed:
+        if self._endings.timed:
             return token, payload.job_class, slot.since, time.monotonic(), payload.enqueued_at
         return token
 
@@ -212,38 +202,19 @@ class Executor:
         loop = self._loop
         if job.is_async and job.plain and loop is not None and loop.open:
             return loop.lend(self.slot.token, self.slot.queue, payload, job)
-        ended = self._trials.run(job, payload, self._limit)
+        ended = self._trials.run(job, payload, partial(write_limit, *self._page.limit(self.index)))
         if ended is None:
             return None
         return Settled(self.slot.token, payload, ended, self.slot.since, time.monotonic())
 
-    def _perform_aloud(self, token: int, queue: str, raw: bytes) -> Outcome:
+    def _perform_aloud(self, token: int, raw: bytes) -> Outcome:
         """The same, told in the log: chosen at the start, so that no job pays for it otherwise."""
         try:
             payload = decode(raw)
         except PayloadError:
-            return self._perform(token, queue, raw)  # which says so as its failure
-        job, place = named(payload), shown(queue)
+            return self._perform(token, raw)  # which says so as its failure
+        job, place = named(payload), shown(self.slot.queue)
         events.Worker.job_begins(job=job, queue=place)
-        outcome = self._perform(token, queue, raw)
+        outcome = self._perform(token, raw)
         events.Worker.job_ended(job=job, queue=place, seconds=time.monotonic() - self.slot.since)
         return outcome
-
-    def _failed(self, token: int, queue: str, raw: bytes, error: BaseException) -> Outcome:
-        if self.copied:
-            leave(error)
-        if self.slot.cancelled and token in self._spared:
-            return Unfinished(token)
-        payload, since = self.slot.payload, self.slot.since
-        told = self._report(
-            token,
-            queue=queue,
-            raw=raw,
-            payload=payload,
-            error=error,
-            judgement=self._trials.fate(error),
-            since=since,
-        )
-        if isinstance(told, Failure):
-            return Failed(token, payload, told, since, time.monotonic())
-        return Settled(token, payload, told, since, time.monotonic())

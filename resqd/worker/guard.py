@@ -8,7 +8,7 @@ import os
 import signal
 import socket
 import sys
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -142,7 +142,7 @@ def _set_locale(before: str) -> None:
 
 
 class Copied(Protocol):
-    """What runs jobs, and must know that it is in a copy."""
+    """Where jobs end, which must know that it is in a copy."""
 
     copied: bool
 
@@ -151,7 +151,7 @@ def at_fork(
     *,
     channel: Channel,
     bell: Bell,
-    executors: Sequence[Copied],
+    jobs: Copied,
     signals: Iterable[signal.Signals],
     title: str,
 ) -> None:
@@ -164,8 +164,7 @@ def at_fork(
     handled = tuple(signals)
 
     def become_a_copy() -> None:
-        for executor in executors:
-            executor.copied = True
+        jobs.copied = True
         channel.close()
         bell.unmap()
         signal.set_wakeup_fd(-1)

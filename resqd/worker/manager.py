@@ -10,6 +10,7 @@ from types import FrameType
 from resqd import events
 from resqd.failures import Aftermath
 from resqd.threads import NamedThread
+from resqd.worker.endings import Endings
 from resqd.worker.executor import Executor
 from resqd.worker.fetcher import Fetcher
 from resqd.worker.holdings import Holdings
@@ -102,8 +103,8 @@ class Manager:
 
 UNSEEN_LOOKS = 20
 """Looks in a row, a millisecond apart, after which a job that shows no Python code counts as begun: it is C's."""
-_PERFORM = Executor._perform.__code__  # noqa: SLF001 - where a thread leaves our code for the job's
-_FAILED = Executor._failed.__code__  # noqa: SLF001 - code objects tell frames apart
+_PERFORM = Executor._perform.__code__  # noqa: SLF001 - where a thread leaves our code for the job's; code objects tell frames apart
+_FAILED = Endings.of_failed.__code__
 
 
 class Stillness:

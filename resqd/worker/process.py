@@ -28,6 +28,7 @@ from resqd.wire.birth import Birth, Kind
 from resqd.wire.intent import SIGNALS, Intent
 from resqd.wire.messages import Exiting
 from resqd.worker.control import IGNORED, Control, Signals
+from resqd.worker.endings import Endings
 from resqd.worker.exchange import Exchange
 from resqd.worker.executor import Executor
 from resqd.worker.fetcher import RECYCLED, Fetcher
@@ -66,7 +67,7 @@ def run(birth: Birth, *, settings: Settings, app: App, blueprint: Blueprint) -> 
     at_fork(
         channel=birth.channel,
         bell=birth.bell,
-        executors=[*manager.pool.executors, *([blueprint.loop] if blueprint.loop else [])],
+        jobs=blueprint.endings,
         signals=[*SIGNALS, *IGNORED],
         title=f"{settings.procline_prefix}resqd-{SHORT_VERSION}: forked by a job",
     )
@@ -156,16 +157,19 @@ class Blueprint:
             clock=server_clock,
             strangers=strangers if settings.unknown_job == "return" else None,
         )
-        recorder = Recorder(rules=self._rules, worker=worker_id)
+        self.endings = Endings(
+            outcomes=self._holdings.outcomes,
+            spared=self._holdings.spared,
+            report=Recorder(rules=self._rules, worker=worker_id),
+            timed=settings.metered,
+        )
         self.loop = (
             Loop(
                 count=settings.async_count,
                 first=settings.thread_count,
                 holdings=self._holdings,
-                report=recorder,
+                endings=self.endings,
                 trials=trials,
-                spared=self._holdings.spared,
-                timed=settings.metered,
             )
             if has_async(app)
             else None
@@ -174,12 +178,9 @@ class Blueprint:
             Executor(
                 index=index,
                 buffer=self._holdings.buffer,
-                outcomes=self._holdings.outcomes,
+                endings=self.endings,
                 jobs=catalog.jobs,
-                timed=settings.metered,
-                report=recorder,
                 title=self._title,
-                spared=self._holdings.spared,
                 loud=settings.log_level == "debug",
                 loop=self.loop,
                 trials=trials,

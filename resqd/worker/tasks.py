@@ -9,19 +9,18 @@ from __future__ import annotations
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Container, Coroutine, Generator
+from collections.abc import Callable, Coroutine, Generator
 from functools import partial
 from queue import Empty, SimpleQueue
 from typing import TYPE_CHECKING, Any
 
 from resqd.current import in_task
 from resqd.errors import JobInterrupt
-from resqd.store.inflight.owner import Failure
 from resqd.text import shown
 from resqd.threads import NamedThread
 from resqd.wire.birth import Page, id_line, text_line, write_limit, write_line
 from resqd.worker.copies import leave
-from resqd.worker.holdings import Failed, Holdings, Lent, Outcome, Settled, Unfinished
+from resqd.worker.holdings import Holdings, Lent, Outcome, Settled, Unfinished
 from resqd.worker.interrupt import MOST, Slot, clear_pending, raise_in_thread
 
 if TYPE_CHECKING:
@@ -30,7 +29,7 @@ if TYPE_CHECKING:
     from resqd.job import Job
     from resqd.store.resque.payload import Payload
     from resqd.threads import Wake
-    from resqd.worker.recorder import Report
+    from resqd.worker.endings import Endings
     from resqd.worker.trial import Trials
 
 BLOCKED_AFTER = 1.0
@@ -129,20 +128,14 @@ class Loop:
         count: int,
         first: int,
         holdings: Holdings,
-        report: Report,
+        endings: Endings,
         trials: Callable[[Slot], Trials],
-        spared: Container[int],
-        timed: bool,
     ) -> None:
         self.tasks = [Task() for _ in range(count)]
-        self.copied = False
-        """Whether this process is a copy that a job forked."""
         self._first = first  # the cell of the first place
         self._holdings = holdings
-        self._report = report
+        self._endings = endings
         self._trials = [trials(task) for task in self.tasks]
-        self._spared = spared
-        self._timed = timed
         self._free: SimpleQueue[int] = SimpleQueue()
         self._lent: deque[tuple[int, Payload, Job[..., object]]] = deque()
         self._rung = False
@@ -251,39 +244,20 @@ class Loop:
                 ended = trials.end(job, payload, value)
             if ended is not None:
                 outcome = Settled(token, payload, ended, since, time.monotonic())
-            elif self._timed:
+            elif self._endings.timed:
                 outcome = token, payload.job_class, since, time.monotonic(), payload.enqueued_at
             else:
                 outcome = token
         except BaseException as error:  # noqa: BLE001 - the job's boundary: whatever it raises is its failure
             close(task)
-            outcome = self._failed(task, payload, trials, trials.told(error))
-        if self.copied:
+            outcome = self._endings.of_failed(task, payload.raw, payload, trials, trials.told(error))
+        if self._endings.copied:
             leave(None)
         self._hand_over(place, task, outcome)
 
-    def _failed(self, task: Task, payload: Payload, trials: Trials, error: BaseException) -> Outcome:
-        if self.copied:
-            leave(error)
-        token, since = task.token, task.since
-        if task.cancelled and token in self._spared:
-            return Unfinished(token)
-        told = self._report(
-            token,
-            queue=task.queue,
-            raw=payload.raw,
-            payload=payload,
-            error=error,
-            judgement=trials.fate(error),
-            since=since,
-        )
-        if isinstance(told, Failure):
-            return Failed(token, payload, told, since, time.monotonic())
-        return Settled(token, payload, told, since, time.monotonic())
-
     def _hand_over(self, place: int, task: Task, outcome: Outcome) -> None:
         task.payload = task.running = None
-        self._holdings.outcomes.append(outcome)
+        self._endings.outcomes.append(outcome)
         self._page.cells[self._first + place] = 0
         self._free.put(place)
         if self._wake.armed:

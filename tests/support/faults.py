@@ -60,9 +60,9 @@ def step(self: Executor, reservation: Reservation) -> None:
     _pass("after-end")
 
 
-def perform(self: Executor, token: int, queue: str, raw: bytes) -> Outcome:
+def perform(self: Executor, token: int, raw: bytes) -> Outcome:
     _pass("after-start")
-    outcome = _perform(self, token, queue, raw)
+    outcome = _perform(self, token, raw)
     _pass("before-end")
     return outcome
 

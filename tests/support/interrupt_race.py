@@ -19,6 +19,7 @@ from resqd.errors import JobInterrupt
 from resqd.store.inflight.owner import Failure
 from resqd.threads import Title, Wake
 from resqd.wire.birth import Page
+from resqd.worker.endings import Endings
 from resqd.worker.executor import Executor
 from resqd.worker.holdings import LAST, Failed
 from tests.support.trials import trials_of
@@ -58,10 +59,8 @@ class Race:
             Executor(
                 index=index,
                 buffer=self.buffers[index],
-                outcomes=self.outcomes,
+                endings=Endings(outcomes=self.outcomes, spared=(), report=report, timed=False),
                 jobs=app.jobs,
-                timed=False,
-                report=report,
                 title=Title(),
                 trials=trials_of(app.jobs),
             )

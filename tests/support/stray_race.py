@@ -18,6 +18,7 @@ from resqd.clock import monotonic
 from resqd.store.inflight.owner import Failure, Reservation
 from resqd.threads import Title, Wake
 from resqd.wire.birth import Page
+from resqd.worker.endings import Endings
 from resqd.worker.executor import Executor
 from resqd.worker.holdings import Holdings
 from resqd.worker.pool import Pool
@@ -59,10 +60,8 @@ class Race:
             Executor(
                 index=index,
                 buffer=self.holdings.buffer,
-                outcomes=self.holdings.outcomes,
+                endings=Endings(outcomes=self.holdings.outcomes, spared=(), report=report, timed=False),
                 jobs=app.jobs,
-                timed=False,
-                report=report,
                 title=Title(),
                 trials=trials_of(app.jobs),
             )

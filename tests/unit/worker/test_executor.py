@@ -14,6 +14,7 @@ from resqd.store.inflight.owner import Failure
 from resqd.threads import Title, Wake
 from resqd.wire.birth import Page
 from resqd.worker import executor, interrupt
+from resqd.worker.endings import Endings
 from resqd.worker.executor import Executor
 from resqd.worker.holdings import LAST, Failed
 from tests.support.trials import trials_of
@@ -64,10 +65,13 @@ class Scene:
         self.executor = Executor(
             index=0,
             buffer=self.buffer,
-            outcomes=self.outcomes,
+            endings=Endings(
+                outcomes=self.outcomes,
+                spared=(),
+                report=lambda token, **_known: Failure(token, b"{}"),
+                timed=False,
+            ),
             jobs=self.app.jobs,
-            timed=False,
-            report=lambda token, **_known: Failure(token, b"{}"),
             title=Title(),
             trials=trials_of(self.app.jobs),
         )
@@ -185,7 +189,7 @@ def test_what_a_fallen_thread_held_is_settled_or_put_back() -> None:
     assert len(hand) == 1
     hand[:] = [(7, "q", _PAYLOAD), (8, "q", _PAYLOAD)]
     scene.page = Page(1)
-    scene.executor._cells = scene.page.cells
+    scene.executor._page = scene.page
     scene.executor.unload()
     assert [one.token for one in scene.outcomes] == [7, 7]
     assert scene.buffer.get_nowait()[0] == 8
