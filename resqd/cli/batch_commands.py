@@ -15,6 +15,7 @@ import click
 
 from resqd.application.batch_book import BatchBook
 from resqd.application.workflow_graph import drawn
+from resqd.application.workflow_picture import svg
 from resqd.application.workflows import WORKFLOW
 from resqd.cli import output
 from resqd.cli.output import report
@@ -94,9 +95,10 @@ def show(batch_id: str, in_json: bool, **redis: str | None) -> None:
 
 @workflows.command("show")
 @_id
+@click.option("--svg", "as_picture", is_flag=True, help="Write a picture of it, in SVG.")
 @with_redis
 @as_json
-def show_workflow(batch_id: str, in_json: bool, **redis: str | None) -> None:
+def show_workflow(batch_id: str, as_picture: bool, in_json: bool, **redis: str | None) -> None:
     """Show one workflow: each job behind those that it waits for.
 
     Signs: + done, ! failed, > waits in its queue or runs, . waits for others, - skipped.
@@ -107,6 +109,9 @@ def show_workflow(batch_id: str, in_json: bool, **redis: str | None) -> None:
         raise NotDone(f"{one_line(batch_id)} is a batch, and no workflow: see resqd batches show")
     if in_json:
         click.echo(json.dumps(facts | {"jobs": [asdict(job) for job in jobs]}))
+        return
+    if as_picture:
+        click.echo(svg(jobs))
         return
     _say(facts)
     for line in drawn(jobs):

@@ -54,6 +54,7 @@ def test_batches_are_listed_shown_and_cancelled(
     assert "2   . Work  waits  after 1" in drawn
     jobs = json.loads(resqd("workflows", "show", flow.id, "--json").stdout)["jobs"]
     assert [job["state"] for job in jobs] == ["pending", "waits"]
+    assert resqd("workflows", "show", flow.id, "--svg").stdout.count("<rect ") == 2
     assert "no workflow" in resqd("workflows", "show", batch.id).stderr
 
     unasked = resqd("batches", "cancel", batch.id)
