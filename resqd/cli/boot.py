@@ -33,7 +33,8 @@ from resqd.store.redis.link import Link
 from resqd.store.redis.url import configured
 from resqd.wire.birth import Birth, Kind
 from resqd.worker import process as worker
-from resqd.worker.process import Blueprint, has_async
+from resqd.worker.blueprint import Blueprint
+from resqd.worker.crew import has_async
 
 SERVER_FAREWELL = 10.0
 """Seconds that the embedded server may take to write its files and end."""

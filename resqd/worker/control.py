@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import os
 import selectors
-import signal
-from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
+from typing import NamedTuple
 
 from resqd import events
 from resqd.clock import Clock, Deadline
 from resqd.errors import ChannelClosed, ProtocolError
 from resqd.wire.birth import Birth
-from resqd.wire.intent import COMMANDS, SIGNALS, Command, Ending, Intent, after
+from resqd.wire.intent import COMMANDS, Command, Intent, after
 from resqd.wire.messages import (
     Booted,
     Confirm,
@@ -38,6 +37,7 @@ from resqd.worker.manager import FETCHER_CRASHED, Manager
 from resqd.worker.pause_hooks import PauseHooks
 from resqd.worker.reports import Reporter
 from resqd.worker.shared import MANDATES, Mandate
+from resqd.worker.signals import Signals
 
 LAST_FAILURES = 5.0
 """Seconds that the application's code for failures may take at the worker's end; a fifth of it at a stop."""
@@ -46,51 +46,24 @@ GIVE_UP_AFTER = 2.0
 CONFIRM_PAUSE = 0.001
 """Seconds between two looks at whether what was told has taken effect, while the master waits for that."""
 
-IGNORED = (signal.SIGINT, signal.SIGHUP, signal.SIGTTIN, signal.SIGTTOU, signal.SIGPIPE)
-"""What a terminal or a supervisor sends to the whole group reaches children through the master only."""
 
+class Mercy(NamedTuple):
+    """What jobs are given when the worker is to end."""
 
-class Signals:
-    """Signals as they come. A handler notes its signal, and Python makes `descriptor` readable; nothing more."""
-
-    def __init__(self, term: str = "stop") -> None:
-        self.descriptor, self.wakeup = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
-        self._received: deque[int] = deque()
-        self._ending = Ending(term)
-
-    @property
-    def descriptors(self) -> tuple[int, int]:
-        """What it needs to be open."""
-        return self.descriptor, self.wakeup
-
-    def start(self) -> None:
-        """Let them come; called by the main thread."""
-        signal.set_wakeup_fd(self.wakeup, warn_on_full_buffer=False)
-        for number in IGNORED:
-            signal.signal(number, signal.SIG_IGN)
-        for number in SIGNALS:
-            signal.signal(number, lambda received, _frame: self._received.append(received))
-        signal.pthread_sigmask(signal.SIG_UNBLOCK, {*SIGNALS, *IGNORED, signal.SIGCHLD})
-
-    def take(self) -> Iterator[tuple[signal.Signals, Command]]:
-        """Those that have come, in order, and what each asks for."""
-        while self._received:
-            number = signal.Signals(self._received.popleft())
-            yield number, self._ending.command() if number is signal.SIGTERM else SIGNALS[number]
+    grace: float
+    """KILL_GRACE, in seconds."""
+    spares: bool = False
+    """Whether jobs that a stop interrupts go back to their queues."""
 
 
 class Control:
-    """The main thread of a worker. It never touches Redis, so it answers while Redis hangs.
-
-    `grace` is KILL_GRACE, in seconds. `spares`: jobs that a stop interrupts go back to their queues.
-    """
+    """The main thread of a worker. It never touches Redis, so it answers while Redis hangs."""
 
     def __init__(
         self,
         *,
         birth: Birth,
-        grace: float,
-        spares: bool = False,
+        mercy: Mercy,
         manager: Manager,
         reporter: Reporter,
         pauses: PauseHooks,
@@ -100,8 +73,7 @@ class Control:
     ) -> None:
         self._channel = birth.channel
         self._intent = Intent(birth.state)
-        self._grace = grace
-        self._spares = spares
+        self._mercy = mercy
         self._manager = manager
         self._reporter = reporter
         self._pauses = pauses
@@ -277,16 +249,16 @@ class Control:
             self._channel.send(Killing(order.job_id, struck))
 
     def _kill_jobs(self) -> None:
-        spare = self._spares and self._intent is Intent.STOPPING
+        spare = self._mercy.spares and self._intent is Intent.STOPPING
         for struck_id, struck in self._manager.ladder.kill_all(self._clock(), spare=spare):
             self._channel.send(Killing(struck_id, struck))
 
     def _orphan(self) -> None:
         """The master is gone: start nothing more, give what runs KILL_GRACE to end, then return it."""
         if self._orphaned is None:
-            events.Worker.orphaned(grace=self._grace)
+            events.Worker.orphaned(grace=self._mercy.grace)
             self._selector.unregister(self._channel.fileno())
-            self._orphaned = Deadline.after(self._grace, self._clock)
+            self._orphaned = Deadline.after(self._mercy.grace, self._clock)
             self._intent = Intent.DRAINING
             self._manager.shared.order(Mandate.LEAVE)
 

@@ -26,7 +26,7 @@ from resqd.wire.doorbell import Bell
 from resqd.wire.intent import Intent
 from resqd.wire.messages import Message
 from resqd.worker import process
-from resqd.worker.process import Blueprint
+from resqd.worker.blueprint import Blueprint
 from tests.support.waiting import wait_for
 
 M = TypeVar("M")

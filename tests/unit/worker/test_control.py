@@ -31,7 +31,7 @@ from resqd.wire.messages import (
     Stop,
     Yielded,
 )
-from resqd.worker.control import Control, Signals
+from resqd.worker.control import Control, Mercy
 from resqd.worker.guard import Guard
 from resqd.worker.holdings import Holdings
 from resqd.worker.interrupt import Alarm
@@ -42,6 +42,7 @@ from resqd.worker.prefetch import Prefetch
 from resqd.worker.queues import Quotas
 from resqd.worker.reports import Reporter
 from resqd.worker.shared import Mandate, Shared
+from resqd.worker.signals import Signals
 
 
 class Line:
@@ -118,7 +119,7 @@ class Scene:
         self.signals = Signals()
         self.control = Control(
             birth=cast(Birth, SimpleNamespace(channel=self.line, state=state)),
-            grace=2.0,
+            mercy=Mercy(grace=2.0),
             manager=cast(Manager, manager),
             reporter=cast(Reporter, self.reporter),
             pauses=cast(PauseHooks, self.pauses),

@@ -1,0 +1,207 @@
+"""What all workers of a daemon have in common, wired once in the master before any is forked."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+
+from resqd.app import App
+from resqd.clock import Clock, monotonic
+from resqd.failures import Aftermath
+from resqd.settings import Settings
+from resqd.store.inflight.incarnation import Incarnation, of_this_process, this_place, this_process
+from resqd.store.inflight.owner import Inflight
+from resqd.store.names import to_text
+from resqd.store.redis.health import Backoff, Health
+from resqd.store.redis.link import Link
+from resqd.store.resque.pauses import PauseKeys
+from resqd.store.resque.pauses import look as look_for_pauses
+from resqd.store.resque.plugin_locks import PluginLocks
+from resqd.wire.birth import Birth, Kind
+from resqd.wire.intent import Intent
+from resqd.worker.control import Control, Mercy
+from resqd.worker.crew import Common, crew_of
+from resqd.worker.endings import Endings
+from resqd.worker.exchange import Exchange
+from resqd.worker.fetcher import Fetcher
+from resqd.worker.gating import Appetite, Gatekeeper
+from resqd.worker.guard import Guard
+from resqd.worker.holdings import Holdings
+from resqd.worker.manager import Manager
+from resqd.worker.metrics import Metrics
+from resqd.worker.open_queues import OpenQueues
+from resqd.worker.pause_hooks import PauseHooks
+from resqd.worker.poller import Poller, Sleeper
+from resqd.worker.pool import Pool
+from resqd.worker.prefetch import Permits, Prefetch
+from resqd.worker.queues import Quotas, Sources, Suspects
+from resqd.worker.reports import Account, Reporter
+from resqd.worker.shared import MANDATES, Mandate, Shared
+from resqd.worker.signals import Signals
+
+
+@dataclass(frozen=True, slots=True)
+class Supply:
+    """Where jobs come from, and those that are here."""
+
+    holdings: Holdings
+    quotas: Quotas
+    paused: OpenQueues
+    sources: Sources
+
+
+def _supply(common: Common) -> Supply:
+    link, keys, settings = common.link, common.keys, common.settings
+    quotas = Quotas()
+    paused = OpenQueues(lambda queues: look_for_pauses(link.call, PauseKeys(settings.namespace), queues))
+    sources = Sources(
+        specs=settings.queues,
+        existing=lambda: [to_text(name) for name in link.call("SMEMBERS", keys.queues)],
+        waiting=lambda queues: bool(link.call("EXISTS", *map(keys.queue, queues))),
+        quotas=quotas,
+        paused=paused,
+        clock=common.clock,
+    )
+    return Supply(Holdings(capped=sources.capped), quotas, paused, sources)
+
+
+class Blueprint:
+    """What a worker is made of and needs no socket, thread or descriptor. Each child has its own copy.
+
+    What the master makes here is not made again in every fork, which a worker of one job would feel: each
+    page of memory that a child touches is copied. The master never uses it.
+    """
+
+    def __init__(
+        self,
+        *,
+        settings: Settings,
+        app: App,
+        link: Link,
+        connect: Callable[[], Link],
+        where: str,
+        worker_id: str,
+        clock: Clock,
+    ) -> None:
+        self._common = common = Common(settings, app, link, connect, where, worker_id, clock)
+        self._supply = _supply(common)
+        self._crew = crew = crew_of(common, self._supply.holdings)
+        self._metrics = Metrics(held=self._supply.holdings.holds) if settings.metered else None
+        self._health = Health(where=where, clock=clock)
+        self._incarnation = partial(
+            of_this_process, daemon=settings.daemon, place=this_place(), master=this_process()
+        )
+        self._inflight = partial(
+            Inflight,
+            link=link,
+            keys=common.keys,
+            worker_id=worker_id,
+            locks=PluginLocks(settings.namespace) if settings.resque_locks == "on" else None,
+            gating=Gatekeeper(app.jobs) if common.limited else None,
+            releases=any(job.unique and job.unique.until == "start" for job in app.jobs.values()),
+            time_heard=crew.server_clock.heard,
+        )
+
+    @property
+    def fails_over(self) -> bool:
+        """Whether Redis may forget what it has confirmed, since another server takes over."""
+        return self._common.link.fails_over
+
+    @property
+    def endings(self) -> Endings:
+        """Where all jobs of the worker end."""
+        return self._crew.endings
+
+    def manager(self, birth: Birth) -> Manager:
+        """The threads of the worker that this process is. Nothing is started and no socket is opened yet."""
+        self._supply.quotas.begin(birth.quotas)
+        self._supply.paused.begin(birth.paused_queues)
+        shared = Shared(
+            holdings=self._supply.holdings,
+            quotas=self._supply.quotas,
+            paused=self._supply.paused,
+            prefetch=Prefetch(measured_at=self._common.clock(), pace=birth.pace),
+            health=self._health,
+            mandate=MANDATES[Intent(birth.state)],
+            slots=birth.slots,
+        )
+        self._crew.alarm.ring = shared.announce
+        if self._crew.loop is not None:
+            self._crew.loop.begin(
+                page=birth.page, wake=shared.wake, holding=lambda: shared.mandate is not Mandate.RESERVE
+            )
+        pool = Pool(
+            executors=self._crew.executors[: len(birth.page.cells)],
+            page=birth.page,
+            wake=shared.wake,
+            ended=shared.announce,
+            clock=self._common.clock,
+        )
+        aftermath = Aftermath(rules=self._crew.rules, eased=shared.wake.ring)
+        fetcher = self._fetcher(birth, shared=shared, pool=pool, aftermath=aftermath)
+        return Manager(
+            shared=shared,
+            fetcher=fetcher,
+            pool=pool,
+            ladder=self._crew.ladder,
+            aftermath=aftermath,
+            drop_link=self._common.link.abort,
+        )
+
+    def control(self, birth: Birth, manager: Manager) -> Control:
+        """The control thread that commands them."""
+        settings = self._common.settings
+        signals = Signals(settings.term)
+        descriptors = [birth.channel.fileno(), *signals.descriptors, *manager.descriptors()]
+        account = Account(
+            shared=manager.shared, pool=manager.pool, metrics=self._metrics, loop=self._crew.loop
+        )
+        return Control(
+            birth=birth,
+            mercy=Mercy(settings.kill_grace, spares=settings.term == "requeue"),
+            manager=manager,
+            reporter=Reporter(
+                birth=birth,
+                settings=settings,
+                account=account,
+                title=self._crew.title,
+                clock=monotonic,
+            ),
+            pauses=PauseHooks(run=self._common.app.hooks.run, done=manager.shared.announce),
+            signals=signals,
+            guard=Guard(descriptors=descriptors, wakeup=signals.wakeup),
+            clock=monotonic,
+        )
+
+    def _fetcher(self, birth: Birth, *, shared: Shared, pool: Pool, aftermath: Aftermath) -> Fetcher:
+        probation = birth.kind is Kind.PROBATION
+        sleeper = Sleeper(wake=shared.wake, bell=birth.bell, fork=birth.fork)
+        suspects = Suspects(capped=self._supply.sources.capped, quotas=self._supply.quotas)
+        incarnation: Incarnation = self._incarnation(epoch=birth.epoch, fork=birth.fork)
+        return Fetcher(
+            shared=shared,
+            exchange=Exchange(
+                inflight=self._inflight(
+                    incarnation=incarnation, source="suspects" if probation else "queues"
+                ),
+                health=self._health,
+                backoff=Backoff(random.random),
+                sleeper=sleeper,
+                aftermath=aftermath,
+                clock=self._common.clock,
+            ),
+            poller=Poller(
+                sources=suspects if probation else self._supply.sources,
+                sleeper=sleeper,
+                bell=birth.bell,
+                interval=0.0 if probation else self._common.settings.interval,
+                burst=probation or self._common.settings.interval == 0,
+            ),
+            pool=pool,
+            appetite=Appetite() if self._common.limited else None,
+            permits=Permits(1 if probation else self._common.settings.jobs_per_fork or None),
+            told=self._metrics.told if self._metrics else lambda _outcomes: None,
+            clock=self._common.clock,
+        )

@@ -1,0 +1,143 @@
+"""What runs jobs in a worker: its threads, its event loop, and what surrounds each job."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+
+from resqd.app import App
+from resqd.application.parts import parts_of
+from resqd.clock import Clock
+from resqd.failures import FailureRules
+from resqd.settings import Settings
+from resqd.store.keys import Keys
+from resqd.store.redis.link import Link
+from resqd.store.resque.knowers import Knower, Knowers
+from resqd.threads import Title
+from resqd.worker.endings import Endings
+from resqd.worker.executor import Executor
+from resqd.worker.holdings import Holdings
+from resqd.worker.interrupt import Alarm, Ladder
+from resqd.worker.recorder import Recorder
+from resqd.worker.strangers import Strangers
+from resqd.worker.tasks import Loop
+from resqd.worker.trial import ServerClock, Trials
+
+
+@dataclass(frozen=True, slots=True)
+class Common:
+    """What a daemon's workers are made of."""
+
+    settings: Settings
+    app: App
+    link: Link
+    """A worker's own; closed until its fetcher opens it."""
+    connect: Callable[[], Link]
+    """Opens another one."""
+    where: str
+    """Redis, as log lines name it."""
+    worker_id: str
+    clock: Clock
+
+    @property
+    def keys(self) -> Keys:
+        """The names in Redis."""
+        return Keys(self.settings.namespace)
+
+    @property
+    def limited(self) -> bool:
+        """Whether any job has limits."""
+        return any(job.gauge for job in self.app.jobs.values())
+
+
+@dataclass(frozen=True, slots=True)
+class Crew:
+    """What runs jobs: the threads, the event loop where there are async jobs, and what surrounds them."""
+
+    executors: list[Executor]
+    loop: Loop | None
+    endings: Endings
+    ladder: Ladder
+    alarm: Alarm
+    rules: FailureRules
+    title: Title
+    server_clock: ServerClock
+
+
+def has_async(app: App) -> bool:
+    """Whether any job of the application is async."""
+    return any(job.is_async for job in parts_of(app).catalog.jobs.values())
+
+
+def _look_for_knowers(connect: Callable[[], Link], keys: Keys) -> list[Knower]:
+    """Who knows which jobs, over a connection of its own: the fetcher's is the fetcher's alone."""
+    link = connect()
+    try:
+        return Knowers(link, keys).look()
+    finally:
+        link.close()
+
+
+def _rules(common: Common) -> FailureRules:
+    app, catalog = common.app, parts_of(common.app).catalog
+    return FailureRules(
+        policy=app.failure_policy,
+        names=common.settings.failure_backend,
+        jobs=catalog.jobs,
+        keys=common.keys,
+        around=catalog.around,
+    )
+
+
+def _strangers(common: Common) -> Strangers | None:
+    """Who else may know the jobs that this application does not; None where those fail at once."""
+    if common.settings.unknown_job != "return":
+        return None
+    return Strangers(
+        app=common.app.name or common.settings.app or "",
+        look=partial(_look_for_knowers, common.connect, common.keys),
+        clock=common.clock,
+    )
+
+
+def crew_of(common: Common, holdings: Holdings) -> Crew:
+    """Everybody, of whom none is at work yet."""
+    settings, app = common.settings, common.app
+    rules, title, alarm, server_clock = _rules(common), Title(), Alarm(), ServerClock()
+    trials = partial(Trials, jobs=app.jobs, alarm=alarm, clock=server_clock, strangers=_strangers(common))
+    endings = Endings(
+        outcomes=holdings.outcomes,
+        spared=holdings.spared,
+        report=Recorder(rules=rules, worker=common.worker_id),
+        timed=settings.metered,
+    )
+    loop = None
+    if has_async(app):
+        loop = Loop(
+            count=settings.async_count,
+            first=settings.thread_count,
+            holdings=holdings,
+            endings=endings,
+            trials=trials,
+        )
+    executors = [
+        Executor(
+            index=index,
+            buffer=holdings.buffer,
+            endings=endings,
+            jobs=parts_of(app).catalog.jobs,
+            title=title,
+            loud=settings.log_level == "debug",
+            loop=loop,
+            trials=trials,
+        )
+        for index in range(settings.thread_count)
+    ]
+    ladder = Ladder(
+        slots=[*(executor.slot for executor in executors), *(loop.tasks if loop else [])],
+        grace=settings.kill_grace,
+        spared=holdings.spared,
+        alarm=alarm,
+    )
+    return Crew(executors, loop, endings, ladder, alarm, rules, title, server_clock)
