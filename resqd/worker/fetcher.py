@@ -65,7 +65,7 @@ class Fetcher:
             closed = self._exchange.close(leaving=lambda: self._shared.leaving)
             if closed is None:
                 return UNSURE
-            self._shared.processed += closed.processed
+            self._shared.counted.processed += closed.processed
         except Fenced as error:
             events.Worker.fenced(error=str(error))
             return "fenced"
@@ -245,9 +245,7 @@ class Fetcher:
         if batch:
             self._take_in(batch, idle=not (len(self._holdings) or exchanged.ended))
         self._prefetch.measure(exchanged.ended, self._clock(), slots=shared.slots)
-        shared.processed += exchanged.processed
-        shared.failed += exchanged.failed
-        shared.tally = shared.tally.plus(exchanged.tally) if any(exchanged.tally) else shared.tally
+        shared.counted.add(exchanged)
         self._poller.complain(exchanged.skipped)
         self._look_ahead()
         found = len(batch) if self._appetite is None else self._appetite.note(exchanged)
@@ -259,7 +257,7 @@ class Fetcher:
 
     def _take_in(self, batch: list[Reservation], *, idle: bool) -> None:
         """Hand jobs to the threads before all else. `idle`: none were in work, so threads wait for the GIL only."""
-        self._shared.reserved += len(batch)
+        self._shared.counted.reserved += len(batch)
         self._permits.take(len(batch))
         now = self._clock()
         if not self._shared.hand_out(batch, now):  # the order came while Redis answered

@@ -11,6 +11,7 @@ from typing import NamedTuple
 from resqd import events
 from resqd.store.inflight.owner import Dismiss, Failure, Postpone, Reservation
 from resqd.store.resque.payload import Payload
+from resqd.worker.held import Arrivals, Capped
 from resqd.worker.prefetch import STUCK_AFTER
 
 Done = tuple[int, str, float, float, float | None]
@@ -104,17 +105,13 @@ class Holdings:
         """Those of them whose code has begun; the loop adds."""
         self._recalled: deque[int] = deque()
         self._unfinished: set[int] = set()
-        self._capped = capped
-        self._queues: dict[int, str] = {}  # of capped queues only
-        self.by_queue: Counter[str] = Counter()
-        """How many jobs of each capped queue are held."""
+        self._capped = Capped(capped)
         self.ended = 0
         """How many jobs have had an outcome."""
         self.behind: frozenset[int] = frozenset()
         """The jobs that were given up and run on."""
         self._closed = False  # LAST marks are in the buffer
-        self._arrivals: deque[tuple[int, float]] = deque()  # jobs taken in so far, and when
-        self._taken_in = 0
+        self._arrivals = Arrivals()
         self._lost: frozenset[int] = frozenset()
 
     def __len__(self) -> int:
@@ -124,6 +121,11 @@ class Holdings:
     def holds(self, token: int) -> bool:
         """Whether a job has no outcome yet. Any thread may ask."""
         return token in self._unfinished
+
+    @property
+    def by_queue(self) -> Counter[str]:
+        """How many jobs of each capped queue are held."""
+        return self._capped.held
 
     @property
     def tokens(self) -> frozenset[int]:
@@ -144,13 +146,9 @@ class Holdings:
 
     def take_in(self, batch: list[Reservation], now: float) -> None:
         """Hand a batch to the threads, with a mark at its half: there the fetcher should think of the next."""
-        self._taken_in += len(batch)
-        self._arrivals.append((self._taken_in, now))
+        self._arrivals.note(len(batch), now)
         self._unfinished.update([token for token, _, _ in batch])
-        if self._capped:
-            capped = {token: queue for token, queue, _ in batch if queue in self._capped}
-            self._queues.update(capped)
-            self.by_queue.update(capped.values())
+        self._capped.take_in(batch)
         half = len(batch) // 2
         put = self.buffer.put
         for reservation in batch[:half]:
@@ -171,11 +169,8 @@ class Holdings:
 
     def stuck(self, slots: int, now: float) -> bool:
         """Whether a job has waited too long behind busy threads: another worker may be idle."""
-        buffered = self.buffered(slots)
-        begun = self._taken_in - buffered
-        while self._arrivals and self._arrivals[0][0] <= begun:
-            self._arrivals.popleft()
-        return bool(buffered and self._arrivals) and now - self._arrivals[0][1] >= STUCK_AFTER
+        oldest = self._arrivals.oldest(self.buffered(slots))
+        return oldest is not None and now - oldest >= STUCK_AFTER
 
     def finish(self, threads: int) -> None:
         """Let the threads end when they have run what is in the buffer. Once said, it stands until a take-back."""
@@ -276,6 +271,4 @@ class Holdings:
         if self.lent:
             self.lent.difference_update(tokens)
             self.lent_begun.difference_update(tokens)
-        if self._queues:
-            ended = [queue for token in tokens if (queue := self._queues.pop(token, None)) is not None]
-            self.by_queue.subtract(ended)
+        self._capped.forget(tokens)

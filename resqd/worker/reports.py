@@ -132,9 +132,9 @@ class Account:
             self._metrics.running(jobs)
             metrics = self._metrics.take()
         return Stats(
-            processed=shared.processed,
-            failed=shared.failed,
-            reserved=shared.reserved,
+            processed=shared.counted.processed,
+            failed=shared.counted.failed,
+            reserved=shared.counted.reserved,
             buffered=shared.holdings.buffer.qsize(),
             pace=shared.prefetch.pace,
             rss_bytes=resident_bytes(),
@@ -145,7 +145,7 @@ class Account:
             missing=self._pool.missing,
             replaced=self._pool.replaced,
             loop_blocked_by=self._loop.blocker(time.monotonic()) if self._loop else "",
-            **shared.tally._asdict(),
+            **shared.counted.tally._asdict(),
         )
 
     def unsent(self, stats: Stats) -> None:

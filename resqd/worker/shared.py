@@ -5,9 +5,10 @@ from __future__ import annotations
 import os
 import threading
 from collections.abc import Iterable
+from dataclasses import dataclass, field
 from enum import Enum
 
-from resqd.store.inflight.owner import Reservation, Tally
+from resqd.store.inflight.owner import Exchanged, Reservation, Tally
 from resqd.store.redis.health import Health
 from resqd.threads import Wake
 from resqd.wire.intent import Intent
@@ -33,6 +34,23 @@ MANDATES = {
     Intent.DRAINING: Mandate.LEAVE,
     Intent.STOPPING: Mandate.LEAVE,
 }
+
+
+@dataclass(slots=True)
+class Counted:
+    """What the fetcher has counted in this life, by Redis's own word but for `reserved`."""
+
+    processed: int = 0
+    failed: int = 0
+    reserved: int = 0
+    tally: Tally = field(default_factory=Tally)
+
+    def add(self, exchanged: Exchanged) -> None:
+        """Count what Redis has confirmed."""
+        self.processed += exchanged.processed
+        self.failed += exchanged.failed
+        if any(exchanged.tally):
+            self.tally = self.tally.plus(exchanged.tally)
 
 
 class Shared:
@@ -64,10 +82,7 @@ class Shared:
         """How many jobs may run at once."""
         self.wake = Wake()
         self.news = os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC)
-        self.processed = 0
-        self.failed = 0
-        self.tally = Tally()
-        self.reserved = 0
+        self.counted = Counted()
         self.near_end = False
         """Whether a successor should be made ready: the last permit is near."""
         self.reason = ""

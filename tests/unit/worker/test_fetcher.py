@@ -47,12 +47,12 @@ def test_it_reserves_for_each_idle_thread_and_tells_of_ends(make: Make) -> None:
     scene.owner.queue(1, 2, 3)
     scene.round()
     assert scene.begin(2) == [1, 2]
-    assert scene.shared.reserved == 2
+    assert scene.shared.counted.reserved == 2
     scene.end(1)
     scene.round()
     assert scene.begin(1) == [3]
     assert scene.owner.done == [1]
-    assert (scene.shared.processed, scene.shared.reserved) == (1, 3)
+    assert (scene.shared.counted.processed, scene.shared.counted.reserved) == (1, 3)
     assert scene.fetcher.owes(2)
     assert not scene.fetcher.owes(1)
 
@@ -81,7 +81,7 @@ def test_a_failure_is_counted_and_told(make: Make) -> None:
     scene.holdings.outcomes.append(failed)
     scene.round()
     assert scene.owner.failed == [1]
-    assert (scene.shared.processed, scene.shared.failed) == (1, 1)
+    assert (scene.shared.counted.processed, scene.shared.counted.failed) == (1, 1)
     assert scene.told == [failed]
 
 
@@ -153,7 +153,7 @@ def test_the_last_permit_ends_it_and_its_success_goes_with_the_last_request(make
     assert scene.fetcher.run() == RECYCLED
     assert scene.owner.done == []
     assert scene.owner.closed == [1, 2]
-    assert scene.shared.processed == 2
+    assert scene.shared.counted.processed == 2
     assert scene.threads.dismissed
     assert len(scene.owner.queued) == 1
 
