@@ -7,33 +7,26 @@ import os
 import selectors
 import sys
 from collections import deque
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
 
 from resqd import events
 from resqd.errors import ChannelClosed, ProtocolError
-from resqd.housekeeper.farewells import Farewells
-from resqd.housekeeper.history import Recorder
 from resqd.housekeeper.keeper import Keeper
 from resqd.housekeeper.orphans import Siblings
 from resqd.housekeeper.pause_files import PauseFiles
-from resqd.housekeeper.registry import Publisher
-from resqd.housekeeper.remote import Remote
-from resqd.housekeeper.scrape.counts import Counts
 from resqd.housekeeper.statsd import Metrics
 from resqd.threads import NamedThread
 from resqd.wire.channel import Channel
 from resqd.wire.messages import (
-    ActAnswered,
     Alive,
     Booted,
-    Busy,
     Death,
     Drain,
-    Farewell,
     Message,
     Ping,
     Pong,
     Stop,
-    Vitals,
 )
 
 
@@ -73,20 +66,23 @@ LAST_METRICS = 0.5
 """Seconds that the last metrics may take; statsd's host may be slow to find."""
 
 
+Hearers = Mapping[type[Message], Sequence[Callable[[Any], object]]]
+"""Who is told of the master's messages, by their types."""
+
+
 class Control:
-    """The housekeeper's main thread. It answers the master while Redis hangs."""
+    """The housekeeper's main thread. It answers the master while Redis hangs.
+
+    `metrics` are statsd's; `grace` is how long the workers may take to end after their master, in seconds.
+    """
 
     def __init__(
         self,
         *,
         channel: Channel,
         keeper: Keeper,
-        farewells: Farewells,
-        publisher: Publisher,
+        hearers: Hearers,
         metrics: Metrics | None,
-        counts: Counts | None,
-        recorder: Recorder | None,
-        remote: Remote,
         pause_files: PauseFiles,
         voice: Voice,
         siblings: Siblings,
@@ -94,12 +90,8 @@ class Control:
     ) -> None:
         self._channel = channel
         self._keeper = keeper
-        self._farewells = farewells
-        self._publisher = publisher
+        self._hearers = hearers
         self._metrics = metrics
-        self._counts = counts
-        self._recorder = recorder
-        self._remote = remote
         self._pause_files = pause_files
         self._voice = voice
         self._siblings = siblings
@@ -162,19 +154,10 @@ class Control:
         if isinstance(message, Alive):
             self._keeper.orders.put(message)
             self._deaths = message.deaths
-        elif isinstance(message, Farewell):
-            self._farewells.take(message)
         elif isinstance(message, Ping):
             self._answer()
-        elif isinstance(message, Busy):
-            self._publisher.take(message)
-            for each in (self._metrics, self._counts, self._recorder):
-                if each is not None:
-                    each.take(message)
-        elif isinstance(message, ActAnswered):
-            self._remote.answered(message)
-        elif isinstance(message, Vitals) and self._counts is not None:
-            self._counts.hear(message)
+        for hear in self._hearers.get(type(message), ()):
+            hear(message)
 
     def _answer(self) -> None:
         """A Pong, unless the keeper's thread hangs: without an answer the master replaces this process."""

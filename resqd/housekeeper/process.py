@@ -16,7 +16,7 @@ from resqd.application.parts import parts_of
 from resqd.clock import monotonic
 from resqd.failures import Aftermath, FailureRules
 from resqd.housekeeper import lock_sweep
-from resqd.housekeeper.control import FAREWELL, Control, Voice
+from resqd.housekeeper.control import FAREWELL, Control, Hearers, Voice
 from resqd.housekeeper.doorbell import DoorbellThread
 from resqd.housekeeper.failover import FailoverWatch
 from resqd.housekeeper.house import House
@@ -43,7 +43,7 @@ from resqd.store.redis.url import ConnectionConfig
 from resqd.store.unique.sweep import Sweep
 from resqd.threads import NamedThread
 from resqd.wire.birth import Birth
-from resqd.wire.messages import Exiting
+from resqd.wire.messages import ActAnswered, Busy, Exiting, Farewell, Vitals
 
 _NAMES = ("INT", "HUP", "TTIN", "TTOU", "PIPE", "USR1", "USR2", "QUIT")
 _IGNORED = frozenset(signal.Signals[f"SIG{name}"] for name in _NAMES)
@@ -128,17 +128,25 @@ def _control(house: House, upkeep: Upkeep, doorbell: DoorbellThread) -> Control:
     return Control(
         channel=birth.channel,
         keeper=keeper,
-        farewells=upkeep.farewells,
-        publisher=upkeep.publisher,
+        hearers=_hearers(upkeep, tellers),
         metrics=tellers.statsd,
-        counts=tellers.scrapers,
-        recorder=tellers.recorder,
-        remote=upkeep.remote,
         pause_files=PauseFiles(paths=settings.all_pause_files, say=house.voice.say),
         voice=house.voice,
         siblings=Siblings(bell=birth.bell, master_pid=birth.master_pid, clock=monotonic),
         grace=settings.kill_grace + MARGIN,
     )
+
+
+def _hearers(upkeep: Upkeep, tellers: Tellers) -> Hearers:
+    counting = [
+        each.take for each in (tellers.statsd, tellers.scrapers, tellers.recorder) if each is not None
+    ]
+    return {
+        ActAnswered: [upkeep.remote.answered],
+        Busy: [upkeep.publisher.take, *counting],
+        Farewell: [upkeep.farewells.take],
+        Vitals: [tellers.scrapers.hear] if tellers.scrapers else [],
+    }
 
 
 def _pauses(house: House, doorbell: DoorbellThread) -> PauseWatch:
