@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from contextvars import ContextVar, Token
 from typing import TYPE_CHECKING, Self
 
+from resqd.application import aside
 from resqd.application.gathering import belonging, callback
 from resqd.current import current_job
 from resqd.errors import BatchDone, BatchError
@@ -62,7 +63,11 @@ class Batch:
     def take(
         self, queue: str, jobs: Sequence[tuple[str, bytes]], *, when: When | None = None, front: bool = False
     ) -> None:
-        """Jobs, by id and payload, that its block has enqueued."""
+        """Jobs, by id and payload, that its block has enqueued. Errors: BatchError for those of a transaction."""
+        if aside.now() is not None:
+            raise BatchError(
+                "a job of a batch cannot wait for a transaction; make the batch after the commit"
+            )
         belongs = self._belongs
         self._items += [
             Item(queue, job_id, belonging(raw, "batch", f"{job_id} {belongs}"), when, front)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
+from resqd.application import aside
 from resqd.errors import AlreadyEnqueued, BatchError, PayloadError, StoreError
 from resqd.store.debts import OWES
 from resqd.store.later.later import MICRO, When
@@ -64,6 +65,12 @@ class Producer:
         """The batch whose block a thread is in; None: there has been no batch."""
         self.timetable: Declared | None = None
         """The entries of jobs that recur, which the daemon's housekeeper enqueues; None: there are none."""
+
+    def where(self) -> Outlet:
+        """Who takes payloads now."""
+        if (away := aside.now()) is not None:
+            return away.outlet(self)
+        return self.outlet or self._store()
 
     def send(self, job: Job[..., Any], queue: str, args: Sequence[Any]) -> str | None:
         """Put one job with bound arguments on a queue; its id, or None where a before_enqueue hook vetoed."""
@@ -191,7 +198,7 @@ class Producer:
         kept = job.options.keep_result
         if kept is None:
             return marks
-        (self.outlet or self._store()).keeps_results()
+        self.where().keeps_results()
         return {**marks, OWES: {**marks.get(OWES, {}), **dict([debt_for(job_id, kept)])}}
 
     def send_unregistered(self, name: str, queue: str, args: Sequence[Any]) -> str:
@@ -221,30 +228,28 @@ class Producer:
                 "a unique job cannot belong to a batch; enqueue it before the block, or behind it"
             )
         try:
-            return (self.outlet or self._store()).put_unique(
-                queue, claims, terms, when=delivery.when, front=delivery.front
-            )
+            return self.where().put_unique(queue, claims, terms, when=delivery.when, front=delivery.front)
         except StoreError as error:
             raise _from_here(error) from None
 
     def push(self, queue: str, raws: list[bytes]) -> None:
         """Put payloads on a queue, or where the stand-in has them."""
         try:
-            (self.outlet or self._store()).push(queue, raws)
+            self.where().push(queue, raws)
         except StoreError as error:
             raise _from_here(error) from None
 
     def push_front(self, queue: str, raws: list[bytes]) -> None:
         """Put payloads before all that wait on a queue."""
         try:
-            (self.outlet or self._store()).push_front(queue, raws)
+            self.where().push_front(queue, raws)
         except StoreError as error:
             raise _from_here(error) from None
 
     def put_later(self, queue: str, jobs: list[tuple[str, bytes]], when: When) -> None:
         """Put jobs where they wait for a moment."""
         try:
-            (self.outlet or self._store()).put_later(queue, jobs, when)
+            self.where().put_later(queue, jobs, when)
         except StoreError as error:
             raise _from_here(error) from None
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from contextlib import contextmanager
+from dataclasses import replace
 from functools import partial
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, ParamSpec, Protocol, TypeVar, Unpack, overload
@@ -16,7 +17,7 @@ from resqd import job as plain_job
 from resqd.application.producer import Producer
 from resqd.contrib.django.conf import configuration
 from resqd.contrib.django.connections import install
-from resqd.contrib.django.transaction import after_commit
+from resqd.contrib.django.transaction import after_commit, in_transaction
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -25,6 +26,8 @@ if TYPE_CHECKING:
     from resqd.job import HasPerform
     from resqd.options import GivenOptions
     from resqd.store.later.later import When
+    from resqd.store.unique.locks import Claim, Terms
+    from resqd.using import Delivery
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -78,9 +81,27 @@ class OnCommit(Producer):
         """The same for jobs that wait for a moment."""
         _now_or_after(partial(super().put_later, queue, jobs, when))
 
+    def put_unique(
+        self, queue: str, claims: list[Claim], terms: Terms, delivery: Delivery
+    ) -> list[str | None]:
+        """The same with their locks: one that another job has at the commit leaves its job out, and raises nothing."""
+        put = partial(super().put_unique, queue, claims, terms, delivery)
+        if not (_waits() and in_transaction()):
+            return put()
+        if self.gathering is not None and self.gathering.get() is not None:
+            return put()  # which refuses it
+        if terms.on_conflict == "raise":
+            put = partial(super().put_unique, queue, claims, replace(terms, on_conflict="skip"), delivery)
+        after_commit(put)
+        return [None] * len(claims)
+
+
+def _waits() -> bool:
+    return _asked.on_commit or configuration().on_commit
+
 
 def _now_or_after(put: Callable[[], None]) -> None:
-    if _asked.on_commit or configuration().on_commit:
+    if _waits():
         after_commit(put)
     else:
         put()

@@ -12,15 +12,13 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 
-def after_commit(act: Callable[[], None]) -> None:
+def after_commit(act: Callable[[], object]) -> None:
     """Call `act` when every database that is in a transaction now has committed it; at once where none is.
 
     Where one of them rolls back, be it to a savepoint that was set before this call, `act` is never called.
     Raises Django's TransactionManagementError where autocommit was switched off by hand: nobody tells of a commit then.
     """
-    waiting = {
-        connection.alias for connection in connections.all(initialized_only=True) if _is_open(connection)
-    }
+    waiting = _open()
 
     def committed(alias: str) -> None:
         waiting.discard(alias)
@@ -31,6 +29,16 @@ def after_commit(act: Callable[[], None]) -> None:
         act()
     for alias in sorted(waiting):
         django_transaction.on_commit(partial(committed, alias), using=alias)
+
+
+def in_transaction() -> bool:
+    """Whether this thread has a transaction open."""
+    return bool(_open())
+
+
+def _open() -> set[str]:
+    """The databases that are in a transaction of this thread."""
+    return {connection.alias for connection in connections.all(initialized_only=True) if _is_open(connection)}
 
 
 def _is_open(connection: Any) -> bool:

@@ -13,10 +13,11 @@ from django.db import connection, connections, transaction
 from django.test import override_settings
 from django.utils import timezone, translation
 
+import resqd
 import resqd.testing
 from resqd.contrib.django import App, Job, around_job
 from resqd.contrib.django import application as project
-from resqd.errors import PayloadError, StoreUnavailable
+from resqd.errors import AlreadyEnqueued, PayloadError, StoreUnavailable
 from resqd.hooks import run_within
 
 if TYPE_CHECKING:
@@ -118,6 +119,26 @@ def test_errors_are_raised_at_the_call(confirm: Job[..., None], sent: Fake) -> N
         with pytest.raises(PayloadError):
             confirm.enqueue_on_commit(object())
     assert numbers(sent) == []
+
+
+def test_a_unique_job_gets_its_lock_at_the_commit(app: App, sent: Fake) -> None:
+    """A rollback leaves no lock; who is overtaken by then is left out, and nothing is raised after the commit."""
+
+    @app.job(name="confirm", unique=resqd.Unique(on_conflict="raise"))
+    def confirm(number: int) -> None:
+        """A job."""
+
+    with suppress(Undo), transaction.atomic():
+        assert confirm.enqueue_on_commit(1)
+        raise Undo
+    assert numbers(sent) == []
+    with transaction.atomic():
+        confirm.enqueue_on_commit(1)
+        assert confirm.enqueue_on_commit(1), "nobody has the lock yet"
+        assert numbers(sent) == []
+    assert numbers(sent) == [1]
+    with pytest.raises(AlreadyEnqueued):
+        confirm.enqueue_on_commit(1)
 
 
 def test_what_is_sent_is_what_was_given(app: App, sent: Fake) -> None:

@@ -1,0 +1,139 @@
+"""Jobs put aside: what a thread enqueues waits for a transaction, or becomes a part of it, and does not go to Redis."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
+from dataclasses import replace
+from functools import partial
+from typing import TYPE_CHECKING, Any, Final, Protocol
+
+if TYPE_CHECKING:
+    from resqd.application.producer import Outlet, Producer
+    from resqd.store.later.later import When
+    from resqd.store.unique.locks import Claim, Terms
+
+
+class Aside(Protocol):
+    """Somewhere else."""
+
+    def outlet(self, producer: Producer) -> Outlet:
+        """What takes the payloads of this producer."""
+
+
+_aside: Final[ContextVar[Aside | None]] = ContextVar("aside", default=None)
+now: Final = _aside.get
+"""Where what this thread enqueues is put aside; None: it goes its way."""
+
+
+@contextmanager
+def putting(where: Aside) -> Iterator[None]:
+    """Put aside what the block enqueues, in this thread or this task."""
+    token = _aside.set(where)
+    try:
+        yield
+    finally:
+        _aside.reset(token)
+
+
+class Held:
+    """What was enqueued meanwhile, in its order, and what else is to happen with it."""
+
+    def __init__(self) -> None:
+        self._puts: list[_Put | Callable[[], None]] = []
+        self._keeping: list[Producer] = []
+
+    def outlet(self, producer: Producer) -> Outlet:
+        """What takes the payloads of this producer."""
+        return _Holding(producer, self)
+
+    def add(self, act: Callable[[], None]) -> None:
+        """Let this happen, too."""
+        self._puts.append(act)
+
+    def put(self, put: _Put) -> None:
+        """One more, together with the one before if they are alike: many then go in few round trips."""
+        last = self._puts[-1] if self._puts else None
+        if isinstance(last, _Put) and last.like == put.like and put.kind != "push_front":
+            last.items += put.items
+        else:
+            self._puts.append(put)
+
+    def take(self, other: Held) -> None:
+        """All that another one holds, behind what is here."""
+        self._puts += other._puts
+        self._keeping += other._keeping
+        other._puts, other._keeping = [], []
+
+    def keeps_results(self, producer: Producer) -> None:
+        """Note that there are jobs whose ends are kept."""
+        if producer not in self._keeping:
+            self._keeping.append(producer)
+
+    def release(self) -> None:
+        """Let everything go its way; where something fails, what stands behind it is lost. Errors: StoreError."""
+        puts, keeping, self._puts, self._keeping = self._puts, self._keeping, [], []
+        for producer in keeping:
+            producer.where().keeps_results()
+        for put in puts:
+            put()
+
+
+class _Put:
+    """One call of an Outlet: whose, which, and for what."""
+
+    def __init__(
+        self, producer: Producer, kind: str, queue: str, items: Iterable[Any], *more: Any, **named: Any
+    ) -> None:
+        self.like = (id(producer), kind, queue, more, tuple(named.items()))
+        self.kind, self.items = kind, list(items)
+        self._call = partial(self._made, producer, queue, more, named)
+
+    def __call__(self) -> None:
+        self._call()
+
+    def _made(self, producer: Producer, queue: str, more: Sequence[Any], named: dict[str, Any]) -> None:
+        getattr(producer.where(), self.kind)(queue, self.items, *more, **named)
+
+
+class _Holding:
+    """An Outlet that holds what it takes."""
+
+    def __init__(self, producer: Producer, held: Held) -> None:
+        self._producer = producer
+        self._held = held
+
+    def push(self, queue: str, raws: Iterable[bytes]) -> int:
+        put = _Put(self._producer, "push", queue, raws)
+        count = len(put.items)
+        self._held.put(put)
+        return count
+
+    def push_front(self, queue: str, raws: Sequence[bytes]) -> int:
+        self._held.put(_Put(self._producer, "push_front", queue, raws))
+        return len(raws)
+
+    def put_later(self, queue: str, jobs: Iterable[tuple[str, bytes]], when: When) -> list[str]:
+        put = _Put(self._producer, "put_later", queue, jobs, when)
+        ids = [job_id for job_id, _ in put.items]
+        self._held.put(put)
+        return ids
+
+    def put_unique(
+        self,
+        queue: str,
+        claims: Sequence[Claim],
+        terms: Terms,
+        *,
+        when: When | None = None,
+        front: bool = False,
+    ) -> list[str | None]:
+        """Whether they get their locks is known later: until then none stands in the way, and none is raised."""
+        if terms.on_conflict == "raise":
+            terms = replace(terms, on_conflict="skip")
+        self._held.put(_Put(self._producer, "put_unique", queue, claims, terms, when=when, front=front))
+        return [None] * len(claims)
+
+    def keeps_results(self) -> None:
+        self._held.keeps_results(self._producer)
