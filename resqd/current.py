@@ -11,8 +11,31 @@ from resqd.errors import DirtyExit, JobInterrupt, JobTimeout, ResqdError
 from resqd.text import shown
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from resqd.limits import Limit
     from resqd.store.debts import Debts
     from resqd.store.resque.payload import Payload
+
+
+class Doorman(Protocol):
+    """Lets one block of a running job's code hold a limit."""
+
+    def ask(self) -> float | None:
+        """None: the block holds it; else in how many seconds to ask again at the latest. Raises what ends the wait."""
+
+    def wait(self, seconds: float) -> None:
+        """Wait so long, or until it may be held."""
+
+    def leave(self) -> None:
+        """The block ends, or waits no longer. Raises nothing."""
+
+
+class Doors(Protocol):
+    """The limits that blocks of running jobs' code may hold."""
+
+    def doorman(self, slot: Any, name: str, rule: Limit | None, within: Iterable[Doorman]) -> Doorman | None:
+        """For a block of the job in a slot; None where that, or a block that this one is `within`, holds it already."""
 
 
 class Slot(Protocol):
@@ -37,6 +60,10 @@ class Slot(Protocol):
     @property
     def deadline(self) -> float | None:
         """When the job will be stopped, in seconds of the system's monotonic clock; None: never."""
+
+    @property
+    def doors(self) -> Doors | None:
+        """The limits that blocks of the job's code may hold; None where nobody counts them."""
 
 
 class TaskSlot(Slot, Protocol):
@@ -86,6 +113,7 @@ class Here:
     cancelled: bool = False
     late: bool = False
     deadline: float | None = None
+    doors: Doors | None = None
 
 
 in_task: ContextVar[tuple[TaskSlot, int] | None] = ContextVar("in_task", default=None)
@@ -151,6 +179,14 @@ def current_job() -> CurrentJob | None:
         _payload=payload,
         _slot=slot,
     )
+
+
+def doorman_here(name: str, rule: Limit | None, within: Iterable[Doorman]) -> Doorman | None:
+    """Who lets a block of this job hold a limit; None where nothing needs to be held, or no worker runs it."""
+    slot = _slot_here()
+    if slot is None or slot.payload is None or slot.doors is None:
+        return None
+    return slot.doors.doorman(slot, name, rule, within)
 
 
 def named_in_log() -> dict[str, str]:

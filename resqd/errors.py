@@ -111,5 +111,9 @@ class AlreadyEnqueued(ResqdError):  # noqa: N818 - names the state of the job
         self.job_id = job_id
 
 
+class LimitFull(ResqdError):  # noqa: N818 - names the state of the limit
+    """A block that was to hold a limit has waited for it as long as it was told to."""
+
+
 class CronError(ResqdError):
     """An act on an entry of the timetable that cannot be: there is none of that name, or it belongs to code."""

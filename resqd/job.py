@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from resqd.cron.declared import Declared
     from resqd.cron.options import GivenRecurrence
     from resqd.definition import Definition
+    from resqd.limits import Limit
     from resqd.options import JobOptions
     from resqd.using import GivenUsing
 
@@ -105,10 +106,10 @@ class Job(Generic[P, R]):
         """Whether a run of it is a call of its code and nothing else."""
         self.unique = options.unique
         self.fingerprints = self._fingerprints(options.unique or Unique(), definition)
-        self.gauge = self._gauge(definition) if options.limits else None
+        self._definition = definition
+        self.gauge = self.gauge_of(checked(options.limits)) if options.limits else None
         """Tells the gates of its calls, where it is under limits."""
         self.plain_enqueue = self._enqueues_plainly()
-        self._definition = definition
         self._sender = sender
         if not callable(options.mask) and (unknown := set(options.mask or ()) - set(self.parameters)):
             raise JobDefinitionError(f"mask names {', '.join(sorted(unknown))}, which {name} does not take")
@@ -119,13 +120,10 @@ class Job(Generic[P, R]):
             unique, name=self.name, signature=definition.signature, keywords=definition.keywords
         )
 
-    def _gauge(self, definition: Definition) -> Gauge:
-        return Gauge(
-            checked(self.options.limits),
-            name=self.name,
-            signature=definition.signature,
-            keywords=definition.keywords,
-        )
+    def gauge_of(self, limits: Sequence[Limit]) -> Gauge:
+        """What tells the gates of its calls where these are its limits. Errors: JobDefinitionError."""
+        own = self._definition
+        return Gauge(limits, name=self.name, signature=own.signature, keywords=own.keywords)
 
     def __call__(self, *args: P.args, **kwargs: P.kwargs) -> R:
         """Run the job's code directly, without queue or hooks."""

@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Final
 
 from resqd.errors import JobDefinitionError
+from resqd.shared_limit import SharedLimit
 from resqd.store.gates.calls import Gate
 
 if TYPE_CHECKING:
@@ -65,20 +66,37 @@ class Rate:
 Limit = Concurrency | Rate
 
 
-def limit(name: str, rule: Limit) -> Limit:
-    """A limit that jobs share by its name: `limits=[resqd.limit("stripe", resqd.Rate(100, per=1))]`."""
-    return replace(rule, name=name)
+def limit(name: str, rule: Limit | None = None, *, wait: float | None = None) -> SharedLimit:
+    """A limit that jobs share by its name: `limits=[resqd.limit("stripe", resqd.Rate(100, per=1))]`.
+
+    Inside a job a block holds it, `with resqd.limit("stripe"):`, see SharedLimit; there it needs no rule where a job
+    that some daemon knows is under it.
+    """
+    if rule is not None and not isinstance(rule, Concurrency | Rate):
+        raise JobDefinitionError(
+            f"limit: {rule!r} is no rule; it takes resqd.Concurrency(5), or resqd.Rate(100, per=60)"
+        )
+    return SharedLimit(name, None if rule is None else replace(rule, name=name), wait=wait)
 
 
-def checked(limits: Sequence[Limit] | Limit | None) -> tuple[Limit, ...]:
+def checked(limits: Sequence[Limit | SharedLimit] | Limit | SharedLimit | None) -> tuple[Limit, ...]:
     """The limits of a job's options. Errors: JobDefinitionError."""
-    given = (limits,) if isinstance(limits, Concurrency | Rate) else tuple(limits or ())
-    for each in given:
-        if not isinstance(each, Concurrency | Rate):
-            raise JobDefinitionError(
-                f"limits has {each!r}; it takes resqd.Concurrency and resqd.Rate, such as Concurrency(5)"
-            )
-    return given
+    given = (limits,) if isinstance(limits, Concurrency | Rate | SharedLimit) else tuple(limits or ())
+    return tuple(map(_rule, given))
+
+
+def _rule(given: object) -> Limit:
+    if isinstance(given, SharedLimit) and given.rule is None:
+        raise JobDefinitionError(
+            f"limits has {given!r}, which has no rule; it takes one, as in "
+            f"resqd.limit({given.name!r}, resqd.Concurrency(5))"
+        )
+    rule = given.rule if isinstance(given, SharedLimit) else given
+    if not isinstance(rule, Concurrency | Rate):
+        raise JobDefinitionError(
+            f"limits has {rule!r}; it takes resqd.Concurrency and resqd.Rate, such as Concurrency(5)"
+        )
+    return rule
 
 
 class Gauge:

@@ -13,6 +13,7 @@ from typing import Any, Literal, TypedDict
 from resqd.errors import JobDefinitionError
 from resqd.limits import Limit, checked
 from resqd.retry import Policy, is_seconds, policy_of
+from resqd.shared_limit import SharedLimit
 from resqd.unique import Unique
 
 
@@ -29,7 +30,7 @@ class GivenOptions(TypedDict, total=False):
     keep_result: float | None
     ruby: bool
     unique: Unique | None
-    limits: Sequence[Limit] | Limit | None
+    limits: Sequence[Limit | SharedLimit] | Limit | SharedLimit | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,7 +56,7 @@ class JobOptions:
     ruby: bool = True
     """Whether Ruby programs may read and write it; where not, keyword-only parameters travel as a trailing object."""
     unique: Unique | None = None
-    limits: Sequence[Limit] | Limit | None = None
+    limits: Sequence[Limit | SharedLimit] | Limit | SharedLimit | None = None
     """How many such jobs may run at a time, or begin in a span of time, in the whole fleet: Concurrency and Rate."""
     """That there is only one such job at a time, and which calls are the same."""
 

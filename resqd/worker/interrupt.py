@@ -12,6 +12,7 @@ from resqd.errors import JobInterrupt
 from resqd.text import id_fault, shown
 
 if TYPE_CHECKING:
+    from resqd.current import Doors
     from resqd.store.resque.payload import Payload
     from resqd.worker.holdings import Outcome
 
@@ -42,6 +43,7 @@ class Slot:
 
     __slots__ = (
         "cancelled",
+        "doors",
         "interrupts",
         "line",
         "open",
@@ -66,6 +68,8 @@ class Slot:
         self.payload: Payload | None = None
         self.since = 0.0
         self.cancelled = False
+        self.doors: Doors | None = None
+        """The limits that blocks of its jobs' code may hold."""
         self.interrupts = 0
         self.open = False
         self.striking = False

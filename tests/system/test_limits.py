@@ -37,6 +37,34 @@ def call(tenant, seconds=0.02):
 def rated(tenant):
     note("rated", tenant, 0)
 
+@app.job(queue="q", name="inside")
+def inside(tenant, how="", seconds=0.02):
+    with resqd.limit("pool", resqd.Concurrency(2)), resqd.limit("pool"):
+        if how == "exit":
+            import os
+            os._exit(1)
+        note("inside", tenant, seconds)
+        if how == "raise":
+            raise ValueError(how)
+
+@app.job(queue="q", name="paced")
+def paced(tenant):
+    for n in range(5):
+        with resqd.limit("stripe"):
+            note("paced", tenant, 0)
+
+@app.job(queue="q", name="hurried")
+def hurried(tenant):
+    with resqd.limit("pool", resqd.Concurrency(2), wait=0.05):
+        pass
+
+@app.job(queue="q", name="loop")
+async def loop(tenant):
+    async with resqd.limit("pool", resqd.Concurrency(2)):
+        note("loop", tenant, 0)
+        import asyncio
+        await asyncio.sleep(0.01)
+
 @app.job(queue="q", name="free")
 def free(tenant):
     note("free", tenant, 0)
@@ -135,3 +163,43 @@ def test_people_see_who_waits_and_let_more_pass(tmp_path: Path, redis_url: str, 
         wait_for(lambda: processed(redis_client) == 2, 10, what="the others pass")
         for job in ("j0", "j1"):
             app.cancel(job)
+
+
+def test_a_block_inside_a_job_holds_a_limit(tmp_path: Path, redis_url: str, redis_client: Any) -> None:
+    """No more are inside at a time, async jobs among them; what ends a job, or kills its process, ends its block."""
+    for how in ("", "raise"):
+        jobs = [f'{{"class":"inside","args":["a","{how}"],"id":"{how}{n}"}}' for n in range(10)]
+        redis_client.rpush("resque:queue:q", *jobs)
+    push(redis_client, "loop", "b", 10)
+    with start(tmp_path, redis_url, "--workers", "2", "--threads", "4", "--jobs-per-fork", "0"):
+        wait_for(lambda: processed(redis_client) == 30, 40, what="all have ended")
+        for tenant in ("a", "b"):
+            running = [int(each) for each in redis_client.lrange(f"notes:{tenant}", 0, -1)]
+            assert len(running) == {"a": 20, "b": 10}[tenant]
+            assert max(running) <= 2
+        redis_client.rpush("resque:queue:q", '{"class":"inside","args":["c","exit"],"id":"exit"}')
+        wait_for(lambda: redis_client.llen("resque:failed") == 11, 20, what="the killer is convicted")
+        wait_for(lambda: nothing_held(redis_client), 5, what="no slot is held, and nobody waits")
+        assert not redis_client.exists("resque:resqd:gate:waiting:pool")
+
+
+def test_blocks_wait_as_jobs_do_and_no_longer_than_told(
+    tmp_path: Path, redis_url: str, redis_client: Any
+) -> None:
+    """A rate counts each time that its block is entered, beside the jobs that are under it."""
+    push(redis_client, "rated", "a", 5)
+    push(redis_client, "paced", "a", 3)
+    held = [f'{{"class":"inside","args":["c","",3],"id":"held{n}"}}' for n in range(2)]
+    redis_client.rpush("resque:queue:q", *held)
+    with start(tmp_path, redis_url, "--workers", "1", "--threads", "6", "--jobs-per-fork", "0"):
+        wait_for(lambda: redis_client.llen("notes:c") == 2, 10, what="both places are taken")
+        push(redis_client, "hurried", "d", 1)
+        wait_for(lambda: redis_client.llen("resque:failed") == 1, 10, what="one gives up")
+        assert b"LimitFull" in redis_client.lindex("resque:failed", 0)
+        wait_for(lambda: processed(redis_client) == 11, 20, what="all have run")
+    names = ("rated", "paced")
+    begun = sorted(
+        moment for name in names for _, moment in redis_client.zrange(f"begun:{name}", 0, -1, withscores=True)
+    )
+    assert len(begun) == 20
+    assert min(late - early for early, late in zip(begun, begun[10:], strict=False)) > 0.9

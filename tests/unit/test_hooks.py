@@ -158,7 +158,7 @@ def test_a_killed_jobs_hooks_are_told_dirty_exit() -> None:
         payload = None
         queue = "q"
         cancelled = late = False
-        deadline = None
+        deadline = doors = None
 
     place, seen = Place(), []
 

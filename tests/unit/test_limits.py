@@ -9,6 +9,7 @@ import pytest
 from resqd import JobDefinitionError
 from resqd.app import App
 from resqd.limits import Concurrency, Gauge, Limit, Rate, checked, declared, limit
+from resqd.shared_limit import SharedLimit
 from resqd.store.gates.calls import Gate
 
 
@@ -16,8 +17,8 @@ def send(tenant: str, text: str = "hi", *, urgent: bool = False) -> None:
     """A job's code."""
 
 
-def gauge(*limits: Limit, name: str = "send", keywords: bool = False) -> Gauge:
-    return Gauge(limits, name=name, signature=inspect.signature(send), keywords=keywords)
+def gauge(*limits: Limit | SharedLimit, name: str = "send", keywords: bool = False) -> Gauge:
+    return Gauge(checked(limits), name=name, signature=inspect.signature(send), keywords=keywords)
 
 
 def test_a_limit_is_named_after_its_job_unless_it_has_a_name() -> None:

@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 
 _PARTS: Final = ("inflight/entries", "inflight/tokens", "inflight/slots", "clock", "gates/gates")
 ACQUIRE = Script.load("gates/acquire", *_PARTS)
+ENTER = Script.load("gates/enter", *_PARTS)
+LEAVE = Script.load("gates/leave", *_PARTS)
 CANCEL = Script.load("gates/cancel", *_PARTS, *PAYING)
 PUBLISH = Script.load("gates/publish", "clock")
 SETTLE = Script.load("gates/settle", *_PARTS)
@@ -71,6 +73,18 @@ class Ask(NamedTuple):
     gates: tuple[Gate, ...] = ()
 
 
+class Block(NamedTuple):
+    """A block of a running job's code that holds a gate: the job's in-flight hash, the field of its token, a number.
+
+    The gate's definition is '' where whoever else defines the limit has its way.
+    """
+
+    inflight: str
+    field: str
+    number: int
+    gate: Gate
+
+
 class Most(NamedTuple):
     """How many jobs may begin, and how many of these that hold gates."""
 
@@ -105,6 +119,26 @@ def acquire_call(
     for ask in asks:
         arguments += (ask.field, ask.ticket, len(ask.gates), *(places[gate.name] for gate in ask.gates))
     return ScriptCall(ACQUIRE, packed, arguments)
+
+
+def enter_call(keys: Keys, block: Block, *, force: bool = False) -> ScriptCall:
+    """Let a block hold its gate, or stand in line there."""
+    gate = block.gate
+    fixed = (block.inflight, keys.limits, keys.limits_declared, keys.limits_set, keys.gates)
+    packed = PackedKeys.of(*fixed, *gate_keys(keys, gate.name), woken_key(keys, block))
+    arguments = (block.field, block.number, gate.name, gate.definition, "force" if force else "")
+    return ScriptCall(ENTER, packed, arguments)
+
+
+def leave_call(keys: Keys, block: Block) -> ScriptCall:
+    """End a block that holds its gate, or waits there."""
+    packed = PackedKeys.of(block.inflight, *gate_keys(keys, block.gate.name), woken_key(keys, block))
+    return ScriptCall(LEAVE, packed, (block.field, block.number))
+
+
+def woken_key(keys: Keys, block: Block) -> str:
+    """The list that gets a value when a block that waits has been let in."""
+    return f"{keys.gate_prefix}woken:{block.inflight}/{block.field}/{block.number}"
 
 
 def cancel_call(keys: Keys, seen: Mapping[str, bytes], named: Iterable[str | bytes] = ()) -> ScriptCall:

@@ -4,6 +4,7 @@
 -- A definition is 'c MOST' (concurrency) or 'r MOST MICROSECONDS' (rate). A job waits at one gate, the first that was full.
 
 local PASS = 5000000
+local USED = '!' -- before the name of a limit that only blocks of code have defined, among what daemons declare
 
 local function score(moment) return string.format('%d', moment) end
 
@@ -59,9 +60,43 @@ local function look_at_gate(name, keys, moment, definition, override)
   return gate
 end
 
+-- In how many microseconds a gate that is full may have room by itself; nil where nobody knows.
+local function due_in(gate, moment)
+  local first = redis.call('ZRANGE', gate.passed, 0, 0, 'WITHSCORES')[2]
+  local wait = first and first - moment
+  local oldest = gate.per and redis.call('ZRANGE', gate.granted, 0, 0, 'WITHSCORES')[2]
+  if oldest then wait = math.min(wait or math.huge, oldest + gate.per - moment) end
+  return wait
+end
+
 local function drop_pass(gate, digest)
   if redis.call('ZREM', gate.passed, digest) == 1 then
     gate.passes = gate.passes - 1
     recount(gate)
   end
+end
+
+-- A block of a running job's code that holds a gate waits under this name, and is told by a push to `woken`.
+local WOKEN = 10 -- seconds for which that is kept for who asks
+
+local function block_ticket(key, field, block)
+  return table.concat({ '', key, field, block }, '\n')
+end
+
+local function read_block_ticket(ticket)
+  return string.match(ticket, '^\n(.+)\n(%d+%.%d+)\n(%d+)$')
+end
+
+local function woken_key(prefix, key, field, block)
+  return table.concat({ prefix .. 'woken:' .. key, field, block }, '/')
+end
+
+local function let_block_in(gate, moment, key, field, block)
+  redis.call('ZADD', gate.per and gate.granted or gate.held, score(moment), table.concat({ key, field, block }, '/'))
+  gate.used = gate.used + 1
+  recount(gate)
+  if gate.per then return end -- what has begun counts, and is given back by nobody
+  local texts = slot_texts(redis.call('HGET', key, SLOTS .. field))
+  texts[#texts + 1] = table.concat({ '', block, gate.held }, '\n')
+  redis.call('HSET', key, SLOTS .. field, write_list(texts), GATED, 1)
 end

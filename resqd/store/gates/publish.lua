@@ -1,18 +1,23 @@
 -- KEYS: limits, tables of what daemons declare, daemons. ARGV: life of a daemon, its table or '', for one that goes.
 -- A table is lines of DEFINITION, a tab and NAME, after one with the moment since when it is there. The newest that names
--- a limit defines it; what no living daemon declares is no limit any more.
-local tables = {}
+-- a limit defines it; what no living daemon declares is no limit any more. What only blocks of code have defined stands
+-- under '!' and its name (enter.lua), and is a limit for an hour after its last use.
+local HOUR = 3600000000
+local tables, moment = {}, now()
 redis.call('HDEL', KEYS[2], '!none') -- lets the rest pass at maxmemory
 local known = redis.call('HGET', KEYS[2], ARGV[1])
 if ARGV[2] == '' then
   redis.call('HDEL', KEYS[2], ARGV[1])
 elseif not known or string.match(known, '^%d+\n(.*)$') ~= ARGV[2] then
-  redis.call('HSET', KEYS[2], ARGV[1], string.format('%d', now()) .. '\n' .. ARGV[2])
+  redis.call('HSET', KEYS[2], ARGV[1], string.format('%d', moment) .. '\n' .. ARGV[2])
 end
 local all = redis.call('HGETALL', KEYS[2])
 for i = 1, #all, 2 do
-  if all[i] == ARGV[1] or redis.call('HEXISTS', KEYS[3], all[i]) == 1 then
-    local since, lines = string.match(all[i + 1], '^(%d+)\n(.*)$')
+  local since, lines = string.match(all[i + 1], '^(%d+)\n(.*)$')
+  local used = string.sub(all[i], 1, 1) == '!'
+  if used and tonumber(since) + HOUR > moment then
+    tables[#tables + 1] = { since = 0, lines = lines }
+  elseif not used and (all[i] == ARGV[1] or redis.call('HEXISTS', KEYS[3], all[i]) == 1) then
     tables[#tables + 1] = { since = tonumber(since), lines = lines }
   else
     redis.call('HDEL', KEYS[2], all[i])

@@ -2,7 +2,7 @@
 -- queues' lists. ARGV: prefixes of gates' and queues' keys, how many waiting jobs of each gate to look at, how old in
 -- microseconds a pass that nobody used is forgotten or '', and the gates.
 -- While a gate has room, the next that waits there goes with a pass to the front of its queue, if its other gates have
--- room as well; else it waits at the one that has none.
+-- room as well; else it waits at the one that has none. A block of running code gets its slot at once, and is told.
 -- Returns how many have passes now, in how many microseconds one of these gates may have room (-1: nobody knows), and
 -- the gates that should be asked again; or the keys that are missing among KEYS.
 local parked, moment, prefix = KEYS[1], now(), ARGV[1]
@@ -34,7 +34,8 @@ for i = 5, #ARGV do
   local tickets = most > 0 and redis.call('ZRANGE', gate.waiting, 0, most - 1, 'WITHSCORES') or {}
   candidates[gate] = {}
   for at = 1, #tickets, 2 do
-    local value, waiter = redis.call('HGET', parked, tickets[at]), { ticket = tickets[at], arrival = tickets[at + 1] }
+    local waiter = { ticket = tickets[at], arrival = tickets[at + 1] }
+    local value = redis.call('HGET', parked, waiter.ticket)
     table.insert(candidates[gate], waiter)
     if value then -- of another job of this name, unless it waits here
       local names, from = read_list(value)
@@ -43,6 +44,12 @@ for i = 5, #ARGV do
       waiter.queue, waiter.payload = split(string.sub(value, from))
       for _, name in ipairs(names) do want(name) end
       wanted[#wanted + 1] = ARGV[2] .. waiter.queue
+    else
+      waiter.key, waiter.field, waiter.block = read_block_ticket(waiter.ticket)
+      if waiter.key then
+        waiter.woken = woken_key(prefix, waiter.key, waiter.field, waiter.block)
+        wanted[#wanted + 1], wanted[#wanted + 2] = waiter.key, waiter.woken
+      end
     end
   end
 end
@@ -70,6 +77,14 @@ local function pass(waiter, digest)
   passed[#passed + 1] = waiter
 end
 
+-- Lets a block of running code hold the gate, unless its job has ended.
+local function let_in(gate, waiter)
+  if fenced(waiter.key) or redis.call('HEXISTS', waiter.key, waiter.field) == 0 then return end
+  let_block_in(gate, moment, waiter.key, waiter.field, waiter.block)
+  redis.call('RPUSH', waiter.woken, 1)
+  redis.call('EXPIRE', waiter.woken, WOKEN)
+end
+
 -- Whether the next one may be looked at.
 local function settle(gate, waiter)
   if gate.room <= 0 then return false end
@@ -81,6 +96,7 @@ local function settle(gate, waiter)
   end
   redis.call('ZREM', gate.waiting, waiter.ticket)
   gate.waiters = gate.waiters - 1
+  if waiter.key then let_in(gate, waiter) end
   if not waiter.value then return true end
   local full = full_other(waiter)
   if full then
@@ -119,10 +135,7 @@ for _, gate in ipairs(gates) do
   if gate.waiters == 0 then
     redis.call('SREM', KEYS[5], gate.name)
   elseif gate.room <= 0 then
-    local first = redis.call('ZRANGE', gate.passed, 0, 0, 'WITHSCORES')[2]
-    local wait = first and first - moment
-    local oldest = gate.per and redis.call('ZRANGE', gate.granted, 0, 0, 'WITHSCORES')[2]
-    if oldest then wait = math.min(wait or math.huge, oldest + gate.per - moment) end
+    local wait = due_in(gate, moment)
     if wait then due = due < 0 and wait or math.min(due, wait) end
   end
 end

@@ -98,6 +98,8 @@ class Inflight:
         self._closing = False
         self._most = ALL
         self._ranges: list[tuple[int, int]] = []  # of what is being acknowledged
+        self.key = calls.inflight
+        """The hash that they are in."""
         self.ended = Ended()
         """What has succeeded by Redis's own word."""
 
@@ -137,6 +139,10 @@ class Inflight:
         admitted = self._accept(answer[0])
         outbox.returned += [Return(token) for token in admitted.over]
         return counts.exchanged(admitted, skipped)
+
+    def hold_more(self) -> None:
+        """Jobs will hold slots of gates that were not asked for here; any thread may say so."""
+        self._slots.used = True
 
     def record(self) -> Recorded:
         """Tries again to record failed jobs whose records were refused. Errors: StoreError."""

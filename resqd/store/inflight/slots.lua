@@ -1,19 +1,31 @@
 -- What a job in flight holds of its gates: the field !@TOKEN beside it lists the keys of their holders' sets, where it is
--- a member as INFLIGHT/TOKEN. Whatever ends the job or takes it away frees them in the same step.
+-- a member as INFLIGHT/TOKEN. What it holds for a block of its code is there as INFLIGHT/TOKEN/BLOCK, and listed as
+-- NEWLINE BLOCK NEWLINE KEY. Whatever ends the job or takes it away frees them in the same step.
 
 local SLOTS = '!@'
 local GATED = '!gated' -- the hash has, or had, a job with slots
 
--- The keys of one field's value; none for a job without limits.
-local function slot_keys(value)
-  local keys, at = {}, 1
+-- The texts that one field's value lists; none for a job without limits.
+local function slot_texts(value)
+  local texts, at = {}, 1
   while value do
     local length, from = string.match(value, '^(%d+):()', at)
     if not length then break end
     at = from + tonumber(length)
-    keys[#keys + 1] = string.sub(value, from, at - 1)
+    texts[#texts + 1] = string.sub(value, from, at - 1)
   end
-  return keys
+  return texts
+end
+
+-- The sets that these are members of, added to the keys that are wanted, and as which member each.
+local function read_slots(wanted, key, field, value)
+  local slots, member = {}, key .. '/' .. field
+  for i, text in ipairs(slot_texts(value)) do
+    local block, held = string.match(text, '^\n(%d+)\n(.*)$')
+    slots[i] = { held = held or text, member = block and member .. '/' .. block or member }
+    wanted[#wanted + 1] = slots[i].held
+  end
+  return slots
 end
 
 -- What these jobs hold, by token, and the keys added to those that are wanted.
@@ -22,17 +34,14 @@ local function want_slots(wanted, key, fields)
   if redis.call('HEXISTS', key, GATED) == 0 then return found end
   for _, field in ipairs(fields) do
     local value = redis.call('HGET', key, SLOTS .. field)
-    if value then
-      found[field] = slot_keys(value)
-      for _, held in ipairs(found[field]) do wanted[#wanted + 1] = held end
-    end
+    if value then found[field] = read_slots(wanted, key, field, value) end
   end
   return found
 end
 
 local function free_slots(key, found)
-  for field, keys in pairs(found) do
-    for _, held in ipairs(keys) do redis.pcall('ZREM', held, key .. '/' .. field) end
+  for field, slots in pairs(found) do
+    for _, slot in ipairs(slots) do redis.pcall('ZREM', slot.held, slot.member) end
     redis.call('HDEL', key, SLOTS .. field)
   end
 end
@@ -42,10 +51,7 @@ local function all_slots(wanted, key)
   local found, fields = {}, redis.call('HGETALL', key)
   for i = 1, #fields, 2 do
     local field = string.match(fields[i], '^!@(.+)$')
-    if field then
-      found[field] = slot_keys(fields[i + 1])
-      for _, held in ipairs(found[field]) do wanted[#wanted + 1] = held end
-    end
+    if field then found[field] = read_slots(wanted, key, field, fields[i + 1]) end
   end
   return found
 end

@@ -3,6 +3,7 @@
 import json
 import re
 from collections import Counter
+from collections.abc import Iterable
 from itertools import count
 from typing import Any
 
@@ -13,13 +14,16 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule, run_state_machine_as_test
 
 from resqd.errors import Fenced
+from resqd.store.gates import blocks
 from resqd.store.gates import calls as gates_calls
-from resqd.store.gates.calls import Gate, Most
+from resqd.store.gates.blocks import Answer
+from resqd.store.gates.calls import Block, Gate, Most
 from resqd.store.gates.gates import Gates
 from resqd.store.inflight import calls, recovery
 from resqd.store.inflight.outbox import Dismiss, Failure, Outbox, Postpone, Return, Want
 from resqd.store.inflight.owner import Inflight
 from resqd.store.inflight.recovery import Convict, Recovery, Verdict
+from resqd.store.inflight.tokens import token_text
 from resqd.store.keys import Keys
 from resqd.store.later import later
 from resqd.store.later.later import MICRO, Later
@@ -61,6 +65,7 @@ class Limits(RuleBasedStateMachine):
         self.forks: dict[int, int] = {}
         self.running: dict[int, dict[int, tuple[int, list[str]]]] = {}
         self.grants: list[int] = []
+        self.blocks: dict[Block, bool] = {}  # those of running jobs, and whether they hold their gates
         self.spoken: set[int] = set()
         self.micros = 1_000_000 * MICRO
         self.tick(0)
@@ -138,8 +143,60 @@ class Limits(RuleBasedStateMachine):
         if outbox.returned:
             self.exchange(fork, outbox)
         if "rate" in begun:
-            recent = [moment for moment in self.grants if moment > self.micros - PER]
-            assert len(recent) <= self.most("rate")
+            self.no_more_than_the_rate()
+
+    @rule(fork=forks, gate=st.sampled_from([*ALL]))
+    def enters(self, fork: int, gate: str) -> None:
+        """A running job's code wants to hold a gate for a block."""
+        if self.running[fork]:
+            token, number = max(self.running[fork]), len(self.blocks) + 1
+            inflight = KEYS.inflight(DAEMON, f"e0.{self.forks[fork]}")
+            self.ask(Block(inflight, token_text(token), number, Gate(gate, self.declared[gate])))
+
+    def ask(self, block: Block) -> None:
+        entry = blocks.enter(self.links[1], KEYS, block)
+        assert entry.answer in (Answer.IN, Answer.WAIT)
+        news = entry.answer is Answer.IN and not self.blocks.get(block)
+        self.blocks[block] = entry.answer is Answer.IN
+        if news and block.gate.name == "rate":
+            self.grants.append(self.micros)
+            self.no_more_than_the_rate()
+
+    @rule(at=st.integers(0, 5))
+    def asks_again(self, at: int) -> None:
+        """A block that waits makes sure of its place, and one that is in hears so again."""
+        if self.blocks:
+            self.ask([*self.blocks][at % len(self.blocks)])
+
+    @rule(at=st.integers(0, 5))
+    def leaves(self, at: int) -> None:
+        """A block ends, or waits no longer."""
+        if self.blocks:
+            block = [*self.blocks][at % len(self.blocks)]
+            self.let_in()
+            del self.blocks[block]
+            blocks.leave(self.links[1], KEYS, block)
+
+    def let_in(self) -> None:
+        """Note which of the waiting blocks have been let in meanwhile."""
+        for block, inside in self.blocks.items():
+            member = f"{block.inflight}/{block.field}/{block.number}"
+            kind = "granted" if block.gate.name == "rate" else "held"
+            moment = self.client.zscore(f"{KEYS.gate_prefix}{kind}:{block.gate.name}", member)
+            if not inside and moment is not None:
+                self.blocks[block] = True
+                self.grants += [self.micros] * (kind == "granted")
+
+    def forget_blocks(self, fork: int, tokens: Iterable[int]) -> None:
+        """Their jobs are over."""
+        self.let_in()
+        inflight = KEYS.inflight(DAEMON, f"e0.{self.forks[fork]}")
+        over = {(inflight, token_text(token)) for token in tokens}
+        self.blocks = {b: inside for b, inside in self.blocks.items() if (b.inflight, b.field) not in over}
+
+    def no_more_than_the_rate(self) -> None:
+        recent = [moment for moment in self.grants if moment > self.micros - PER]
+        assert len(recent) <= self.most("rate")
 
     @rule(
         fork=forks,
@@ -149,6 +206,7 @@ class Limits(RuleBasedStateMachine):
     def end(self, fork: int, how: str, many: int) -> None:
         """Jobs end, in any way."""
         tokens = list(self.running[fork])[:many]
+        self.forget_blocks(fork, tokens)
         outbox = Outbox()
         for token in tokens:
             number, _ = self.running[fork].pop(token)
@@ -171,6 +229,7 @@ class Limits(RuleBasedStateMachine):
     def dies(self, fork: int, convicts: bool) -> None:
         """A worker is killed, and recovered; one of its jobs may be convicted."""
         own, running = self.forks[fork], self.running[fork]
+        self.forget_blocks(fork, running)
         verdicts: dict[int, Verdict] = {}
         for token, (number, _) in list(running.items())[: int(convicts)]:
             verdicts[token] = Convict(b'{"args":[%d]}' % number, (KEYS.failed,))
@@ -183,6 +242,7 @@ class Limits(RuleBasedStateMachine):
     @rule(fork=forks, done=st.booleans())
     def closes(self, fork: int, done: bool) -> None:
         """A worker ends, and tells its last successes with that."""
+        self.forget_blocks(fork, self.running[fork])
         ended = list(self.running[fork])[: int(done)]
         self.gone.update(self.running[fork][token][0] for token in ended)
         self.owners[fork].close(ended)
@@ -233,6 +293,7 @@ class Limits(RuleBasedStateMachine):
         self.gates.round()
         for gate in self.declared:
             assert not (self.room(gate) > 0 and self.client.zcard(f"{KEYS.gate_prefix}waiting:{gate}")), gate
+        self.let_in()
 
     def room(self, gate: str) -> int:
         def of(kind: str) -> int:
@@ -263,6 +324,8 @@ class Limits(RuleBasedStateMachine):
         expected = Counter(
             name for jobs in self.running.values() for _, names in jobs.values() for name in names
         )
+        self.let_in()
+        expected.update(block.gate.name for block, inside in self.blocks.items() if inside)
         for gate in self.declared:
             if gate != "rate":
                 assert self.client.zcard(f"{KEYS.gate_prefix}held:{gate}") == expected[gate], gate
@@ -274,7 +337,7 @@ class Limits(RuleBasedStateMachine):
         for gate in self.declared:
             tickets = self.client.zrange(f"{KEYS.gate_prefix}waiting:{gate}", 0, -1)
             assert not tickets or self.client.sismember(KEYS.gates, gate)
-            waiting.update(tickets)
+            waiting.update(each for each in tickets if not each.startswith(b"\n"))
         assert not self.client.hkeys(KEYS.parked) or set(self.client.hkeys(KEYS.parked)) <= set(waiting)
         assert all(number == 1 for number in waiting.values())
 
@@ -294,17 +357,21 @@ class Limits(RuleBasedStateMachine):
             self.tick(PER)
             self.later.promote()
             self.round()
+            for block in [*self.blocks]:
+                del self.blocks[block]
+                blocks.leave(self.links[1], KEYS, block)
             for fork in FORKS:
                 self.exchange(fork, Outbox(), wants)
                 self.end(fork, "done", 100)
             if not (self.client.hlen(KEYS.parked) or any(map(self.client.llen, map(KEYS.queue, QUEUES)))):
                 break
         assert self.client.hlen(KEYS.parked) == 0
+        assert not [*self.client.scan_iter(f"{KEYS.gate_prefix}waiting:*")]
         self.every_job_has_one_place()
 
 
 def run(redis_url: str, client: redis.Redis, monkeypatch: pytest.MonkeyPatch, examples: int) -> None:
-    for name in ("ACQUIRE", "CANCEL", "PUBLISH", "SETTLE"):
+    for name in ("ACQUIRE", "CANCEL", "ENTER", "LEAVE", "PUBLISH", "SETTLE"):
         monkeypatch.setattr(gates_calls, name, guarded(getattr(gates_calls, name)))
     for name, value in list(vars(calls).items()):
         if isinstance(value, Script):
