@@ -56,6 +56,14 @@ function PAYERS.kept(keys, member, outcome)
   end
 end
 
+-- What is kept of a task (tasks/begin.lua), which lasts as long as how it ended does. KEYS: its record. Member: SECONDS ID.
+function PAYERS.task(keys, member, outcome)
+  local seconds = string.match(member, '^(%d+) ')
+  if not seconds or outcome == 'begun' or redis.pcall('EXPIRE', keys[1], seconds) ~= 1 then return end
+  redis.pcall('HSETNX', keys[1], 'finished', string.format('%d', now()))
+  redis.pcall('HDEL', keys[1], 'running')
+end
+
 -- Reads the debts that stand at `args[at]`, and settles them where there is an outcome. Returns where they end.
 local function settle(outcome, args, at)
   local count = tonumber(args[at])

@@ -34,7 +34,8 @@ _KEYS: Final[dict[str, Callable[[Keys, str], tuple[str, ...]]]] = {
     "batch": lambda keys, member: batch_keys(keys, member.split(" ")[1:]),
     "node": lambda keys, member: batch_keys(keys, member.split(" ")[1:]),
     "result": lambda keys, member: (keys.batch(member.split(" ")[1])[3],),
-    "kept": lambda keys, member: (keys.result(member.split(" ", 2)[1] if " " in member else ""),),
+    "kept": lambda keys, member: (keys.result(_second(member)),),
+    "task": lambda keys, member: (keys.task(_second(member)),),
 }
 """By kind, the keys that are touched when a debt of this member is settled."""
 _WRITTEN: Final = frozenset(_KEYS) - {"result"}
@@ -43,6 +44,11 @@ _WRITTEN: Final = frozenset(_KEYS) - {"result"}
 PAYING: Final = ("inflight/entries", "clock", "later/later", "batches/batches", "debts")
 """What a script needs before it that settles debts."""
 SETTLE: Final = Script.load("settle", *PAYING)
+
+
+def _second(member: str) -> str:
+    """The id in SECONDS ID, whatever follows it."""
+    return member.split(" ", 2)[1] if " " in member else ""
 
 
 def batch_keys(keys: Keys, ids: Iterable[str]) -> tuple[str, ...]:

@@ -262,6 +262,10 @@ class Keys:
         """How a job ended, and what it returned, for as long as that is kept."""
         return f"{self.namespace}:resqd:result:{job_id}"
 
+    def task(self, job_id: str) -> str:
+        """What is kept of a framework's task: see store/tasks/begin.lua."""
+        return f"{self.namespace}:resqd:task:{job_id}"
+
     def suspects(self, daemon: str) -> str:
         """The list of a daemon's jobs that wait to be run alone."""
         return f"{self.namespace}:resqd:suspects:{daemon}"

@@ -71,15 +71,15 @@ class OnCommit(Producer):
 
     def push(self, queue: str, raws: list[bytes]) -> None:
         """Put payloads on a queue, at once or when the transaction is committed."""
-        _now_or_after(partial(super().push, queue, raws))
+        now_or_after(partial(super().push, queue, raws))
 
     def push_front(self, queue: str, raws: list[bytes]) -> None:
         """The same before all that wait there."""
-        _now_or_after(partial(super().push_front, queue, raws))
+        now_or_after(partial(super().push_front, queue, raws))
 
     def put_later(self, queue: str, jobs: list[tuple[str, bytes]], when: When) -> None:
         """The same for jobs that wait for a moment."""
-        _now_or_after(partial(super().put_later, queue, jobs, when))
+        now_or_after(partial(super().put_later, queue, jobs, when))
 
     def put_unique(
         self, queue: str, claims: list[Claim], terms: Terms, delivery: Delivery
@@ -100,7 +100,8 @@ def _waits() -> bool:
     return _asked.on_commit or configuration().on_commit
 
 
-def _now_or_after(put: Callable[[], None]) -> None:
+def now_or_after(put: Callable[[], None]) -> None:
+    """Put something on a queue, or where the commit was asked for, when the transaction is committed."""
     if _waits():
         after_commit(put)
     else:

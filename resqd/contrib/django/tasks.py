@@ -2,72 +2,64 @@
 
 A task is a job whose name is its module path and whose arguments are the task's list and object of arguments,
 and an object that says how it was enqueued. As with any job only what was registered runs: tasks are that when
-they are defined, and daemons import the module `tasks` of each installed app for it.
+they are defined, and daemons import the module `tasks` of each installed app for it. Beside the job stands a record of
+the task (`store/tasks`), which results are read from.
 """
 
 from __future__ import annotations
 
-import copy
-import os
-import socket
-import threading
+import contextlib
+import math
 import time
-from datetime import UTC, datetime
 from functools import partial
-from importlib import import_module
-from importlib.util import find_spec
-from traceback import format_exception
 from typing import TYPE_CHECKING, Any, Final
 
 from django.apps import apps
-from django.conf import settings
 from django.core import checks
+from django.core.exceptions import ImproperlyConfigured
 from django.utils import timezone
 
 from resqd.application.parts import parts_of
-from resqd.contrib.django.application import the_app
+from resqd.application.producer import Producer
+from resqd.contrib.django import task_results as results
+from resqd.contrib.django.application import now_or_after, the_app
 from resqd.contrib.django.priorities import DEFAULT_PRIORITIES, Priorities, unserved
-from resqd.current import bound_slot, current_job
+from resqd.contrib.django.task_runs import perform, remembered, run_inline
+from resqd.contrib.django.upstream import BaseTaskBackend, base, exceptions, signals
+from resqd.errors import StoreError
+from resqd.store.debts import OWES
 from resqd.store.later.later import When
+from resqd.store.resque import outcome
 from resqd.store.resque import payload as payloads
+from resqd.store.tasks import record
+from resqd.store.tasks.record import Tasks
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from resqd.contrib.django.application import App
 
-
-def _home() -> str:
-    """Which of the two packages: Django's own, unless the project installs the other."""
-    own = find_spec("django.tasks") is not None
-    return "django.tasks" if own and "django_tasks" not in settings.INSTALLED_APPS else "django_tasks"
+KEEP_RESULT: Final = 3_600
+"""Seconds for which a task's result can be read after its end, unless OPTIONS say otherwise."""
 
 
-_HOME: Final = _home()
-_base: Any = import_module(f"{_HOME}.base")
-_signals: Any = import_module(f"{_HOME}.signals")
-_exceptions: Any = import_module(f"{_HOME}.exceptions")
-_BaseTaskBackend: Any = import_module(f"{_HOME}.backends.base").BaseTaskBackend
-_InvalidTask: Any = getattr(_exceptions, "InvalidTask", None) or _exceptions.InvalidTaskError
-_Status: Any = _base.TaskResultStatus
-_LOST: Final = "lost"
-"""Stands among a result's workers for each that died under the task before: their names are not kept."""
-
-
-class ResqdBackend(_BaseTaskBackend):  # type: ignore[misc] # Django ships no type information
+class ResqdBackend(BaseTaskBackend):  # type: ignore[misc] # Django ships no type information
     """`TASKS = {"default": {"BACKEND": "resqd.contrib.django.tasks.ResqdBackend"}}`.
 
-    OPTIONS may hold PRIORITY_QUEUES: by the least priority, the name of the resqd queue (see DEFAULT_PRIORITIES).
+    OPTIONS may hold PRIORITY_QUEUES: by the least priority, the name of the resqd queue (see DEFAULT_PRIORITIES); and
+    KEEP_RESULT: for how many seconds results can be read after the task's end, None for never.
     """
 
     supports_defer = True
     supports_async_task = True  # a thread runs it on an event loop of its own, as Django's Task.call does
-    supports_get_result = False
+    supports_get_result = True
     supports_priority = True
 
     def __init__(self, alias: str, params: dict[str, Any]) -> None:
         super().__init__(alias, params)
         self.priorities = Priorities.of(self.options.get("PRIORITY_QUEUES", DEFAULT_PRIORITIES))
+        self.keep_result = _seconds(self.options.get("KEEP_RESULT", KEEP_RESULT))
+        self.supports_get_result = self.keep_result is not None
 
     def validate_task(self, task: Any) -> None:
         """Refuse what cannot run here (Django's InvalidTask); what can is registered as a job."""
@@ -75,33 +67,72 @@ class ResqdBackend(_BaseTaskBackend):  # type: ignore[misc] # Django ships no ty
         _registry.register(task)
 
     def enqueue(self, task: Any, args: Sequence[Any], kwargs: Mapping[str, Any]) -> Any:
-        """Put a task on the queue of its priority; its result, which nobody updates.
+        """Put a task on the queue of its priority; its result, which `refresh` brings up to date.
 
         With RESQD["INLINE"] it runs now, and its outcome, be it an error, is in the result.
         """
         self.validate_task(task)
-        result = _new_result(task, args, kwargs, backend=self.alias)
+        result = results.new(task, args, kwargs)
         app = _registry.adopt(the_app())
         due = time.time() if task.run_after is None else task.run_after.timestamp()
         job_id, raw = payloads.encode_new(
-            task.module_path, [result.args, result.kwargs, _about(task)], enqueued_at=due
+            task.module_path, [result.args, result.kwargs, results.about(task)], enqueued_at=due
         )
-        _set(result, id=job_id, enqueued_at=timezone.now())
-        tell = partial(_signals.task_enqueued.send, type(self), task_result=result)
+        results.fill(result, id=job_id, enqueued_at=timezone.now(), backend=self.alias)
+        tell = partial(signals.task_enqueued.send, type(self), task_result=result)
+        put = partial(now_or_after, partial(self._put, app, result, raw))
         if app.inline:
             tell()
-            _run_inline(partial(self._put, app, task, job_id, raw), result)
+            run_inline(put, result)
         else:
-            self._put(app, task, job_id, raw)
+            put()
             tell()
         return result
 
-    def _put(self, app: App, task: Any, job_id: str, raw: bytes) -> None:
-        queue = self.priorities.queue(task.queue_name, task.priority)
-        if task.run_after is None:
-            app.push(queue, raw)
+    def _put(self, app: App, result: Any, raw: bytes) -> None:
+        """Write the record, if results are kept, and put the job where it belongs."""
+        if parts_of(app).producer.outlet is not None:
+            remembered.add(result)
+            self._push(app, result, raw)
+        elif self.keep_result is None:
+            self._push(app, result, raw)
         else:
-            parts_of(app).producer.put_later(queue, [(job_id, raw)], When.at(task.run_after.timestamp()))
+            self._put_kept(app, result, raw, self.keep_result)
+
+    def _put_kept(self, app: App, result: Any, raw: bytes, seconds: float) -> None:
+        tasks, delay = app.store.open(Tasks), _delay(result.task)
+        app.store.keeps_results()
+        tasks.add(result.id, results.written(result), seconds=delay + seconds)
+        owes = dict([outcome.debt_for(result.id, seconds), record.debt_for(result.id, seconds)])
+        try:
+            self._push(app, result, payloads.marked(raw, {OWES: owes}))
+        except StoreError:
+            with contextlib.suppress(StoreError):
+                tasks.drop(result.id)
+            raise
+
+    def _push(self, app: App, result: Any, raw: bytes) -> None:
+        producer, task = parts_of(app).producer, result.task
+        queue = self.priorities.queue(task.queue_name, task.priority)
+        # The plain producer's: the project's own would wait for the commit once more.
+        if task.run_after is None:
+            Producer.push(producer, queue, [raw])
+        else:
+            Producer.put_later(producer, queue, [(result.id, raw)], When.at(task.run_after.timestamp()))
+
+    def get_result(self, result_id: str) -> Any:
+        """The result of a task as it is now: until KEEP_RESULT seconds after its end.
+
+        Errors: Django's TaskResultDoesNotExist; NotImplementedError where results are not kept; StoreError.
+        """
+        if self.keep_result is None:
+            return super().get_result(result_id)
+        app = _registry.adopt(the_app())
+        alone = parts_of(app).producer.outlet is not None
+        found = remembered.find(result_id) if alone else _looked_up(app, result_id)
+        if found is None:
+            raise exceptions.TaskResultDoesNotExist(result_id)
+        return found
 
     def check(self, **_: Any) -> list[checks.CheckMessage]:
         """What `manage.py check` says of this backend."""
@@ -119,7 +150,7 @@ class ResqdBackend(_BaseTaskBackend):  # type: ignore[misc] # Django ships no ty
 def register_tasks_of(module: object) -> None:
     """Register those tasks of a module that another backend took when they were defined: `using` may send them here."""
     for value in vars(module).values():
-        if isinstance(value, _base.Task):
+        if isinstance(value, base.Task):
             _registry.register(value)
 
 
@@ -127,14 +158,14 @@ class _Registry:
     """The tasks by module path, and the App that runs them as jobs."""
 
     def __init__(self) -> None:
-        self._tasks: dict[str, Any] = {}
+        self.tasks: dict[str, Any] = {}
         self._app: App | None = None
 
     def register(self, task: Any) -> None:
         """Add a task; with other settings than before, as `using` makes them, it is the same one."""
-        known = self._tasks.get(task.module_path)
+        known = self.tasks.get(task.module_path)
         if known is None or known.func is not task.func:  # the latter where its module was read again
-            self._tasks[task.module_path] = task
+            self.tasks[task.module_path] = task
         if known is None and self._app is not None:
             self._add(task, self._app)
 
@@ -142,121 +173,45 @@ class _Registry:
         """Make jobs of that App of all tasks, those to come too."""
         if self._app is not app:
             self._app = app
-            for task in [*self._tasks.values()]:
+            for task in [*self.tasks.values()]:
                 self._add(task, app)
         return app
-
-    def find(self, path: str) -> Any:
-        return self._tasks[path]
 
     def _add(self, task: Any, app: App) -> None:
         path = task.module_path
 
-        def perform(args: list[Any], kwargs: dict[str, Any], about: dict[str, Any] | None = None) -> None:
-            _perform(path, args, kwargs, about or {})
+        def run(args: list[Any], kwargs: dict[str, Any], about: dict[str, Any] | None = None) -> Any:
+            return perform(self.tasks[path], args, kwargs, about or {})
 
-        perform.__module__, perform.__qualname__ = task.func.__module__, task.func.__qualname__
-        perform.__name__, perform.__doc__ = task.func.__name__, task.func.__doc__
-        app.job(name=path, queue=task.queue_name)(perform)
+        run.__module__, run.__qualname__ = task.func.__module__, task.func.__qualname__
+        run.__name__, run.__doc__ = task.func.__name__, task.func.__doc__
+        app.job(name=path, queue=task.queue_name)(run)
 
 
 _registry: Final = _Registry()
 adopt: Final = _registry.adopt
 
 
-class _Thread(threading.local):
-    """The result that an inline run in this thread is to fill."""
-
-    result: Any = None
-
-
-_thread = _Thread()
-
-
-def _run_inline(put: partial[None], result: Any) -> None:
-    _thread.result = result
-    try:
-        put()
-    except (Exception, SystemExit):
-        if result.status != _Status.FAILED:  # else it is the task's own error, and in the result
-            raise
-    finally:
-        _thread.result = None
-
-
-def _perform(path: str, args: list[Any], kwargs: dict[str, Any], about: Mapping[str, Any]) -> None:
-    """The job: run the task, tell its signals, and let resqd have its error."""
-    result, _thread.result = _thread.result, None
-    if result is None:
-        result = _begun_elsewhere(_registry.find(path), args, kwargs, about)
-    sender, now = type(result.task.get_backend()), timezone.now()
-    result.worker_ids.append(f"{socket.gethostname()}:{os.getpid()}:{threading.current_thread().name}")
-    _set(result, status=_Status.RUNNING, started_at=now, last_attempted_at=now)
-    _signals.task_started.send_robust(sender, task_result=result)
-    try:
-        value = _base.normalize_json(_called(result))
-    except BaseException as error:
-        kind = type(error)
-        said = _base.TaskError(
-            exception_class_path=f"{kind.__module__}.{kind.__qualname__}",
-            traceback="".join(format_exception(error)),
-        )
-        result.errors.append(said)
-        _set(result, status=_Status.FAILED, finished_at=timezone.now())
-        _signals.task_finished.send_robust(sender, task_result=result)
-        raise
-    _set(result, status=_Status.SUCCESSFUL, finished_at=timezone.now(), _return_value=value)
-    _signals.task_finished.send_robust(sender, task_result=result)
-
-
-def _called(result: Any) -> Any:
-    first = [_base.TaskContext(task_result=result)] if result.task.takes_context else []
-    return result.task.call(*first, *result.args, **result.kwargs)
-
-
-def _about(task: Any) -> dict[str, Any]:
-    """What a payload says of a task besides its arguments; the queue's own name tells too little of it."""
-    return {"backend": task.backend, "queue_name": task.queue_name, "priority": task.priority}
-
-
-def _begun_elsewhere(known: Any, args: list[Any], kwargs: dict[str, Any], about: Mapping[str, Any]) -> Any:
-    """The result of a task that came in a payload, as its own process made it."""
-    task = copy.copy(known)  # not `using`: a queue that is in QUEUES no more still has its tasks
-    _set(task, **{name: about[name] for name in ("backend", "queue_name", "priority") if name in about})
-    job, slot = current_job(), bound_slot()
-    enqueued = slot.payload.enqueued_at if slot is not None and slot.payload is not None else None
-    result = _new_result(task, args, kwargs, backend=task.backend)
-    result.worker_ids.extend([_LOST] * (job.deliveries if job else 0))
-    _set(result, id=(job.id if job else None) or "", enqueued_at=_moment(enqueued))
-    return result
-
-
-def _moment(seconds: float | None) -> datetime | None:
-    """A payload's time as the project's times are."""
-    if payloads.believed(seconds) is None or seconds is None:
+def _looked_up(app: App, result_id: str) -> Any:
+    """A result as Redis has it; None where it has none, or of a task that is not registered here."""
+    kept, ended = app.store.open(Tasks).look(result_id)
+    known = _registry.tasks.get(str(kept.task.get("path"))) if kept else None
+    if kept is None or known is None:
         return None
-    when = datetime.fromtimestamp(seconds, UTC)
-    return when if settings.USE_TZ else timezone.make_naive(when)
+    return results.read_back(result_id, kept, outcome.read(ended), known)
 
 
-def _new_result(task: Any, args: Sequence[Any], kwargs: Mapping[str, Any], *, backend: str) -> Any:
-    return _base.TaskResult(
-        task=task,
-        id="",
-        status=_Status.READY,
-        enqueued_at=None,
-        started_at=None,
-        finished_at=None,
-        last_attempted_at=None,
-        args=args,
-        kwargs=kwargs,
-        backend=backend,
-        errors=[],
-        worker_ids=[],
-    )
+def _delay(task: Any) -> float:
+    """For how many seconds a task waits at least."""
+    return 0.0 if task.run_after is None else max(0.0, task.run_after.timestamp() - time.time())
 
 
-def _set(frozen: Any, **values: Any) -> None:
-    """Fill fields of Django's frozen records, as its own backends do."""
-    for name, value in values.items():
-        object.__setattr__(frozen, name, value)
+def _seconds(keep: object) -> float | None:
+    """Check the option KEEP_RESULT; raises ImproperlyConfigured."""
+    if keep is None:
+        return None
+    if isinstance(keep, bool) or not isinstance(keep, int | float) or not 0 < keep < math.inf:
+        raise ImproperlyConfigured(
+            f"KEEP_RESULT is {keep!r}; give seconds, such as {KEEP_RESULT}, or None to keep no results"
+        )
+    return float(keep)

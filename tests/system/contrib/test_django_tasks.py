@@ -151,15 +151,13 @@ def test_tasks_wait_for_the_commit(tasks: Any, sent: Fake) -> None:
 
 
 def test_what_cannot_be_is_refused(tasks: Any) -> None:
-    """Queues and priorities that there are not; results cannot be read."""
+    """Queues and priorities that there are not."""
     exceptions: Any = import_module(f"{TASKS}.exceptions")
     invalid = getattr(exceptions, "InvalidTask", None) or exceptions.InvalidTaskError
     with pytest.raises(invalid, match="'parcels' is not valid"):
         tasks.note.using(queue_name="parcels")
     with pytest.raises(invalid, match="between -100 and 100"):
         tasks.note.using(priority=101)
-    with pytest.raises(NotImplementedError):
-        tasks.note.get_result("0")
 
 
 def test_a_task_of_another_backend_may_be_sent_here(tasks: Any, sent: Fake) -> None:
