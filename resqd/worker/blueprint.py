@@ -23,6 +23,7 @@ from resqd.wire.birth import Birth, Kind
 from resqd.wire.intent import Intent
 from resqd.worker.control import Control, Mercy
 from resqd.worker.crew import Common, crew_of
+from resqd.worker.doorman import Doors
 from resqd.worker.endings import Endings
 from resqd.worker.exchange import Exchange
 from resqd.worker.fetcher import Fetcher
@@ -103,6 +104,7 @@ class Blueprint:
             releases=any(job.unique and job.unique.until == "start" for job in app.jobs.values()),
             time_heard=crew.server_clock.heard,
         )
+        self._doors = partial(Doors, connect=connect, keys=common.keys, jobs=app.jobs)
 
     @property
     def fails_over(self) -> bool:
@@ -180,12 +182,14 @@ class Blueprint:
         sleeper = Sleeper(wake=shared.wake, bell=birth.bell, fork=birth.fork)
         suspects = Suspects(capped=self._supply.sources.capped, quotas=self._supply.quotas)
         incarnation: Incarnation = self._incarnation(epoch=birth.epoch, fork=birth.fork)
+        inflight = self._inflight(incarnation=incarnation, source="suspects" if probation else "queues")
+        doors = self._doors(inflight=inflight.key, using=inflight.hold_more, force=probation)
+        for slot in self._crew.slots:
+            slot.doors = doors
         return Fetcher(
             shared=shared,
             exchange=Exchange(
-                inflight=self._inflight(
-                    incarnation=incarnation, source="suspects" if probation else "queues"
-                ),
+                inflight=inflight,
                 health=self._health,
                 backoff=Backoff(random.random),
                 sleeper=sleeper,

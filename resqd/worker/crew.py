@@ -13,14 +13,13 @@ from resqd.failures import FailureRules
 from resqd.settings import Settings
 from resqd.store.keys import Keys
 from resqd.store.redis.link import Link
-from resqd.store.resque.knowers import Knower, Knowers
 from resqd.threads import Title
 from resqd.worker.endings import Endings
 from resqd.worker.executor import Executor
 from resqd.worker.holdings import Holdings
-from resqd.worker.interrupt import Alarm, Ladder
+from resqd.worker.interrupt import Alarm, Ladder, Slot
 from resqd.worker.recorder import Recorder
-from resqd.worker.strangers import Strangers
+from resqd.worker.strangers import Strangers, look_for_knowers
 from resqd.worker.tasks import Loop
 from resqd.worker.trial import ServerClock, Trials
 
@@ -64,19 +63,15 @@ class Crew:
     title: Title
     server_clock: ServerClock
 
+    @property
+    def slots(self) -> list[Slot]:
+        """The places where jobs run, those on threads first."""
+        return [*(executor.slot for executor in self.executors), *(self.loop.tasks if self.loop else [])]
+
 
 def has_async(app: App) -> bool:
     """Whether any job of the application is async."""
     return any(job.is_async for job in parts_of(app).catalog.jobs.values())
-
-
-def _look_for_knowers(connect: Callable[[], Link], keys: Keys) -> list[Knower]:
-    """Who knows which jobs, over a connection of its own: the fetcher's is the fetcher's alone."""
-    link = connect()
-    try:
-        return Knowers(link, keys).look()
-    finally:
-        link.close()
 
 
 def _rules(common: Common) -> FailureRules:
@@ -96,7 +91,7 @@ def _strangers(common: Common) -> Strangers | None:
         return None
     return Strangers(
         app=common.app.name or common.settings.app or "",
-        look=partial(_look_for_knowers, common.connect, common.keys),
+        look=partial(look_for_knowers, common.connect, common.keys),
         clock=common.clock,
     )
 
