@@ -183,6 +183,18 @@ class Session:
         raise RefusedError(line)
 
 
+def _take_json(context: click.Context, _parameter: click.Parameter, chosen: bool) -> None:
+    session = context.find_object(Session)
+    if session is not None:  # none while a shell completes the command
+        session.json = chosen
+
+
+as_json = click.option(
+    "--json", is_flag=True, expose_value=False, callback=_take_json, help="Answer in JSON."
+)
+"""Gives a command of resqctl the option --json."""
+
+
 class Steering(Talking):
     """A group whose commands end with the status of what went wrong, and one line about it."""
 

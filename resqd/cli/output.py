@@ -7,9 +7,9 @@ import json
 import math
 import os
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
-from typing import Any, Final, NoReturn
+from typing import Any, Final, NoReturn, TypeVar
 
 import click
 from click.shell_completion import get_completion_class
@@ -18,10 +18,13 @@ from resqd.log import open_standard_descriptors
 from resqd.text import id_fault
 
 MOST_SECONDS: Final = 365 * 86_400
+LEAST_INTERVAL: Final = 0.1
+"""Seconds between two looks at the least."""
 
 _STDOUT: Final = 1
 _STDERR: Final = 2
 _FAILED: Final = 1
+_Command = TypeVar("_Command", bound=Callable[..., Any])
 
 
 def name(text: str) -> str:
@@ -47,6 +50,27 @@ def seconds(text: str | float) -> float:
     if not 0 <= given <= MOST_SECONDS:  # NaN is in no range
         raise click.BadParameter(f"give seconds from 0 to {MOST_SECONDS}, such as 5 or 0.25")
     return given
+
+
+def interval(text: str | float) -> float:
+    """How often to look."""
+    given = seconds(text)
+    if given < LEAST_INTERVAL:
+        raise click.BadParameter(f"give at least {LEAST_INTERVAL} seconds")
+    return given
+
+
+def live(command: _Command) -> _Command:
+    """Give a command that shows something live the options --interval and --once."""
+    command = click.option("--once", is_flag=True, help="Print one picture, as in a pipe.")(command)
+    return click.option(
+        "--interval",
+        type=interval,
+        default=2.0,
+        show_default=True,
+        metavar="SECONDS",
+        help="How often to look.",
+    )(command)
 
 
 class OutputError(OSError):

@@ -29,7 +29,7 @@ def pause_queue(queue: str, why: str | None, in_json: bool, **redis: str | None)
     Every daemon on any host stops taking its jobs within a second, and so do Ruby workers with resque-pause; jobs that
     run go on. Producers may go on as well.
     """
-    note = Note(by=_me(), at=round(time.time(), 3), why=why)
+    note = Note(by=me(), at=round(time.time(), 3), why=why)
     with opened(**redis) as there:
         fresh = there.store.books.pauses.pause(queue, note)
         held = there.store.books.overview.in_flight().get(queue, 0)
@@ -81,7 +81,8 @@ def _clock(at: float) -> str:
         return f"{at:g}"
 
 
-def _me() -> str:
+def me() -> str:
+    """Who types this, and on which host."""
     uid = os.geteuid()
     try:
         name = pwd.getpwuid(uid).pw_name

@@ -25,10 +25,12 @@ from resqd.cli.client import (
     Status,
     Steering,
     TimedOutError,
+    as_json,
     candidates,
     follow,
     jobs_in,
 )
+from resqd.cli.daemon_top import top
 from resqd.cli.output import add_completion, reporting
 from resqd.cli.readiness import why_not
 from resqd.clock import Deadline
@@ -42,15 +44,6 @@ _MOST_WORKERS = 1024
 Command = Callable[..., Any]
 
 
-def _take_json(context: click.Context, _parameter: click.Parameter, chosen: bool) -> None:
-    session = context.find_object(Session)
-    if session is not None:  # none while a shell completes the command
-        session.json = chosen
-
-
-_as_json = click.option(
-    "--json", is_flag=True, expose_value=False, callback=_take_json, help="Answer in JSON."
-)
 _waiting = click.option(
     "--wait/--no-wait", default=True, show_default=True, help="Wait until the daemon is gone."
 )
@@ -96,7 +89,7 @@ def _paths(name: str, socket: str | None) -> list[Path]:
 
 
 @main.command()
-@_as_json
+@as_json
 @click.option("--watch", is_flag=True, help="Show it again every second.")
 @click.pass_obj
 def status(session: Session, watch: bool) -> None:
@@ -128,7 +121,7 @@ def _views() -> ModuleType:
 
 
 @main.command()
-@_as_json
+@as_json
 @click.option(
     "--ready", is_flag=True, help="Fail unless a job would run now: a worker is up and Redis answers."
 )
@@ -141,7 +134,7 @@ def ping(session: Session, ready: bool) -> None:
 
 
 @main.command()
-@_as_json
+@as_json
 @_confirmed
 @click.pass_obj
 def pause(session: Session, wait: bool) -> None:
@@ -156,7 +149,7 @@ def pause(session: Session, wait: bool) -> None:
 
 
 @main.command()
-@_as_json
+@as_json
 @_confirmed
 @click.pass_obj
 def resume(session: Session, wait: bool) -> None:
@@ -169,7 +162,7 @@ def _unless(wait: bool) -> dict[str, int]:
 
 
 @main.command()
-@_as_json
+@as_json
 @_waiting
 @_timeout(None)
 @click.pass_obj
@@ -182,7 +175,7 @@ def drain(session: Session, wait: bool, timeout: float | None) -> None:
 
 
 @main.command()
-@_as_json
+@as_json
 @_waiting
 @_timeout(LONG_TIMEOUT)
 @click.pass_obj
@@ -229,7 +222,7 @@ def _leaving_view(session: Session, doing: str) -> Iterator[Callable[[Status], N
 
 
 @main.command("kill-jobs")
-@_as_json
+@as_json
 @click.pass_obj
 def kill_jobs(session: Session) -> None:
     """Kill the current jobs and go on; ends a pause too."""
@@ -251,7 +244,7 @@ def _complete_job(context: click.Context, _parameter: click.Parameter, begun: st
 
 
 @main.command()
-@_as_json
+@as_json
 @_timeout(LONG_TIMEOUT)
 @click.argument("job_id", type=output.job_id, shell_complete=_complete_job)
 @click.pass_obj
@@ -261,7 +254,7 @@ def kill(session: Session, job_id: str, timeout: float) -> None:
 
 
 @main.command(context_settings={"ignore_unknown_options": True})  # so that -1 is a number
-@_as_json
+@as_json
 @click.argument("change", metavar="N|+N|-N")
 @click.pass_obj
 def scale(session: Session, change: str) -> None:
@@ -276,7 +269,7 @@ def scale(session: Session, change: str) -> None:
 
 
 @main.command()
-@_as_json
+@as_json
 @_timeout(LONG_TIMEOUT)
 @click.pass_obj
 def reload(session: Session, timeout: float) -> None:
@@ -285,7 +278,7 @@ def reload(session: Session, timeout: float) -> None:
 
 
 @main.command()
-@_as_json
+@as_json
 @_timeout(LONG_TIMEOUT)
 @click.pass_obj
 def stacks(session: Session, timeout: float) -> None:
@@ -300,4 +293,5 @@ def _readable(text: str) -> str:
     return "".join(c if c.isprintable() or c == "\n" else ascii(c)[1:-1] for c in text)
 
 
+main.add_command(top)
 add_completion(main)

@@ -27,6 +27,7 @@ from resqd.cli.queue_changes import clear, move, remove
 from resqd.cli.queue_commands import enqueue, info, peek, queues, workers
 from resqd.cli.retry_commands import retries
 from resqd.cli.scheduler_commands import scheduler
+from resqd.cli.top_command import top
 from resqd.cli.unique_commands import unique
 from resqd.cli.web_command import web
 from resqd.errors import AppLoadError
@@ -96,6 +97,7 @@ for command in (
     failed,
     scheduler,
     workers,
+    top,
     info,
     explain,
     autoscale_hint,

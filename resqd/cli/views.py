@@ -73,10 +73,11 @@ def job_names(jobs: Sequence[dict[str, Any]], most: int = _NAMED) -> str:
 
 def status_view(status: Status) -> RenderableType:
     """The whole status: a headline, the workers, the housekeeper."""
-    return Group(_headline(status), *_remarks(status), _workers(status), _housekeeper(status))
+    return Group(headline(status), *remarks(status), _workers(status), _housekeeper(status))
 
 
-def _headline(status: Status) -> Text:
+def headline(status: Status) -> Text:
+    """A daemon in a line: what it is, for how long, and what it has done."""
     state, totals = str(status["state"]), status["totals"]
     line = Text(f"{printable(status['name'])}  resqd {printable(status['version'])}  ")
     line.append(state, style=_STATE_STYLES.get(state, ""))
@@ -88,13 +89,14 @@ def _headline(status: Status) -> Text:
     return line
 
 
-def _remarks(status: Status) -> list[Text]:
-    remarks = [f"paused: {printable(reason)}" for reason in status.get("pause_reasons") or ()]
-    remarks += [f"paused queue: {printable(queue)}" for queue in status.get("paused_queues") or ()]
+def remarks(status: Status) -> list[Text]:
+    """What keeps it from running jobs: pauses, and threads that are missing."""
+    found = [f"paused: {printable(reason)}" for reason in status.get("pause_reasons") or ()]
+    found += [f"paused queue: {printable(queue)}" for queue in status.get("paused_queues") or ()]
     for worker in status["workers"]:
         if missing := worker.get("threads_missing"):
-            remarks.append(f"worker {worker['index']}: {missing} of its threads missing; the log says why")
-    return [Text(remark, style="yellow") for remark in remarks]
+            found.append(f"worker {worker['index']}: {missing} of its threads missing; the log says why")
+    return [Text(remark, style="yellow") for remark in found]
 
 
 def _workers(status: Status) -> Table:
