@@ -6,14 +6,14 @@ import os
 import socket
 from contextlib import contextmanager
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from resqd.application.catalog import unknown_job
 from resqd.current import Here, bind_thread, bound_slot
 from resqd.failures import backtrace_of
 from resqd.hooks import fails, run_within
 from resqd.retry import Again, Dropped, decide
-from resqd.store.inflight.tokens import uncounted
+from resqd.store.inflight.tokens import uncounted, with_cursor
 from resqd.store.names import WorkerId
 from resqd.store.resque import payload as payloads
 from resqd.store.resque.backends import backend_of
@@ -35,7 +35,15 @@ def run_here(job: Job[..., Any], payload: Payload, queue: str, judge: Judge = fa
         return job.run(payload.args, judge)
 
 
-def try_here(job: Job[..., Any], payload: Payload, queue: str) -> Again | None:
+class NextTry(NamedTuple):
+    """A job that is to run again in `delay` seconds, as this payload; `counted`: since its try failed."""
+
+    delay: float
+    counted: bool
+    raw: bytes
+
+
+def try_here(job: Job[..., Any], payload: Payload, queue: str) -> NextTry | None:
     """Run one try of a job, by whose policy it may be tried again; None where it has ended, or was discarded.
 
     Raises what the job raises at its last try. What Python itself raises to end a program is never tried again.
@@ -50,31 +58,34 @@ def try_here(job: Job[..., Any], payload: Payload, queue: str) -> Again | None:
             )
         return fates[0]
 
-    try:
-        run_here(job, payload, queue, judge)
-    except BaseException as error:
-        fate = judge(error)
-        if fate is None:
-            raise
-        return fate if isinstance(fate, Again) else None
+    with _here(payload, queue) as here:
+        try:
+            job.run(payload.args, judge)
+        except BaseException as error:
+            fate = judge(error)
+            if fate is None:
+                raise
+            kept = here.journal.kept or (payload.marks.cursor if payload.marks else b"")
+            return _next_try(payload, fate, kept) if isinstance(fate, Again) else None
     return None
 
 
-def next_try(payload: Payload, again: Again) -> bytes:
-    """The payload of a job that is to run again, its try counted where it counts."""
+def _next_try(payload: Payload, again: Again, cursor: bytes) -> NextTry:
+    """The job that is to run again, its try counted where it counts, with how far it has come."""
     head, brace, rest = uncounted(payload.raw).partition(b"{")
     attempts = (payload.attempts or 0) + again.counted
-    return head + brace + (b'"attempts":%d,' % attempts if attempts else b"") + rest
+    raw = head + brace + (b'"attempts":%d,' % attempts if attempts else b"") + rest
+    return NextTry(again.delay, again.counted, with_cursor(raw, cursor) if cursor else raw)
 
 
 @contextmanager
-def _here(payload: Payload | None, queue: str) -> Iterator[None]:
+def _here(payload: Payload | None, queue: str) -> Iterator[Here]:
     """Within the block it is this job that runs in this thread."""
     outer = bound_slot()
     here = Here(payload, queue)
     bind_thread(here)
     try:
-        yield
+        yield here
     finally:
         here.payload = None
         bind_thread(outer)

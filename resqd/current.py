@@ -2,20 +2,25 @@
 
 from __future__ import annotations
 
+import math
 import threading
+from collections.abc import AsyncIterable, AsyncIterator, Callable, Iterable, Iterator
 from contextvars import ContextVar
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Protocol
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar, overload
 
+from resqd import cursors
+from resqd.cursors import Journal, Notes, Progress
 from resqd.errors import DirtyExit, JobInterrupt, JobTimeout, ResqdError
 from resqd.text import shown
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
-
     from resqd.limits import Limit
     from resqd.store.debts import Debts
     from resqd.store.resque.payload import Payload
+
+
+T = TypeVar("T")
 
 
 class Doorman(Protocol):
@@ -46,6 +51,14 @@ class Slot(Protocol):
         """The job that runs now, or None between jobs."""
 
     @property
+    def token(self) -> int:
+        """Which job is in it."""
+
+    @property
+    def journal(self) -> Journal:
+        """Where the job says how far it is."""
+
+    @property
     def queue(self) -> str:
         """The queue that the job came from."""
 
@@ -64,14 +77,6 @@ class Slot(Protocol):
     @property
     def doors(self) -> Doors | None:
         """The limits that blocks of the job's code may hold; None where nobody counts them."""
-
-
-class TaskSlot(Slot, Protocol):
-    """That of an async job, which others follow in other tasks."""
-
-    @property
-    def token(self) -> int:
-        """Which job is in it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,7 +106,62 @@ class CurrentJob:
     @property
     def cancelled(self) -> bool:
         """Whether this job has been asked to stop; True as well once its thread has left the job."""
-        return self._slot.payload is not self._payload or self._slot.cancelled
+        return self._ended or self._slot.cancelled
+
+    @property
+    def _ended(self) -> bool:
+        return self._slot.payload is not self._payload
+
+    @property
+    def leaving(self) -> bool:
+        """Whether the daemon ends, or takes no jobs: a job with a cursor can go on elsewhere, see `iterate`."""
+        return not self._ended and self._slot.journal.leaving
+
+    @property
+    def cursor(self) -> Any:
+        """What was given to `checkpoint` last, in this run or one before it that did not come to its end; else None."""
+        kept = b"" if self._ended else self._slot.journal.cursor(self._slot.token)
+        return cursors.read(kept or (self._payload.marks.cursor if self._payload.marks else b""))
+
+    def checkpoint(self, cursor: object) -> None:
+        """Say how far the job has come, in JSON or bytes of at most 64 KiB: from there it goes on, as `cursor`.
+
+        It travels with the job through a retry, a drain, a kill or a crash, is in Redis within milliseconds of the
+        call, and shows that a process that is lost later was not lost for nothing. Raises TypeError and ValueError.
+        """
+        text = cursors.write(cursor)
+        if not self._ended:
+            self._slot.journal.keep(self._slot.token, text)
+
+    def progress(self, done: float, total: float = 0, note: str = "") -> None:
+        """Show how far the job is, in the status and on pages; without `total` only how much it has done.
+
+        Calls cost next to nothing: the last one is shown, every second. Raises ValueError for what is no number.
+        """
+        told = Progress(float(done), float(total), str(note))
+        if not (math.isfinite(told.done) and math.isfinite(told.total)):
+            raise ValueError(f"progress({done!r}, {total!r}): it takes numbers")
+        if not self._ended:
+            self._slot.journal.tell(self._slot.token, told)
+
+    @overload
+    def iterate(self, rows: Iterable[T], *, key: Callable[[T], object] | None = None) -> Iterator[T]: ...
+    @overload
+    def iterate(
+        self, rows: AsyncIterable[T], *, key: Callable[[T], object] | None = None
+    ) -> AsyncIterator[T]: ...
+    def iterate(
+        self, rows: Iterable[T] | AsyncIterable[T], *, key: Callable[[T], object] | None = None
+    ) -> Iterator[T] | AsyncIterator[T]:
+        """The rows one by one, with a checkpoint behind those that are done, once a second at the most.
+
+        `key` gives a row's cursor: select the rows that come behind `cursor`. Without it the rows are counted, and
+        those that were done before are passed over. When the daemon ends, or takes no jobs, the walk ends after a
+        row (Handover), and the job goes back to its queue uncharged.
+        """
+        if isinstance(rows, AsyncIterable):
+            return cursors.walk_async(rows, self, key)
+        return cursors.walk(rows, self, key)
 
 
 @dataclass(slots=True)
@@ -114,9 +174,11 @@ class Here:
     late: bool = False
     deadline: float | None = None
     doors: Doors | None = None
+    token: int = 0
+    journal: Notes = field(default_factory=Notes)
 
 
-in_task: ContextVar[tuple[TaskSlot, int] | None] = ContextVar("in_task", default=None)
+in_task: ContextVar[tuple[Slot, int] | None] = ContextVar("in_task", default=None)
 """The slot of the async job that this task is, or belongs to, and its token there: the slot has other jobs later."""
 
 

@@ -67,6 +67,13 @@ class JobInterrupt(BaseException):
     """Raised inside a job's thread to stop it; `finally` blocks run, `except Exception` does not see it."""
 
 
+class Handover(BaseException):
+    """Raised in a long job whose daemon ends, or takes no jobs: it goes back to its queue, and on from its cursor.
+
+    As with JobInterrupt, `finally` blocks run, and `except Exception` does not see it.
+    """
+
+
 class DirtyExit(ResqdError):  # noqa: N818 - Resque's name, written into failure records
     """A job did not end by itself: it was killed, or its process died under it."""
 

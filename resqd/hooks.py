@@ -13,7 +13,7 @@ from typing import Any, Final, TypeVar
 
 from resqd import events
 from resqd.definition import JOB_HOOKS
-from resqd.errors import DontPerform, HookError, JobDefinitionError
+from resqd.errors import DontPerform, Handover, HookError, JobDefinitionError
 from resqd.hook_checks import check, named
 from resqd.retry import Again, Dropped
 
@@ -144,7 +144,9 @@ class JobHooks(Hooks):
         return run.performed
 
     def report(self, error: BaseException, args: Sequence[Any], judge: Judge) -> None:
-        """Call the hooks that the judgement on an error is for; what they raise is logged."""
+        """Call the hooks that the judgement on an error is for; what they raise is logged. A handover is no end."""
+        if isinstance(error, Handover):
+            return
         judgement = judge(error)
         if isinstance(judgement, Again):
             for hook in self._by_kind["on_retry"]:

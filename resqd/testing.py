@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from resqd.application.parts import parts_of
-from resqd.by_hand import next_try, try_here
+from resqd.by_hand import try_here
 from resqd.job import Job
 from resqd.retry import Snooze
 from resqd.store.later.later import MICRO, When
@@ -154,7 +154,7 @@ class Fake:
                     self._locks.settle(payload.raw, "unique")
             if again is not None:
                 moment = When.after(again.delay)
-                self.put_later(queue, [(payload.id or payloads.new_id(), next_try(payload, again))], moment)
+                self.put_later(queue, [(payload.id or payloads.new_id(), again.raw)], moment)
             ran += 1
         return ran
 
@@ -223,7 +223,7 @@ class Inline:
             return None
         if not again.counted:
             raise Snooze(again.delay)
-        return payloads.decode(next_try(payload, again))
+        return payloads.decode(again.raw)
 
     push_front = push
 

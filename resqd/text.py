@@ -41,3 +41,13 @@ def id_fault(job_id: str) -> str | None:
     if not job_id.isprintable() or len(job_id) > _LONGEST_ID:
         return "this is no job's id: give it as `resqctl status` shows it"
     return None
+
+
+def progress_text(done: float, total: float, note: str) -> str:
+    """How far a job says that it is, as people read it: `45% (450 of 1,000) note`."""
+    share = f"{100 * done / total:.0f}% ({_number(done)} of {_number(total)})" if total > 0 else _number(done)
+    return f"{share} {note}".strip()
+
+
+def _number(value: float) -> str:
+    return f"{value:,.0f}" if value == int(value) else f"{value:,.2f}"

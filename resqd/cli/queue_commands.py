@@ -196,6 +196,8 @@ def _worker(worker: WorkerStatus) -> dict[str, Any]:
             "run_at": thread.run_at,
             "class": thread.payload.get("class"),
             "id": thread.payload.get("id"),
+            "progress": thread.progress
+            and dict(zip(("done", "total", "note"), thread.progress, strict=True)),
         }
         for thread in worker.threads_working()
     ]

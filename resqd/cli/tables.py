@@ -14,6 +14,7 @@ from resqd.cli.pause_commands import said_of
 from resqd.cli.views import console, duration, printable
 from resqd.store.resque.failed_job import FailedJob
 from resqd.store.resque.pauses import Note
+from resqd.text import progress_text
 
 _ARGS = 120
 _NUMBERS = frozenset(
@@ -175,7 +176,7 @@ def show_retries(jobs: Sequence[dict[str, Any]], *, now: float) -> None:
 def show_workers(workers: Sequence[dict[str, Any]]) -> None:
     """One line for each worker, and one more for each job that it runs."""
     table = _table("host", "pid", "queues", "workers x threads", "busy", "started", "heartbeat")
-    running = _table("host", "pid", "thread", "running", "id", "queue", "since")
+    running = _table("host", "pid", "thread", "running", "id", "queue", "since", "progress")
     for worker in workers:
         counts = f"{worker['workers']} x {worker['threads']}" if worker["workers"] else "-"
         table.add_row(
@@ -199,6 +200,7 @@ def show_workers(workers: Sequence[dict[str, Any]]) -> None:
                     job["id"] or "-",
                     job["queue"],
                     job["run_at"],
+                    progress_text(**job["progress"]) if job["progress"] else "",
                 )
             )
     console().print(table)

@@ -15,7 +15,7 @@ from rich.table import Table
 from rich.text import Text
 
 from resqd.cli.client import Status, jobs_in
-from resqd.text import escaped
+from resqd.text import escaped, progress_text
 
 _STATE_STYLES = {"running": "green", "paused": "yellow", "draining": "yellow", "stopping": "red"}
 _UNITS = ("B", "KiB", "MiB", "GiB", "TiB")
@@ -61,8 +61,11 @@ def size(count: float) -> str:
 
 
 def job_line(job: dict[str, Any]) -> str:
-    """One running job: its class, id and time."""
-    return f"{printable(job.get('class'))} {printable(job.get('id'))} {duration(job.get('running_s', 0))}"
+    """One running job: its class, id and time, and how far it is where it says so."""
+    told = job.get("progress")
+    far = f" {progress_text(told['done'], told['total'], told['note'])}" if told else ""
+    name = f"{printable(job.get('class'))} {printable(job.get('id'))}"
+    return f"{name} {duration(job.get('running_s', 0))}{printable(far)}"
 
 
 def job_names(jobs: Sequence[dict[str, Any]], most: int = _NAMED) -> str:

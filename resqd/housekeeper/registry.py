@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections import deque
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import asdict, replace
 
 from resqd import events
 from resqd.clock import Clock
@@ -98,14 +98,21 @@ class Publisher:
     def _job(self, pid: int, running: Running) -> RunningJob:
         began = self._wall() - (self._clock() - running.since)
         payload = running.payload or outline(running)
-        return RunningJob(pid, running.thread, running.token, running.queue, began, payload)
+        return RunningJob(
+            pid, running.thread, running.token, running.queue, began, payload, _progress(running)
+        )
 
     @staticmethod
     def _newer(before: RunningJob | None, job: RunningJob, running: Running) -> RunningJob:
-        """The same job is shown as before; with its payload, once that is known."""
+        """The same job is shown as before; with its payload, once that is known, and how far it is."""
         if before is None or before.token != job.token:
             return job
-        return replace(before, payload=running.payload or before.payload)
+        return replace(before, payload=running.payload or before.payload, progress=job.progress)
+
+
+def _progress(running: Running) -> bytes:
+    """How far a job says that it is, as pages read it; empty where it says nothing."""
+    return b"".join(dump(asdict(told)) for told in running.progress)
 
 
 def outline(running: Running) -> bytes:

@@ -33,7 +33,7 @@ VARIABLE = "RESQD_HANDOVER"
 """The environment variable that names the memfd to the next program."""
 FORMAT_VARIABLE = "RESQD_HANDOVER_FORMAT"
 """The environment variable that tells a reload's trial in which form the running program will hand over."""
-FORMAT = 5
+FORMAT = 6
 """Counts what must be the same in both programs: these fields, the messages of the channels, and the pages' layout."""
 PARKED_FOR = 4.0
 """Seconds that a client waits for the master before it is told why it should not; resqctl itself gives up after 5."""

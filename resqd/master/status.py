@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict
 from typing import Any
 
 from setproctitle import setproctitle
@@ -159,6 +160,7 @@ def _job(job: Running | None, now: float) -> dict[str, Any] | None:
         "class": job.job_class,
         "queue": job.queue,
         "running_s": round(max(0.0, now - job.since), 3),
+        "progress": next(map(asdict, job.progress), None),
     }
 
 

@@ -39,7 +39,7 @@ from resqd.worker.pool import Pool
 from resqd.worker.prefetch import Permits, Prefetch
 from resqd.worker.queues import Quotas, Sources, Suspects
 from resqd.worker.reports import Account, Reporter
-from resqd.worker.shared import MANDATES, Mandate, Shared
+from resqd.worker.shared import MANDATES, Shared
 from resqd.worker.signals import Signals
 
 
@@ -130,10 +130,9 @@ class Blueprint:
             slots=birth.slots,
         )
         self._crew.alarm.ring = shared.announce
+        self._supply.holdings.journal.begin(wake=shared.wake, holding=lambda: shared.holding)
         if self._crew.loop is not None:
-            self._crew.loop.begin(
-                page=birth.page, wake=shared.wake, holding=lambda: shared.mandate is not Mandate.RESERVE
-            )
+            self._crew.loop.begin(page=birth.page, wake=shared.wake, holding=lambda: shared.holding)
         pool = Pool(
             executors=self._crew.executors[: len(birth.page.cells)],
             page=birth.page,

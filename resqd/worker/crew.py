@@ -129,8 +129,11 @@ def crew_of(common: Common, holdings: Holdings) -> Crew:
         )
         for index in range(settings.thread_count)
     ]
+    slots = [*(executor.slot for executor in executors), *(loop.tasks if loop else [])]
+    for slot in slots:
+        slot.journal = holdings.journal
     ladder = Ladder(
-        slots=[*(executor.slot for executor in executors), *(loop.tasks if loop else [])],
+        slots=slots,
         grace=settings.kill_grace,
         spared=holdings.spared,
         alarm=alarm,

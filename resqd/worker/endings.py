@@ -7,6 +7,7 @@ from collections import deque
 from collections.abc import Container
 from typing import TYPE_CHECKING
 
+from resqd.errors import Handover
 from resqd.store.inflight.owner import Failure
 from resqd.worker.copies import leave
 from resqd.worker.holdings import Failed, Outcome, Settled, Unfinished
@@ -42,7 +43,7 @@ class Endings:
         if self.copied:
             leave(error)
         token = slot.token
-        if slot.cancelled and token in self._spared:
+        if isinstance(error, Handover) or (slot.cancelled and token in self._spared):
             return Unfinished(token)
         told = self._report(
             token,

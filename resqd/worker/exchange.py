@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Collection, Iterable, Mapping
 
 from resqd import events
 from resqd.clock import Clock
@@ -97,8 +97,7 @@ class Exchange:
     @property
     def _asks_more(self) -> bool:
         """Whether there is more to be told than plain successes."""
-        outbox = self.outbox
-        return bool(outbox.failed or outbox.returned or outbox.postponed or outbox.dismissed)
+        return self.outbox.rest
 
     def tell(self, done: list[int], failed: Iterable[Failure]) -> None:
         """Put outcomes into the outbox."""
@@ -117,6 +116,10 @@ class Exchange:
     def give_back(self, tokens: list[int]) -> None:
         """Put jobs into the outbox that have not begun and are to go back to their queues."""
         self.outbox.returned += [Return(token) for token in tokens]
+
+    def checkpoint(self, cursors: Mapping[int, bytes]) -> None:
+        """Put into the outbox how far jobs have come."""
+        self.outbox.checkpoints.update(cursors)
 
     def overdue(self, now: float) -> bool:
         """Whether what is in the outbox has waited long enough."""

@@ -92,7 +92,7 @@ class Fetcher:
         self._give_back()
         if self._clock() >= self._exchange.tend_at:
             self._tend()
-        if self._poller.capped and not self._exchange.unsure:
+        if self._poller.capped and not self._exchange.unsure:  # which may have brought jobs
             self._share()
         if self._spent() or (self._holdings.behind and self._exchange.settled):
             return
@@ -110,8 +110,9 @@ class Fetcher:
             return RECYCLED
         if len(self._holdings) or self._holdings.outcomes or exchange.outbox:
             return None
-        if exchange.unsure or exchange.doubtful:
-            # What Redis gave us last, if anything, has not begun: recovery puts it back.
+        if (
+            exchange.unsure or exchange.doubtful
+        ):  # what Redis gave us last has not begun: recovery puts it back
             return UNSURE if self._shared.leaving and not exchange.healthy else None
         if mandate is Mandate.ABANDON and self._holdings.behind:
             return ABANDONED
@@ -131,7 +132,10 @@ class Fetcher:
     def _collect(self) -> None:
         found = self._holdings.settle()
         done, timed, failed, settled = found
-        if not done and not failed and not settled:
+        ended = bool(done or failed or settled)
+        if cursors := self._holdings.cursors(ended=ended):
+            self._exchange.checkpoint(cursors)
+        if not ended:
             return
         self._exchange.tell(done, [outcome.failure for outcome in failed])
         if settled:
@@ -166,10 +170,7 @@ class Fetcher:
         return self._pool.places(self._shared.slots)
 
     def _share(self) -> None:
-        """Give quotas back to the master as jobs end, when they will not be needed here; note what it ordered.
-
-        An exchange whose end is not known may have brought jobs: then it waits.
-        """
+        """Give quotas back to the master as jobs end, when they will not be needed here; note what it ordered."""
         permits = self._permits
         permits.spent = permits.spent or (permits.out and not self._holdings.buffered(self._places))
         reserving = not permits.spent and self._shared.mandate in (Mandate.RESERVE, Mandate.HOLD)
@@ -184,6 +185,8 @@ class Fetcher:
         Nobody may have it before this process has ended: it would run twice at a time.
         """
         mandate = self._shared.mandate
+        self._permits.look(self._clock(), ended=self._holdings.ended)
+        self._shared.outgrown = self._permits.outgrown
         if mandate is Mandate.ABANDON:
             self._return(self._holdings.take_back())
             self._holdings.abandon()
@@ -268,7 +271,7 @@ class Fetcher:
                 time.sleep(0)  # gives up the GIL: what remains to be done here is not urgent
 
     def _look_ahead(self) -> None:
-        """See the end of the permits coming: a successor is made ready meanwhile."""
+        """See the end of the permits coming: a successor is made ready."""
         self._close_when_out()
         if not self._shared.near_end and self._permits.near_end(self._prefetch.pace):
             self._shared.near_end = True
@@ -282,7 +285,8 @@ class Fetcher:
         wake.armed = not self._holdings.buffered(self._places)
         timeout = 0.0 if self._holdings.outcomes and wake.armed else self._timeout(want)
         timeout = min(timeout, LOOK_EVERY) if self._pool.short else timeout
-        timeout = max(0.0, min(timeout, self._exchange.tend_at - self._clock()))
+        looks = self._exchange.tend_at, self._holdings.cursors_at, self._permits.outgrown_at
+        timeout = max(0.0, min(timeout, min(looks) - self._clock()))
         if self._poller.sleep(timeout, hungry=want > 0) and self._due(want := self._want()):
             self._talk(want)  # a push should not wait for the rest of a round
 

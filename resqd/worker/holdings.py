@@ -12,6 +12,7 @@ from resqd import events
 from resqd.store.inflight.owner import Dismiss, Failure, Postpone, Reservation
 from resqd.store.resque.payload import Payload
 from resqd.worker.held import Arrivals, Capped
+from resqd.worker.journal import Journal
 from resqd.worker.prefetch import STUCK_AFTER
 
 Done = tuple[int, str, float, float, float | None]
@@ -93,6 +94,7 @@ class Holdings:
     """The buffer that threads take from, and the set of tokens without an outcome."""
 
     def __init__(self, *, capped: Collection[str]) -> None:
+        self.journal = Journal()
         self.buffer: Buffer = SimpleQueue()
         self.outcomes: deque[Outcome] = deque()
         self.recalled = False
@@ -162,6 +164,15 @@ class Holdings:
     def on_threads(self) -> int:
         """How many jobs have no outcome yet, and need a thread or have one."""
         return len(self._unfinished) - len(self.lent)
+
+    @property
+    def cursors_at(self) -> float:
+        """When there are cursors to be told, in monotonic seconds."""
+        return self.journal.next_at
+
+    def cursors(self, *, ended: bool) -> dict[int, bytes]:
+        """How far jobs have come, where it is time to tell that; those that have `ended`, or go back, take it along."""
+        return self.journal.take(ended=ended or self.recalled)
 
     def buffered(self, slots: int) -> int:
         """How many jobs wait behind as many threads as there are slots."""
@@ -268,6 +279,7 @@ class Holdings:
 
     def _forget(self, tokens: list[int]) -> None:
         self._unfinished.difference_update(tokens)
+        self.journal.forget(tokens)
         if self.lent:
             self.lent.difference_update(tokens)
             self.lent_begun.difference_update(tokens)

@@ -8,11 +8,13 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from resqd.cursors import Notes
 from resqd.errors import JobInterrupt
 from resqd.text import id_fault, shown
 
 if TYPE_CHECKING:
     from resqd.current import Doors
+    from resqd.cursors import Journal
     from resqd.store.resque.payload import Payload
     from resqd.worker.holdings import Outcome
 
@@ -45,6 +47,7 @@ class Slot:
         "cancelled",
         "doors",
         "interrupts",
+        "journal",
         "line",
         "open",
         "outcome",
@@ -64,6 +67,8 @@ class Slot:
         self.queue = ""
         self.line = b""
         """The queue as the shared page has it."""
+        self.journal: Journal = Notes()
+        """Where jobs say how far they are; a worker has one for all."""
         self.outcome: Outcome | None = None
         self.payload: Payload | None = None
         self.since = 0.0

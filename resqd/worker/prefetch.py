@@ -7,6 +7,9 @@ from dataclasses import dataclass, field
 SUCCESSOR_AHEAD = 0.5
 """Seconds of work before its last permit at which a worker asks for a successor."""
 
+LAST_JOBS = 5.0
+"""Seconds that a worker without permits gives its last jobs before those that can go on elsewhere should."""
+
 
 @dataclass(slots=True)
 class Permits:
@@ -16,10 +19,28 @@ class Permits:
     spent: bool = False
     """Whether they have run out for good: quotas were given back for it, so what is returned brings none back."""
 
+    outgrown: bool = False
+    """Whether the last jobs, those that can, should go on elsewhere: they take long. Then none come back."""
+    _out_since: float | None = None
+
     @property
     def out(self) -> bool:
         """Whether there are none now."""
         return self.left == 0
+
+    def look(self, now: float, *, ended: int) -> None:
+        """See whether the last jobs take long; `ended`: how many others have ended here.
+
+        One that has had the worker to itself may stay: it would be forked for again and again.
+        """
+        self._out_since = (self._out_since or now) if self.out and ended else None
+        if now >= self.outgrown_at:
+            self.outgrown = self.spent = True
+
+    @property
+    def outgrown_at(self) -> float:
+        """When that will be so, if nothing ends before."""
+        return float("inf") if self._out_since is None or self.outgrown else self._out_since + LAST_JOBS
 
     def take(self, jobs: int) -> None:
         """Use permits for reserved jobs."""

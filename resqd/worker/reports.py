@@ -20,7 +20,7 @@ from resqd.text import escaped, shown
 from resqd.threads import Title
 from resqd.wire.birth import Birth
 from resqd.wire.intent import Intent
-from resqd.wire.messages import JobMetrics, Running, Stats
+from resqd.wire.messages import JobMetrics, Progress, Running, Stats
 from resqd.worker.interrupt import Slot
 from resqd.worker.metrics import Metrics
 from resqd.worker.pool import Pool
@@ -32,6 +32,8 @@ PREVIEW = 2048
 """The most bytes of a running job's payload that a report carries."""
 ALL_PREVIEWS = 256 * 1024
 """The same for all threads together: a report must fit into a frame."""
+NOTE = 200
+"""The most characters of a note beside a job's progress."""
 _STATM = "/proc/self/statm"
 _PAGE_SIZE = os.sysconf("SC_PAGE_SIZE")
 _RESIDENT = 1
@@ -61,10 +63,17 @@ def running(slots: Sequence[Slot]) -> tuple[Running, ...]:
             shown(slot.queue),
             slot.since,
             preview(payload, limit),
+            progress(slot),
         )
         for index, slot in enumerate(slots)
         if slot.open and (payload := slot.payload) is not None
     )
+
+
+def progress(slot: Slot) -> tuple[Progress, ...]:
+    """How far the slot's job says that it is."""
+    told = slot.journal.progress(slot.token)
+    return () if told is None else (Progress(told.done, told.total, escaped(told.note[:NOTE])),)
 
 
 def preview(payload: Payload, limit: int) -> bytes:

@@ -57,8 +57,8 @@ class Shared:
     """Made once after the fork. Each attribute has one writer.
 
     The control thread writes `mandate` and `slots`, and orders the quotas. The fetcher writes the rest: what it
-    has counted, whether its permits are `near_end`, and its `reason` once it has ended. Each rings for the other:
-    the control thread by `wake`, the fetcher by `news`, a descriptor that becomes readable.
+    has counted, whether its permits are `near_end` or `outgrown`, and its `reason` once it has ended. Each rings for
+    the other: the control thread by `wake`, the fetcher by `news`, a descriptor that becomes readable.
     """
 
     def __init__(
@@ -85,6 +85,8 @@ class Shared:
         self.counted = Counted()
         self.near_end = False
         """Whether a successor should be made ready: the last permit is near."""
+        self.outgrown = False
+        """Whether a recycled worker only waits for jobs that take long."""
         self.reason = ""
         """Why the fetcher has ended; empty while it works."""
         self._gate = threading.Lock()
@@ -93,6 +95,11 @@ class Shared:
     def leaving(self) -> bool:
         """Whether the worker is to end."""
         return self.mandate in (Mandate.LEAVE, Mandate.ABANDON)
+
+    @property
+    def holding(self) -> bool:
+        """Whether nothing more is to begin here, and what can should go on elsewhere."""
+        return self.outgrown or self.mandate is not Mandate.RESERVE
 
     def order(self, mandate: Mandate) -> None:
         """Give the fetcher another mandate. Once this has returned, no job goes to the threads unless it is to reserve.

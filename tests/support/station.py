@@ -122,6 +122,10 @@ class Station(Daemon):
         lines = [line.split() for line in self.journal.read_text().splitlines()]
         return [int(pid) for kind, found, pid in lines if (kind, found) == ("begun", tag)][-1]
 
+    def worker_of_step(self) -> int:
+        """The pid of the process that has noted something last."""
+        return int(self.journal.read_text().splitlines()[-1].split()[2])
+
     def wait_begun(self, *tags: str, seconds: float = 10.0) -> None:
         """Until these jobs have begun."""
         wait_for(lambda: set(tags) <= set(self.notes("begun")), seconds, what=f"{tags} have begun")

@@ -204,3 +204,37 @@ def soon(tag: str, tries: int) -> None:
     if current.attempt < tries:
         raise ValueError("not yet")
     note("ended", tag)
+
+
+@app.job(queue="q", name="export", retry=resqd.Retry(3, first=0.1, jitter=0))
+def export(tag: str, rows: int, pause: float = 0.0005) -> None:
+    """Walks rows in the order of their numbers, and writes each down; stumbles once where a file says so."""
+    here = resqd.current_job()
+    assert here is not None
+    begin = 0 if here.cursor is None else here.cursor + 1
+    note(f"from:{begin}:{here.attempt}:{here.deliveries}", tag)
+    note("begun", tag)
+    stumble = Path(os.environ["STEERED_FOLDER"]) / "stumble"
+    with (Path(os.environ["STEERED_FOLDER"]) / f"{tag}.rows").open("a", buffering=1) as done:
+        for row in here.iterate(range(begin, rows), key=lambda row: row):
+            if row % 100 == 50 and stumble.exists():
+                stumble.unlink()
+                raise ValueError("stumbled")
+            done.write(f"{row}\n")
+            here.progress(row + 1, rows, "rows")
+            time.sleep(pause)
+    note("ended", tag)
+
+
+@job
+def steps(tag: str, count: int) -> None:
+    """Keeps a cursor by hand after each step, until a file says that it is enough."""
+    here = resqd.current_job()
+    assert here is not None
+    begin = here.cursor or 0
+    note(f"from:{begin}:{here.deliveries}", tag)
+    for step in range(begin + 1, count):
+        here.checkpoint(step)
+        note("step", f"{step}")
+        time.sleep(0.002)
+    note("ended", tag)

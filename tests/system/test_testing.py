@@ -269,3 +269,26 @@ def test_inline_tries_at_once() -> None:
 def test_wrong_defaults_are_refused_by_name(defaults: Any, said: str) -> None:
     with pytest.raises(resqd.JobDefinitionError, match=said):
         App(defaults=defaults)
+
+
+@offline.job(name="Export", retry=2)
+def export(rows: int) -> None:
+    job = current_job()
+    assert job is not None
+    ran.append(("from", job.cursor, job.attempt))
+    for row in job.iterate(range(rows)):
+        job.progress(row, rows)
+        if row == 2 and job.attempt == 1:
+            raise ValueError("stumbled")
+    ran.append(("to", job.cursor))
+
+
+def test_long_jobs_go_on_from_their_cursor(jobs: Fake) -> None:
+    """In a later try, whether that comes at once or when the test says so."""
+    export.enqueue(5)
+    jobs.drain()
+    jobs.advance(3600)
+    jobs.drain()
+    with resqd.testing.inline(offline):
+        export.enqueue(5)
+    assert ran == [("from", None, 1), ("from", 2, 2), ("to", 5)] * 2

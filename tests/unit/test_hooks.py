@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from resqd.app import App
-from resqd.current import bind_thread
+from resqd.current import Here, bind_thread
 from resqd.errors import DirtyExit, DontPerform, JobDefinitionError, JobInterrupt
 from resqd.hooks import run_within
 
@@ -154,13 +154,7 @@ def test_hooks_of_the_wrong_form_are_refused() -> None:
 def test_a_killed_jobs_hooks_are_told_dirty_exit() -> None:
     """Whatever the job makes of its interrupt, as the record does; what does not come from a kill is told as it is."""
 
-    class Place:
-        payload = None
-        queue = "q"
-        cancelled = late = False
-        deadline = doors = None
-
-    place, seen = Place(), []
+    place, seen = Here(None, "q"), []
 
     def job_code(error: BaseException) -> None:
         place.cancelled = not isinstance(error, LookupError)

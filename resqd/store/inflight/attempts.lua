@@ -4,6 +4,14 @@
 local MOST_REMEMBERED = 10
 local BACKTRACE = ',"backtrace":['
 
+-- The id, which may be '', behind all that else is spliced in.
+local function with_id(payload, id)
+  if id == '' then return payload end
+  local _, past = read_counts(payload)
+  local at = behind_cursor(payload, behind_counts(payload, past))
+  return string.sub(payload, 1, at - 1) .. '"id":"' .. id .. '",' .. string.sub(payload, at)
+end
+
 -- One try more, and `id`, which may be '', as the payload's own. Nil for a payload that cannot be counted.
 local function add_attempt(payload, more, id)
   local first, past = read_counts(payload)
@@ -12,8 +20,7 @@ local function add_attempt(payload, more, id)
   if #(attempts or '') > 9 then return nil end
   local spliced = more > 0 and string.format('"attempts":%d,', (attempts or 0) + more) or ''
   if more == 0 then after = past end
-  if id ~= '' then spliced = spliced .. '"id":"' .. id .. '",' end
-  return string.sub(payload, 1, past - 1) .. spliced .. string.sub(payload, after or past)
+  return with_id(string.sub(payload, 1, past - 1) .. spliced .. string.sub(payload, after or past), id)
 end
 
 -- Passed on once more by a daemon that does not know its class: counted behind the tries.
@@ -24,8 +31,7 @@ local function add_pass(payload, id)
   local passed, after = string.match(payload, '^"passed":(%d+),()', past)
   if #(passed or '') > 9 then return nil end
   local spliced = string.format('"passed":%d,', (passed or 0) + 1)
-  if id ~= '' then spliced = spliced .. '"id":"' .. id .. '",' end
-  return string.sub(payload, 1, past - 1) .. spliced .. string.sub(payload, after or past)
+  return with_id(string.sub(payload, 1, past - 1) .. spliced .. string.sub(payload, after or past), id)
 end
 
 -- Appends a try. Only the last one keeps its backtrace, which stands last in its object.

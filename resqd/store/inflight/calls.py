@@ -14,21 +14,21 @@ from resqd.store.names import Names, to_bytes
 from resqd.store.redis.protocol import Argument, PackedKeys, Script, ScriptCall
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     from resqd.store.inflight.incarnation import Incarnation
 
 _BATCH = ("inflight/entries", "inflight/tokens", "inflight/batch")
 _RECORDS = ("inflight/entries", "inflight/records", "inflight/tokens")
+_TRIES = ("inflight/cursors", "inflight/attempts")
 REGISTER = Script.load("inflight/register")
 RESERVE = Script.load("inflight/reserve", *_BATCH)
 RESERVE_SUSPECTS = Script.load("inflight/reserve_suspects", *_BATCH)
 ACKNOWLEDGE = Script.load("inflight/acknowledge", *_BATCH[:2], "inflight/slots")
-FAIL = Script.load("inflight/fail", *_RECORDS, "inflight/attempts", "inflight/slots", *PAYING)
-POSTPONE = Script.load(
-    "inflight/postpone", *_BATCH[:2], "inflight/attempts", "inflight/slots", "clock", "later/later"
-)
-DISMISS = Script.load("inflight/dismiss", *_BATCH[:2], "inflight/attempts", "inflight/slots", *PAYING)
+FAIL = Script.load("inflight/fail", *_RECORDS, *_TRIES, "inflight/slots", *PAYING)
+POSTPONE = Script.load("inflight/postpone", *_BATCH[:2], *_TRIES, "inflight/slots", "clock", "later/later")
+DISMISS = Script.load("inflight/dismiss", *_BATCH[:2], *_TRIES, "inflight/slots", *PAYING)
+CHECKPOINT = Script.load("inflight/checkpoint", *_BATCH[:2], "inflight/cursors")
 RETURN = Script.load("inflight/return", *_BATCH[:2], "inflight/slots")
 RECORD = Script.load("inflight/record", *_RECORDS)
 FIELDS = Script.load("inflight/fields", "inflight/tokens")
@@ -118,6 +118,11 @@ class Calls:
         keys, daemon = self._keys, self._incarnation.daemon
         packed = PackedKeys.of(self.inflight, keys.queues, keys.suspects(daemon), *named)
         return ScriptCall(RETURN, packed, (token_ranges(item.token for item in returned), keys.queue_prefix))
+
+    def checkpoint(self, cursors: Mapping[int, bytes]) -> ScriptCall:
+        """Note beside each of these jobs how far it has come."""
+        arguments = [part for token, cursor in cursors.items() for part in (token_text(token), cursor)]
+        return ScriptCall(CHECKPOINT, PackedKeys.of(self.inflight), arguments)
 
     def record(self, named: Iterable[Key]) -> ScriptCall:
         """Try again to record failed jobs whose records were refused; `named` are lists that this may concern."""

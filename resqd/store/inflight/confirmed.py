@@ -57,7 +57,7 @@ class Counts:
 class Part:
     """A part of the outbox, the call that tells it, and keys that this may concern."""
 
-    items: list[Any]
+    items: list[Any] | dict[int, bytes]
     call: Callable[[Sequence[Key]], ScriptCall]
     named: list[Key]
 
@@ -81,7 +81,7 @@ def settle(outbox: Outbox, outgoing: list[Part], replies: list[Reply]) -> tuple[
             counts.unmoved = tuple(each for each in outbox.postponed if each.token in left)
         elif items is outbox.dismissed:
             counts.dismissed = reply
-        else:
+        elif items is outbox.returned:
             counts.returned = reply
         items.clear()
     return counts, error

@@ -1,18 +1,18 @@
 -- KEYS: in-flight hash. ARGV: tokens that are asked for, how many bytes of each payload to return at the most, and ''
 -- or how many losses decide a job's fate: then also all whose next loss may, and all of an incarnation on probation.
 -- Returns where its jobs came from, the queues of all its jobs if these were looked at, then for each job that is told
--- its field, the length of its entry, and the entry's beginning.
+-- its field, the length of its entry, and the entry's beginning: without how far it had come, which no record needs.
 local key, most = KEYS[1], tonumber(ARGV[2])
 local home, asked = redis.call('HGET', key, '!home'), expand(ARGV[1])
 local queues, named_queues = {}, {}
 local found = { home or '', queues }
 
 local function add(field, entry)
-  local length, from = string.match(entry, '^(%d+):()')
-  if not length then return end
-  local n = #found
-  found[n + 1], found[n + 2] = field, #entry
-  found[n + 3] = string.sub(entry, 1, from - 1 + tonumber(length) + most)
+  local queue, payload = split(entry)
+  if not queue then return end
+  local shown, n = join(queue, without_cursor(payload)), #found
+  found[n + 1], found[n + 2] = field, #shown
+  found[n + 3] = string.sub(shown, 1, #join(queue, '') + most)
 end
 
 if ARGV[3] == '' then

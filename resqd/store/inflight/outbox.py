@@ -94,20 +94,29 @@ class Return:
 
 @dataclass(slots=True)
 class Outbox:
-    """What Redis must still be told; an exchange takes out what Redis confirmed."""
+    """What Redis must still be told; an exchange takes out what Redis confirmed.
+
+    `checkpoints` say how far jobs have come that go on, and are told before all else.
+    """
 
     done: list[int] = field(default_factory=list)
     failed: list[Failure] = field(default_factory=list)
     returned: list[Return] = field(default_factory=list)
     postponed: list[Postpone] = field(default_factory=list)
     dismissed: list[Dismiss] = field(default_factory=list)
+    checkpoints: dict[int, bytes] = field(default_factory=dict)
 
     def __bool__(self) -> bool:
-        return bool(self.done or self.failed or self.returned or self.postponed or self.dismissed)
+        return bool(self.done or self.checkpoints or self.rest)
+
+    @property
+    def rest(self) -> bool:
+        """Whether it tells of jobs that have not simply succeeded."""
+        return bool(self.failed or self.returned or self.postponed or self.dismissed)
 
     @property
     def tokens(self) -> list[int]:
-        """The jobs that it tells of."""
+        """The jobs of whose ends it tells."""
         rest = (self.failed, self.postponed, self.dismissed, self.returned)
         return [*self.done, *(each.token for part in rest for each in part)]
 

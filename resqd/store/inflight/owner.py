@@ -207,6 +207,9 @@ class Inflight:
     def _outgoing(self, outbox: Outbox) -> list[Part]:
         calls, outgoing = self._calls, []
         self._ranges = ranges_of(outbox.done)
+        if outbox.checkpoints:  # first: a job that goes back takes along how far it has come
+            noted = dict(outbox.checkpoints)
+            outgoing.append(Part(outbox.checkpoints, lambda _named: calls.checkpoint(noted), []))
         if outbox.done:
             outgoing.append(
                 Part(

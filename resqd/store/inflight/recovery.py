@@ -57,13 +57,14 @@ _RECOVER = Script.load(
     "inflight/entries",
     "inflight/records",
     "inflight/tokens",
+    "inflight/cursors",
     "inflight/attempts",
     "inflight/slots",
     *PAYING,
     "clock",
     "later/later",
 )
-_INSPECT = Script.load("inflight/inspect", "inflight/entries", "inflight/tokens")
+_INSPECT = Script.load("inflight/inspect", "inflight/entries", "inflight/tokens", "inflight/cursors")
 _COUNT_SUSPECTS = Script.load("inflight/count_suspects", "inflight/entries")
 _RELEASE = Script.load("inflight/release", "inflight/entries")
 _FORGET = Script.load("inflight/forget")

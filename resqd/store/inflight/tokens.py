@@ -111,7 +111,7 @@ def counts(payload: bytes) -> Counts | None:
 
 _SPLICED = re.compile(
     rb'([ \t\r\n]*\{)(?:"deliveries":[0-9]+,(?:"recoveries":[0-9]+,)?)?(?:"attempts":([0-9]+),)?'
-    rb'(?:"passed":([0-9]+),)?'
+    rb'(?:"passed":([0-9]+),)?(?:"cursor":"([A-Za-z0-9+/=]*)",)?'
 )
 
 
@@ -132,6 +132,21 @@ def passes(payload: bytes) -> int:
     match = _SPLICED.match(payload)
     digits = match[3] if match else None
     return int(digits) if digits and len(digits) <= _COUNTED else 0
+
+
+def cursor(payload: bytes) -> bytes:
+    """How far the job had come, as the worker wrote it, in Base64; empty where it has said nothing."""
+    match = _SPLICED.match(payload)
+    return (match[4] or b"") if match else b""
+
+
+def with_cursor(payload: bytes, text: bytes) -> bytes:
+    """The payload of a job that has come so far, and has lost no process since; `text` as above."""
+    match = _SPLICED.match(payload)
+    if match is None or counts(payload) is None:
+        return payload
+    head, tries = match[1] + b'"deliveries":0,', b'"attempts":%b,' % match[2] if match[2] else b""
+    return head + tries + b'"cursor":"%b",' % text + payload[match.end() :]
 
 
 def uncounted(payload: bytes) -> bytes:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from resqd.store.debts import OWES, Debts, debts_of
-from resqd.store.inflight.tokens import COUNTED, attempts, counts
+from resqd.store.inflight.tokens import COUNTED, attempts, counts, cursor
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -25,6 +25,8 @@ class Marks(NamedTuple):
     begun: bool
     """Whether it may have begun before: a try was counted, or a process was lost with it."""
     options: Mapping[str, Any]
+    cursor: bytes = b""
+    """How far a long job had come, in Base64; empty where it has said nothing."""
 
     @property
     def debts(self) -> Debts:
@@ -53,12 +55,13 @@ def marks_of(raw: bytes, options: object) -> Marks:
     """The marks of a payload that begins with something else than its class; `options` as it was decoded."""
     if raw.startswith(_WRITTEN):
         return Marks(0, 0, False, options if isinstance(options, dict) else {})
-    tried = attempts(raw)
+    tried, text = attempts(raw), cursor(raw)
     return Marks(
         deliveries(raw),
         tried,
-        bool(tried) or raw.startswith(COUNTED),
+        bool(tried or text) or raw.startswith(COUNTED),
         options if isinstance(options, dict) else {},
+        text,
     )
 
 

@@ -33,7 +33,8 @@ Place = tuple[int, int]
 class RunningJob:
     """What one thread runs: `pid` of its worker process, its number there, and since when (seconds since 1970).
 
-    `token` tells this job from others on the same thread; `payload` is a JSON object that pages can show.
+    `token` tells this job from others on the same thread; `payload` is a JSON object that pages can show, and so is
+    `progress`, where the job has told any.
     """
 
     pid: int
@@ -42,6 +43,7 @@ class RunningJob:
     queue: str
     run_at: float
     payload: bytes
+    progress: bytes = b""
 
 
 class Registry:
@@ -243,5 +245,6 @@ def shown(job: RunningJob) -> bytes:
     return (
         f'{{"queue":{json.dumps(clean(job.queue))},"run_at":"{run_at}","payload":'.encode()
         + job.payload
+        + (b',"progress":' + job.progress if job.progress else b"")
         + b"}"
     )

@@ -24,7 +24,10 @@ _KILL_TTL = 300
 
 @dataclass(frozen=True, slots=True)
 class WorkerThreadStatus:
-    """One thread that runs a job: of which worker, in which of its processes, what, and since when."""
+    """One thread that runs a job: of which worker, in which of its processes, what, and since when.
+
+    `progress` is how far the job says that it is: done, total (0: not known) and note.
+    """
 
     worker: WorkerStatus
     pid: int
@@ -32,6 +35,7 @@ class WorkerThreadStatus:
     queue: str
     run_at: str
     payload: dict[str, Any]
+    progress: tuple[float, float, str] | None = None
 
     @store_errors
     def kill(self) -> None:
@@ -193,7 +197,18 @@ def _thread(worker: WorkerStatus, place: tuple[int, str], value: bytes) -> Worke
     if not isinstance(data, dict) or not isinstance(data.get("payload"), dict):
         return None
     queue, run_at = str(data.get("queue", "")), str(data.get("run_at", ""))
-    return WorkerThreadStatus(worker, place[0], place[1], queue, run_at, data["payload"])
+    progress = _progress(data.get("progress"))
+    return WorkerThreadStatus(worker, place[0], place[1], queue, run_at, data["payload"], progress)
+
+
+def _progress(told: object) -> tuple[float, float, str] | None:
+    """What stands there of a job's progress; None where that is none of ours."""
+    if not isinstance(told, dict):
+        return None
+    done, total, note = told.get("done"), told.get("total"), told.get("note")
+    if isinstance(done, int | float) and isinstance(total, int | float) and isinstance(note, str):
+        return float(done), float(total), note
+    return None
 
 
 def _age(worker: WorkerStatus, now: float) -> float:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
+from resqd.text import progress_text
 from resqd.web.views.queues import span_of
 from resqd.web.views.states import State, of_host
 
@@ -30,6 +31,12 @@ class RunningRow:
     age: float | None
     line: str
     long: bool
+
+    @property
+    def progress(self) -> str:
+        """How far the job says that it is; empty where it says nothing."""
+        told = self.job.status.progress
+        return progress_text(*told) if told else ""
 
 
 def running_row(job: Running, masks: Masks, now: float) -> RunningRow:

@@ -24,7 +24,7 @@ from resqd.wire.messages.accounts import (
     Upkeep,
     Yielded,
 )
-from resqd.wire.messages.jobs import JobMetrics, Running
+from resqd.wire.messages.jobs import JobMetrics, Progress, Running
 from resqd.wire.messages.orders import (
     ActAnswered,
     Alive,
@@ -71,6 +71,7 @@ __all__ = [
     "PausedQueues",
     "Ping",
     "Pong",
+    "Progress",
     "QueuePauses",
     "Released",
     "Relocated",

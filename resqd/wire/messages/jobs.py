@@ -6,8 +6,20 @@ from dataclasses import dataclass
 
 
 @dataclass(frozen=True, slots=True)
+class Progress:
+    """What a job has told of itself: so many of `total` are done (0: not known), and a note."""
+
+    done: float
+    total: float
+    note: str
+
+
+@dataclass(frozen=True, slots=True)
 class Running:
-    """A job on a thread, its names as they are shown. `since` is in seconds of the system's monotonic clock."""
+    """A job on a thread, its names as they are shown. `since` is in seconds of the system's monotonic clock.
+
+    `progress` is empty where the job has told none, else it is one.
+    """
 
     thread: int
     token: int
@@ -16,6 +28,7 @@ class Running:
     queue: str
     since: float
     payload: bytes
+    progress: tuple[Progress, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

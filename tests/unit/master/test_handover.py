@@ -95,4 +95,4 @@ def test_a_trial_refuses_another_form_before_anything_is_given_up(monkeypatch: p
 
 def test_the_format_changes_with_what_both_programs_must_share() -> None:
     """Whoever changes one of these numbers the format anew: a reload from the release before would crash the daemon."""
-    assert (FORMAT, LAYOUT, len(fields(Snapshot))) == (5, 345, 10)
+    assert (FORMAT, LAYOUT, len(fields(Snapshot))) == (6, 345, 10)

@@ -18,7 +18,10 @@ def test_a_worker_and_an_empty_place_have_the_same_keys() -> None:
     shown = worker_status(busy, jobs_per_fork=100, threads=2, last_exit="x", now=100.0)
     assert shown["threads"] == [
         {"index": 0, "job": None},
-        {"index": 1, "job": {"id": "f00d", "class": "Archive", "queue": "mail", "running_s": 10.0}},
+        {
+            "index": 1,
+            "job": {"id": "f00d", "class": "Archive", "queue": "mail", "running_s": 10.0, "progress": None},
+        },
     ]
     expected = {
         "index",
