@@ -85,7 +85,10 @@ class Housekeeper:
     )
     doorbell_works = Event(INFO, "the doorbell works")
     doorbell_lost = Event(DEBUG, "the doorbell: %(error)s")
-    doorbell_refused = Event(WARNING, "no doorbell, so idle workers poll every INTERVAL: %(refusal)s")
+    doorbell_refused = Event(
+        WARNING,
+        "no doorbell, so the housekeeper asks for jobs, at INTERVAL and up to four times a second: %(refusal)s",
+    )
     doorbell_crashed = Event(ERROR, "the doorbell crashed; fetchers poll", traceback=True)
 
     server_rewatched = Event(WARNING, "the embedded server's watcher was gone; another one watches now")

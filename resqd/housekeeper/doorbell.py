@@ -13,6 +13,7 @@ from typing import NamedTuple
 from resqd import events
 from resqd.clock import Clock
 from resqd.errors import LoginRefused, StoreError, StoreUnavailable
+from resqd.housekeeper.stand_in import StandIn
 from resqd.store.redis.health import Backoff
 from resqd.store.redis.tracking import Doorbell
 from resqd.threads import NamedThread
@@ -161,16 +162,19 @@ QUIET = 0.0015
 
 
 class DoorbellThread:
-    """A thread that owns the doorbell's connection. While it cannot listen, fetchers poll."""
+    """A thread that owns the doorbell's connection. Where it may not listen, `stand_in` asks for all fetchers."""
 
-    def __init__(self, *, bell: Bell, doorbell: Doorbell, backoff: Backoff, clock: Clock) -> None:
+    def __init__(
+        self, *, bell: Bell, doorbell: Doorbell, stand_in: StandIn, backoff: Backoff, clock: Clock
+    ) -> None:
         self._bell = bell
         self._doorbell = doorbell
+        self._stand_in = stand_in
         self._backoff = backoff
         self._clock = clock
         self._leave = os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC)
         self._leaving = False
-        self._refusal = ""
+        self._refusals: set[str] = set()
         self._thread = NamedThread(name="bell", target=self._run)
 
     @property
@@ -195,19 +199,37 @@ class DoorbellThread:
     def _run(self) -> None:
         try:
             while not self._leaving:
-                self._rest(self._session())
+                self._turn()
         except Exception:  # noqa: BLE001 - a thread's top
             events.Housekeeper.doorbell_crashed()
         finally:
             self._bell.fail()
+
+    def _turn(self) -> None:
+        """Listen as long as that goes; else wait for the next try, and have it asked meanwhile where it is refused."""
+        pause = self._session()
+        self._rest(self._ask() if pause is None else pause)
+
+    def _ask(self) -> float:
+        """Let the stand-in ring; the seconds to wait until the next try."""
+        try:
+            self._stand_in.run(self._leave, REFUSED_PAUSE)
+        except StoreUnavailable:  # the keeper says that Redis is away
+            return self._backoff.delay()
+        except StoreError as error:  # then fetchers ask for themselves
+            self._complain(str(error))
+            return REFUSED_PAUSE
+        finally:
+            self._bell.fail()
+        return 0.0
 
     def _rest(self, seconds: float) -> None:
         poll = select.poll()
         poll.register(self._leave, select.POLLIN)
         poll.poll(seconds * 1000)
 
-    def _session(self) -> float:
-        """Serve for as long as the connection lives; the seconds until the next try."""
+    def _session(self) -> float | None:
+        """Serve for as long as the connection lives; the seconds until the next try. None: we may not listen."""
         try:
             self._serve()
         except StoreUnavailable as error:
@@ -218,7 +240,7 @@ class DoorbellThread:
             return self._backoff.delay(refused=True)
         except StoreError as error:
             self._complain(str(error))
-            return REFUSED_PAUSE
+            return None
         finally:
             self._doorbell.close()
             if self._bell.works:
@@ -226,8 +248,8 @@ class DoorbellThread:
         return 0.0
 
     def _complain(self, refusal: str) -> None:
-        if refusal != self._refusal:
-            self._refusal = refusal
+        if refusal not in self._refusals:
+            self._refusals.add(refusal)
             events.Housekeeper.doorbell_refused(refusal=refusal)
 
     def _serve(self) -> None:
@@ -277,6 +299,6 @@ class DoorbellThread:
     def _works(self) -> None:
         self._backoff.reset()
         self._bell.vouch()
-        if self._refusal:
-            self._refusal = ""
+        if self._refusals:
+            self._refusals.clear()
             events.Housekeeper.doorbell_works()

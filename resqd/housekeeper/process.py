@@ -27,6 +27,7 @@ from resqd.housekeeper.orphans import MARGIN, Siblings
 from resqd.housekeeper.pause_files import PauseFiles
 from resqd.housekeeper.promotion import Promotion
 from resqd.housekeeper.queue_pauses import LOOK_EVERY, PauseWatch
+from resqd.housekeeper.stand_in import StandIn
 from resqd.housekeeper.telling import Tellers
 from resqd.housekeeper.timekeeping import Timekeeper, timekeepers
 from resqd.housekeeper.upkeep import Upkeep
@@ -40,6 +41,7 @@ from resqd.store.redis.health import Backoff, Health
 from resqd.store.redis.link import Link
 from resqd.store.redis.tracking import Doorbell
 from resqd.store.redis.url import ConnectionConfig
+from resqd.store.resque.served import Served
 from resqd.store.unique.sweep import Sweep
 from resqd.threads import NamedThread
 from resqd.wire.birth import Birth
@@ -154,7 +156,7 @@ def _pauses(house: House, doorbell: DoorbellThread) -> PauseWatch:
         link=house.link,
         hearing=doorbell.hearing,
         namespace=house.settings.namespace,
-        specs=house.settings.queues,
+        served=_served(house, house.link),
         say=house.voice.say,
     )
 
@@ -171,12 +173,28 @@ def _farewell(house: House, upkeep: Upkeep, keepers: list[Timekeeper]) -> None:
         each.leave()
 
 
+def _served(house: House, link: Link) -> Served:
+    return Served(call=link.call, keys=house.keys, queues=_queues(house))
+
+
+def _queues(house: House) -> list[str]:
+    return [spec.pattern for spec in house.settings.queues]
+
+
 def _doorbell(house: House) -> DoorbellThread:
-    """The thread that listens for pushes."""
-    queues = [spec.pattern for spec in house.settings.queues]
+    """The thread that listens for pushes, or asks where it may not."""
+    bell, link = house.birth.bell, Link(house.connection)
+    stand_in = StandIn(
+        bell=bell,
+        served=_served(house, link),
+        close=link.close,
+        interval=house.settings.interval,
+        clock=monotonic,
+    )
     return DoorbellThread(
-        bell=house.birth.bell,
-        doorbell=Doorbell(config=house.connection, keys=house.keys, queues=queues),
+        bell=bell,
+        doorbell=Doorbell(config=house.connection, keys=house.keys, queues=_queues(house)),
+        stand_in=stand_in,
         backoff=Backoff(random.random),
         clock=monotonic,
     )

@@ -27,6 +27,8 @@ COUNT_EVERY: Final = 30.0
 """Seconds between two counts of the daemons."""
 POLL_EVERY: Final = 1.0
 """Seconds between two looks where the server refuses to tell of changes."""
+ASK_AGAIN: Final = 30.0
+"""Seconds until it is asked again whether it would: a person may have changed its rules."""
 REST: Final = 0.0005
 """Seconds that others have Redis to themselves between two calls while many jobs are due."""
 
@@ -59,6 +61,7 @@ class Promotion:
         self._many = 1
         self._count_at = float("-inf")
         self._deaf = ""
+        self._deaf_until = float("-inf")
 
     def start(self) -> None:
         """Run on a thread until the process ends."""
@@ -98,6 +101,8 @@ class Promotion:
 
     def _look(self) -> float | None:
         """When the first is due, by Redis's time."""
+        if self._is_deaf:
+            return self._later.first()
         try:
             due = self._ear.first()
         except (StoreUnavailable, LoginRefused):
@@ -106,9 +111,13 @@ class Promotion:
             if str(error) != self._deaf:
                 self._deaf = str(error)
                 events.Housekeeper.promotion_polls(refusal=self._deaf)
-            self._sleep(POLL_EVERY)
+            self._deaf_until = self._clock() + ASK_AGAIN
             return self._later.first()
         return due
+
+    @property
+    def _is_deaf(self) -> bool:
+        return self._clock() < self._deaf_until
 
     def _left(self, due: float) -> float:
         """Seconds until then; 0 where Redis's time is not known, so that it is asked for."""
@@ -124,7 +133,9 @@ class Promotion:
 
     def _wait(self, seconds: float) -> None:
         """Wait for the moment, or for another job that is to be first."""
-        if self._ear.wait(min(seconds, PROVE_EVERY)):
+        if self._is_deaf:
+            self._sleep(min(seconds, POLL_EVERY))
+        elif self._ear.wait(min(seconds, PROVE_EVERY)):
             self._sleep(self._holdoff())
         elif seconds >= PROVE_EVERY:
             self._ear.prove()

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Protocol
 
-from resqd.settings import QueueSpec
-from resqd.store.keys import Keys
-from resqd.store.names import is_pattern, matches, to_text
 from resqd.store.redis.link import Link
 from resqd.store.resque.pauses import Paused, PauseKeys, look
+from resqd.store.resque.served import Served
 from resqd.wire.messages import Message, QueuePauses
 
 LOOK_EVERY = 0.9
@@ -39,16 +37,14 @@ class PauseWatch:
         link: Link,
         hearing: Hearing,
         namespace: str,
-        specs: Sequence[QueueSpec],
+        served: Served,
         say: Callable[[Message], None],
     ) -> None:
         self._link = link
         self._hearing = hearing
         self._heard: int | None = None
         self._keys = PauseKeys(namespace)
-        self._names = Keys(namespace).queues
-        self._plain = tuple(dict.fromkeys(spec.pattern for spec in specs if not is_pattern(spec.pattern)))
-        self._patterns = tuple(spec.pattern for spec in specs if is_pattern(spec.pattern))
+        self._served = served
         self._say = say
         self._told: Paused | None = None
         self._looks = 0
@@ -58,7 +54,7 @@ class PauseWatch:
         self._looks += 1
         if not self._worth_it():
             return
-        found = look(self._link.call, self._keys, self._queues())
+        found = look(self._link.call, self._keys, self._served.names())
         if found != self._told or self._looks % TELL_EVERY == 0:
             self._told = found
             self._say(QueuePauses(found.queues, found.by_key))
@@ -68,11 +64,3 @@ class PauseWatch:
         heard = self._hearing.pause_writes if self._hearing.armed else None
         before, self._heard = self._heard, heard
         return heard is None or heard != before or self._looks % TELL_EVERY == 0
-
-    def _queues(self) -> list[str]:
-        """The queues that this daemon takes jobs from, of those that there are."""
-        if not self._patterns:
-            return list(self._plain)
-        existing = sorted(to_text(name) for name in self._link.call("SMEMBERS", self._names))
-        matching = (name for name in existing if any(matches(pattern, name) for pattern in self._patterns))
-        return list(dict.fromkeys((*self._plain, *matching)))

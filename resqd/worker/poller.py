@@ -13,6 +13,8 @@ from resqd.worker.queues import Sources, Suspects
 
 POLL_MOST = 5.0
 """Seconds between two looks at empty queues while the doorbell works."""
+FEW = 2
+"""Of more idle workers than that each looks more rarely, so that the host's looks stay as few."""
 POLL_BURST = 0.1
 """The same with an INTERVAL of 0, while the last jobs run."""
 
@@ -40,12 +42,13 @@ class Lookout:
         """Whether to look now, when there is room for jobs."""
         return not self.empty or self.rung or self.reopened or now >= self.next_at(bell_works=bell_works)
 
-    def looked(self, *, got: int, wanted: int, patient: bool, now: float) -> None:
-        """Note a look. `patient`: a push would ring, so looks that find nothing may become rare."""
+    def looked(self, *, got: int, wanted: int, now: float, most: float | None) -> None:
+        """Note a look. `most`: a push would ring, so looks that find nothing may become as rare as that, in seconds."""
         self.rung = self.reopened = False
         self.empty = got < wanted
         self._looked_at = now
-        self._every = max(self.first, min(POLL_MOST, self._every * 2)) if patient and not got else self.first
+        rarer = self.first if most is None or got else min(most, max(self._every * 2, most / 8))
+        self._every = max(self.first, rarer)
 
     def next_at(self, *, bell_works: bool) -> float:
         """When to look at empty queues; sooner when the bell has failed since the last look."""
@@ -143,8 +146,8 @@ class Poller:
         self._sources.looked(held)
         if got or self._lookout.rung:
             self._bell.answer(found=got > 0)
-        patient = self._bell.works and not self.capped
-        self._lookout.looked(got=got, wanted=wanted, patient=patient, now=now)
+        most = POLL_MOST * max(1.0, self._bell.idle() / FEW) if self._bell.works and not self.capped else None
+        self._lookout.looked(got=got, wanted=wanted, now=now, most=most)
         if not self._lookout.empty:
             self._ring_others()
 

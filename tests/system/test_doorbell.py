@@ -42,8 +42,14 @@ def make_daemon(tmp_path: Path) -> Iterator[MakeDaemon]:
     started: list[Daemon] = []
 
     def make(url: str, queues: str = "q", **environ: str) -> Daemon:
-        flags = ["--app", "bell_jobs:app", "--queues", queues, "--workers", "2", "--threads", "2"]
-        environ = {"REDIS_URL": url, "HEARTBEAT_INTERVAL": "10", "JOBS_PER_FORK": "0", **environ}
+        flags = ["--app", "bell_jobs:app", "--queues", queues, "--threads", "2"]
+        environ = {
+            "REDIS_URL": url,
+            "HEARTBEAT_INTERVAL": "10",
+            "JOBS_PER_FORK": "0",
+            "WORKER_COUNT": "2",
+            **environ,
+        }
         environ["PYTHONPATH"] = os.pathsep.join([str(Path(__file__).parents[2]), str(tmp_path)])
         started.append(Daemon(*flags, folder=tmp_path, environ=environ).start())
         return started[-1]
@@ -259,6 +265,18 @@ def test_a_stopped_worker_hides_no_push(
     assert daemon.stop() == 0
 
 
+def commands(client: redis.Redis, seconds: float) -> int:
+    """How many commands the server runs in so many seconds, those inside scripts counted."""
+    client.config_resetstat()
+    time.sleep(seconds)  # the length of the measurement itself
+    stats = cast("dict[str, dict[str, int]]", client.info("commandstats"))
+    return sum(facts["calls"] for name, facts in stats.items() if "config" not in name)
+
+
+ONE_OF_EACH = 12
+"""A window may begin just before a heartbeat, a poll and an account of the living."""
+
+
 def test_an_idle_daemon_asks_little(
     make_daemon: MakeDaemon, redis_url: str, redis_client: redis.Redis
 ) -> None:
@@ -266,10 +284,23 @@ def test_an_idle_daemon_asks_little(
     make_daemon(redis_url, HEARTBEAT_INTERVAL="2")
     wait_for(lambda: armed(redis_client), what="the doorbell is armed")
     wait_until_asleep(redis_client)
-    redis_client.config_resetstat()
-    seconds = 10.0
-    time.sleep(seconds)  # the length of the measurement itself
-    stats = cast("dict[str, dict[str, int]]", redis_client.info("commandstats"))
-    calls = {name: facts["calls"] for name, facts in stats.items() if "config" not in name}
-    one_of_each = 12  # the window may begin just before a heartbeat, a poll and an account of the living
-    assert sum(calls.values()) <= 6 * seconds + one_of_each, calls
+    assert commands(redis_client, 10.0) <= 6 * 10.0 + ONE_OF_EACH
+
+
+def test_workers_of_a_host_are_asked_for_once(
+    make_daemon: MakeDaemon, user_url: str, redis_client: redis.Redis, tmp_path: Path
+) -> None:
+    """Where tracking, CONFIG and INFO are refused, eight idle workers cost no more than one, and start jobs soon."""
+    redis_client.acl_setuser(USER, enabled=True, commands=["-client|tracking", "-config", "-info"])
+    daemon = make_daemon(user_url, "*", WORKER_COUNT="8", HEARTBEAT_INTERVAL="2")
+    daemon.wait_for_line("no doorbell.*NOPERM")
+    redis_client.rpush("resque:queue:q", payload(tmp_path / "first"))
+    redis_client.sadd("resque:queues", "q")
+    expect_run(tmp_path / "first", "RPUSH")
+    seconds = 3.0
+    wait_for(
+        lambda: commands(redis_client, seconds) <= 12 * seconds, 40, what="the host asks little", every=0.1
+    )
+    redis_client.rpush("resque:queue:q", payload(tmp_path / "last"))
+    expect_run(tmp_path / "last", "RPUSH after a rest", 1.5)
+    assert daemon.stop() == 0

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from typing import cast
 
 from resqd.errors import StoreError, StoreRefused, StoreUnavailable
-from resqd.housekeeper.promotion import POLL_EVERY, PROVE_EVERY, Promotion
+from resqd.housekeeper.promotion import ASK_AGAIN, POLL_EVERY, PROVE_EVERY, Promotion
 from resqd.store.later.ear import Ear
 from resqd.store.later.later import Later, Promoted
 from resqd.store.redis.health import Backoff
@@ -125,9 +125,22 @@ def test_an_outage_is_waited_for() -> None:
 def test_a_server_that_does_not_tell_of_changes_is_asked_every_second() -> None:
     """As managed ones do."""
     scene = Scene()
-    scene.due = [AHEAD + 0.5]
-    for _ in range(3):
-        scene.failing["first"] = StoreRefused("no tracking")
-        turns(scene, 1)
-    assert scene.sleeps[0] == POLL_EVERY
-    assert scene.moved == [AHEAD + 0.5]
+    scene.failing["first"] = StoreRefused("no tracking")
+    turns(scene, 2)
+    assert scene.sleeps == [POLL_EVERY, POLL_EVERY]
+    scene.due = [AHEAD + scene.now + 0.5]
+    turns(scene, 3)
+    assert scene.moved == [AHEAD + 2.5]
+    assert scene.now == 2.5
+    assert scene.waits == []
+
+
+def test_it_is_asked_again_later_whether_it_would_tell() -> None:
+    """A person may have changed its rules."""
+    scene = Scene()
+    scene.failing["first"] = StoreRefused("no tracking")
+    turns(scene, 1)
+    scene.now += ASK_AGAIN
+    scene.due = [AHEAD + scene.now + 0.5]
+    turns(scene, 3)
+    assert 0.5 in scene.waits

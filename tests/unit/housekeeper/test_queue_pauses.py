@@ -3,8 +3,9 @@
 from typing import cast
 
 from resqd.housekeeper.queue_pauses import TELL_EVERY, PauseWatch
-from resqd.parsing import QueueSpec
+from resqd.store.keys import Keys
 from resqd.store.redis.link import Link
+from resqd.store.resque.served import Served
 from resqd.wire.messages import Message, QueuePauses
 
 
@@ -33,10 +34,9 @@ class Ear:
 
 
 def watch(redis: Redis, said: list[Message], *patterns: str, ear: Ear | None = None) -> PauseWatch:
-    specs = [QueueSpec(pattern) for pattern in patterns]
-    return PauseWatch(
-        link=cast("Link", redis), hearing=ear or Ear(), namespace="resque", specs=specs, say=said.append
-    )
+    link = cast("Link", redis)
+    served = Served(call=link.call, keys=Keys(), queues=patterns)
+    return PauseWatch(link=link, hearing=ear or Ear(), namespace="resque", served=served, say=said.append)
 
 
 def test_named_queues_cost_one_command() -> None:
