@@ -45,6 +45,7 @@ class App:
     failures_left_out = Event(
         ERROR, "%(count)d failures were kept, but the application was not told of them in time"
     )
+    try_not_kept = Event(WARNING, "the result of this task lacks a try: %(error)s")
     threads_left_alive = Event(
         WARNING,
         "the application's import left threads alive, which workers will not have: %(threads)s",

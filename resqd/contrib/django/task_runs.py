@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import os
 import socket
 import threading
@@ -10,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from django.utils import timezone
 
+from resqd import events
 from resqd.application.parts import parts_of
 from resqd.contrib.django import task_results as results
 from resqd.contrib.django.application import the_app
@@ -25,7 +25,6 @@ T = TypeVar("T")
 
 _LOST: Final = "lost"
 """Stands among a result's workers for each that died under the task before, where their names are not kept."""
-_log: Final = logging.getLogger("resqd.contrib.django")
 remembered: Final = results.Remembered()
 """The results of tasks that run here without Redis: inline, or recorded for a test."""
 
@@ -122,5 +121,5 @@ def _kept(act: Callable[[], T]) -> T | None:
     try:
         return act()
     except StoreError as error:
-        _log.warning("the result of this task lacks a try: %s", error)
+        events.App.try_not_kept(error=error)
         return None
