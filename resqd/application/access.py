@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from resqd.errors import PayloadError
 from resqd.store.redis.default import Default, found_or_started
+from resqd.store.redis.projects import DEFAULT, claimed, folder_of_caller, is_shared
 from resqd.store.resque import payload as payloads
 from resqd.store.resque.store import Store
 
@@ -21,8 +22,9 @@ class Access:
     """A Redis, and a namespace in it.
 
     `redis_url` and `namespace` default to REDIS_URL (else the embedded server, else localhost) and
-    RESQD_NAMESPACE, read at the first use, which starts the embedded server where it does not run. No socket is
-    opened before that; a forked child opens its own.
+    RESQD_NAMESPACE, read at the first use, which starts the embedded server where it does not run. There each project
+    has a namespace of its own (`store/redis/projects`), else it is "resque". No socket is opened before that; a forked
+    child opens its own.
     """
 
     def __init__(self, redis_url: str | None = None, namespace: str | None = None) -> None:
@@ -30,6 +32,8 @@ class Access:
         self._namespace = namespace
         self._store: Store | None = None
         self._default: Default | None = None
+        self._folder = folder_of_caller()
+        """The project's, by the code that made this."""
 
     def configure(self, *, redis_url: str | None = None, namespace: str | None = None) -> None:
         """Fill in what the constructor was not given, before the first use; the daemon's flags come this way."""
@@ -45,9 +49,16 @@ class Access:
             if url is None:
                 self._default = found_or_started(os.environ)
                 url, hint = self._default.url, self._default.hint
-            namespace = self._namespace or os.environ.get("RESQD_NAMESPACE") or "resque"
+            namespace = self._namespace or os.environ.get("RESQD_NAMESPACE") or self._own_namespace()
             self._store = Store.of(url=url, namespace=namespace, hint=hint)
         return self._store
+
+    def _own_namespace(self) -> str:
+        """The namespace where none was given: on the embedded server each project has its own."""
+        share = self._default.share if self._default else None
+        if share is None or not is_shared(os.environ):
+            return DEFAULT
+        return claimed(share.folder, self._folder)
 
     def close(self) -> None:
         """Close the connections, and let the embedded server end where nobody else uses it; the next use opens anew."""

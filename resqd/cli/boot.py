@@ -6,13 +6,14 @@ import gc
 import os
 import secrets
 import sys
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 
 from resqd import events, log
 from resqd.app import App
 from resqd.cli.announcement import announce
-from resqd.cli.loading import load_app, refuse_empty, refuse_green_threads, warn_of_leftovers
+from resqd.cli.loading import load_app, look_here, refuse_empty, refuse_green_threads, warn_of_leftovers
+from resqd.cli.program import namespace_on
 from resqd.clock import monotonic
 from resqd.current import named_in_log
 from resqd.errors import HookError, ResqdError, SettingsError
@@ -28,6 +29,7 @@ from resqd.master.systemd import Notifier
 from resqd.prints import capture
 from resqd.settings import Settings
 from resqd.store.names import WorkerId
+from resqd.store.redis import projects
 from resqd.store.redis.embedded import Embedded, default_url, server_binary
 from resqd.store.redis.link import Link
 from resqd.store.redis.url import configured
@@ -42,7 +44,7 @@ SERVER_FAREWELL = 10.0
 
 def boot(settings: Settings) -> int:
     """Run a daemon until it ends; the exit status. Errors: ResqdError, each of one clear line."""
-    if settings.app is None:
+    if (application := settings.app) is None:
         raise SettingsError(["RESQD_APP is not set: say where the App is, with --app MODULE:ATTR"])
     folder = StartFolder.of(os.environ)  # before the application's import may change it
     inherited = _inherited()
@@ -57,12 +59,13 @@ def boot(settings: Settings) -> int:
     notifier = Notifier(environ=os.environ, pid=os.getpid(), clock=monotonic)
     caretaker = _caretaker(settings, inherited, notifier) if inherited else None
     server = _server(settings, inherited)
+    settings = _in_its_namespace(settings, server.embedded)
     _close_stdin()
     os.environ["REDIS_URL"] = server.url  # the application's own enqueues go to the same server
     os.environ["RESQD_NAMESPACE"] = settings.namespace
-    app = load_app(settings.app)
-    refuse_green_threads(settings.app)
-    refuse_empty(app, settings.app)
+    app = load_app(application)
+    refuse_green_threads(application)
+    refuse_empty(app, application)
     warn_of_leftovers()
     announce(settings, app.jobs, redis=server.described)
     pidfile = settings.pidfile
@@ -232,6 +235,22 @@ def _server(settings: Settings, inherited: Handover | None) -> _Server:
     else:
         embedded = Embedded.start(environ=os.environ)
     return _Server(embedded.url, embedded.description, embedded)
+
+
+def _in_its_namespace(settings: Settings, embedded: Embedded | None) -> Settings:
+    """With the project's own namespace where the embedded server is shared, and none was given."""
+    if embedded is None or settings.has_namespace:
+        return settings
+    look_here()
+    namespace = namespace_on(embedded, settings.app)
+    if namespace != settings.namespace:
+        first = projects.owner(embedded.folder, settings.namespace)
+        events.Cli.namespace_of_project(
+            namespace=namespace,
+            default=settings.namespace,
+            folder=first.folder if first else "another project",
+        )
+    return replace(settings, namespace=namespace)
 
 
 def _close_stdin() -> None:

@@ -151,7 +151,7 @@ def add(  # noqa: PLR0917 - click gives them by name
         job = load_app(application).find(job_class)
         values, queue = _bound(job, values), queue or job.queue
     entry = _made(name, schedule, tz=tz, offset=offset, misfire=misfire, job=(job_class, queue, values))
-    with opened(**redis) as there:
+    with opened(**redis, app=application) as there:
         state = _crontab(there).add(entry)
     due = None if state.next is None else _utc(state.next)
     said = {"name": name, "schedule": str(entry.schedule), "next": state.next}

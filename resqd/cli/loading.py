@@ -27,8 +27,7 @@ def load_app(application: str) -> App:
     Errors: AppLoadError, in one line with the place of the fault.
     """
     module_name, _, attribute = application.partition(":")
-    if (here := _here()) and here not in sys.path:
-        sys.path.insert(0, here)  # as `python -m` does, so that a module beside us is found
+    look_here()
     module = _imported(module_name)
     app = _attribute(module, attribute or "app")
     if not isinstance(app, App):
@@ -36,6 +35,12 @@ def load_app(application: str) -> App:
         raise AppLoadError(f"{module_name} {found} {attribute or 'app'!r}: {_remedy(module)}")
     parts_of(app).catalog.modules.load(_imported_for_jobs)
     return app
+
+
+def look_here() -> None:
+    """Let modules beside us be found, as `python -m` does."""
+    if (here := _here()) and here not in sys.path:
+        sys.path.insert(0, here)
 
 
 def refuse_empty(app: App, application: str) -> None:

@@ -16,6 +16,7 @@ from resqd.clock import Deadline
 from resqd.errors import AppLoadError, ResqdError, SettingsError, StoreRefused, StoreUnavailable
 from resqd.parsing import tagged
 from resqd.settings import OPTIONS
+from resqd.store.redis import projects
 from resqd.store.redis.embedded import Embedded, default_url, server_binary
 from resqd.store.redis.url import configured
 from resqd.store.resque.store import Store
@@ -114,20 +115,23 @@ with_redis = with_flags("redis_url", "namespace")
 
 
 @contextmanager
-def opened(*, redis_url: str | None, namespace: str | None) -> Iterator[OpenedStore]:
+def opened(*, redis_url: str | None, namespace: str | None, app: str | None = None) -> Iterator[OpenedStore]:
     """The store that the flags or the environment name. Errors: SettingsError, StoreError, FolderError.
 
-    Where that is the embedded server, it runs for as long as this takes, whether a daemon uses it or not.
+    Where that is the embedded server, it runs for as long as this takes, whether a daemon uses it or not. There the
+    namespace is that of the project in the current folder, or which `app` belongs to, as MODULE:ATTR.
     """
-    url, prefix = setting_of("redis_url", redis_url), setting_of("namespace", namespace) or "resque"
+    url, prefix = setting_of("redis_url", redis_url), setting_of("namespace", namespace)
     share = Embedded.start(environ=os.environ) if url is None and server_binary() is not None else None
     try:
         if share is not None:
             url, described = share.url, share.description
+            prefix = prefix or namespace_on(share, app)
         elif url is None:
             url, described = default_url(os.environ)
         else:
             described = configured(url).describe()
+        prefix = prefix or projects.DEFAULT
         store = Store.of(url=url, namespace=prefix)
         try:
             if share is not None:
@@ -138,6 +142,15 @@ def opened(*, redis_url: str | None, namespace: str | None) -> Iterator[OpenedSt
     finally:
         if share is not None:
             share.close()
+
+
+def namespace_on(share: Embedded, app: str | None) -> str:
+    """The namespace of a project on the embedded server: that of `app`, else of the current folder."""
+    if not projects.is_shared(os.environ):
+        return projects.DEFAULT
+    if not app:
+        return projects.found(share.folder)
+    return projects.claimed(share.folder, projects.folder_of_module(app.partition(":")[0]))
 
 
 def _wait_until_loaded(store: Store, deadline: Deadline) -> None:

@@ -66,7 +66,7 @@ def enqueue(
     app = load_app(application) if application else App()
     job = app.find(job_class) if application else None
     target = queue or (job.queue if job else DEFAULT_QUEUE)
-    with opened(**redis) as there:
+    with opened(**redis, app=application) as there:
         app.configure(redis_url=there.url, namespace=there.namespace)
         try:
             job_id = app.enqueue_to(target, job or job_class, *values)

@@ -71,7 +71,7 @@ def web(
     log.configure(level="INFO", format=setting_of("log_format", None) or "text", role="web")
     place = serving.Place.of(listen, path)
     app = load_app(application) if application else App()
-    with opened(**redis) as there:
+    with opened(**redis, app=application) as there:
         app.configure(redis_url=there.url, namespace=there.namespace)
         serving.serve(
             app,

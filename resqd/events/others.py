@@ -71,6 +71,11 @@ class Cli:
         INFO, "faster: --threads 8, where jobs wait for others, such as databases and networks"
     )
     setting_warned = Event(WARNING, "%(warning)s")
+    namespace_of_project = Event(
+        INFO,
+        "this project's namespace on the embedded server is %(namespace)s, since %(folder)s has %(default)s there; "
+        "RESQD_NAMESPACE says otherwise, for all that enqueues, too",
+    )
     first_hook_refused = Event(ERROR, "%(error)s; the daemon goes on, since this is a reload")
     server_may_run_on = Event(WARNING, "the embedded server may run on: %(error)s")
 

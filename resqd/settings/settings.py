@@ -26,6 +26,8 @@ class Settings(Table):
     """
 
     runtime_folder: Path = field(default_factory=lambda: runtime_folder(os.environ))
+    has_namespace: bool = field(default=False, compare=False)
+    """Whether a namespace was given; else each project has its own on the embedded server."""
 
     @classmethod
     def load(cls, environ: Mapping[str, str], overrides: Mapping[str, object] | None = None) -> Settings:
@@ -47,6 +49,7 @@ class Settings(Table):
                 values[option.field] = option.parse(source[1])
             except ValueError as error:
                 problems.append(_problem(option, *source, remedy=str(error)))
+        values["has_namespace"] = "namespace" in values
         settings = cls(**{**presets.shape(str(values.get("preset", presets.NAMES[0]))), **values})
         problems += settings._contradictions()
         if problems:

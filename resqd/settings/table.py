@@ -51,7 +51,7 @@ class Table:
         "the Redis or Valkey server; unset: the embedded one, else redis://localhost:6379")
     namespace: str = setting(
         "resque", "RESQD_NAMESPACE", "--namespace PREFIX", parsing.namespace,
-        "prefix of all Redis keys")
+        "prefix of all Redis keys; on the embedded server a second project has its own")
     name: str = setting(
         "resqd", "RESQD_NAME", "--name NAME", parsing.label,
         "this daemon's name, one of its kind on a host")

@@ -61,7 +61,10 @@ def watcher_of(server: psutil.Process) -> psutil.Process:
 
 
 def is_share(pid: int, descriptor: str) -> bool:
-    return os.readlink(f"/proc/{pid}/fd/{descriptor}").endswith("/users.lock")
+    try:
+        return os.readlink(f"/proc/{pid}/fd/{descriptor}").endswith("/users.lock")
+    except FileNotFoundError:  # closed since it was listed
+        return False
 
 
 @pytest.fixture

@@ -9,6 +9,7 @@ from functools import partial
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, ParamSpec, Protocol, TypeVar, Unpack, overload
 
+from django.conf import settings
 from django.core.exceptions import ImproperlyConfigured
 from django.core.signals import setting_changed
 
@@ -18,6 +19,7 @@ from resqd.application.producer import Producer
 from resqd.contrib.django.conf import configuration
 from resqd.contrib.django.connections import install
 from resqd.contrib.django.transaction import after_commit, in_transaction
+from resqd.store.redis.projects import folder_of_module
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -151,6 +153,8 @@ class App(plain.App):
             arguments=arguments,
             defaults=defaults,
         )
+        if (project := folder_of_module(str(getattr(settings, "SETTINGS_MODULE", "")))) is not None:
+            self._folder = project  # whoever has made this App, be it Django
         self._inline_as_set = False
         self._settings_changed(setting="RESQD")
         install(self)

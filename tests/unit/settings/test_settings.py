@@ -210,9 +210,8 @@ def test_plain_settings_warn_of_nothing() -> None:
 
 def test_every_option_names_a_field_a_variable_and_a_flag_of_its_own() -> None:
     """The table behind help, README and environment file has no row twice and misses no field."""
-    assert {option.field for option in OPTIONS} == {field.name for field in fields(Settings)} - {
-        "runtime_folder"
-    }
+    derived = {"runtime_folder", "has_namespace"}
+    assert {option.field for option in OPTIONS} == {field.name for field in fields(Settings)} - derived
     assert (
         len({option.variable for option in OPTIONS})
         == len({option.flag for option in OPTIONS})
