@@ -4,16 +4,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 from urllib.parse import urlsplit
 
 _WHOLE = re.compile(r"[0-9]{1,18}")
 _DECIMAL = re.compile(r"[0-9]{1,18}(\.[0-9]{1,18})?|\.[0-9]{1,18}")
-_CAP = re.compile(r"(?P<count>[1-9][0-9]{0,5})|(?P<percent>[1-9][0-9]?|100)%", re.ASCII)
-_LIKE_A_CAP = re.compile(r"[-+.]?[0-9][0-9.,eE+-]*|.*%", re.ASCII)
-_COMMAS_OUTSIDE_BRACES = re.compile(r",(?![^{}]*\})")
 _MODULE_ATTRIBUTE = re.compile(r"[^\W\d]\w*(\.[^\W\d]\w*)*:[^\W\d]\w*(\.[^\W\d]\w*)*")
 _NAMESPACE = re.compile(r"(?=.)[^\s{}*?\[\]]*(\{[^\s{}*?\[\]]+\}[^\s{}*?\[\]]*)?")
 _LONGEST = 200
@@ -24,36 +20,6 @@ _FALSE = frozenset({"0", "false", "no", "off", ""})
 _TRUE = frozenset({"1", "true", "yes", "on"})
 LOG_LEVELS = ("debug", "info", "warning", "error")
 FAILURE_BACKENDS = ("redis", "redis_multi_queue")
-
-
-@dataclass(frozen=True, slots=True)
-class QueueSpec:
-    """One entry of QUEUES: a name or a glob, and how many threads of the daemon may run its jobs at once."""
-
-    pattern: str
-    cap_count: int | None = None
-    cap_percent: int | None = None
-
-    @property
-    def capped(self) -> bool:
-        """Whether it has a cap."""
-        return self.cap_count is not None or self.cap_percent is not None
-
-    def limit(self, threads: int) -> int:
-        """The cap, where the daemon has so many threads; a percentage is one thread at least."""
-        if self.cap_percent is not None:
-            return max(1, threads * self.cap_percent // 100)
-        return threads if self.cap_count is None else self.cap_count
-
-    @property
-    def is_glob(self) -> bool:
-        """Whether the pattern is matched against the set of queues, instead of naming one."""
-        return any(character in self.pattern for character in "*?[{")
-
-    def __str__(self) -> str:
-        if self.cap_percent is not None:
-            return f"{self.pattern}:{self.cap_percent}%"
-        return self.pattern if self.cap_count is None else f"{self.pattern}:{self.cap_count}"
 
 
 def whole(low: int, high: int) -> Callable[[str], int]:
@@ -209,37 +175,6 @@ def without_password(url: str) -> str:
     if not parts.scheme:
         return "(hidden)"
     return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path}"
-
-
-def queues(text: str) -> tuple[QueueSpec, ...]:
-    """Names and globs with commas between them, each name with an optional cap: `critical:4,mail:50%,low`."""
-    entries = [entry.strip() for entry in _COMMAS_OUTSIDE_BRACES.split(line(text))]
-    if spaced := next((entry for entry in entries if len(entry.split()) > 1), None):
-        remedy = f"two queues have a comma between them: {','.join(spaced.split())}"
-        raise ValueError(
-            f"{spaced!r} has a space in it; {remedy}; for one whose name has a space write ? in its place"
-        )
-    specs = tuple(dict.fromkeys(_queue(entry) for entry in entries if entry))
-    if not specs:
-        raise ValueError("name a queue, or give * for all")
-    patterns = [spec.pattern for spec in specs]
-    if twice := sorted({pattern for pattern in patterns if patterns.count(pattern) > 1}):
-        raise ValueError(f"{', '.join(twice)} stands there twice, with different caps")
-    return specs
-
-
-def _queue(entry: str) -> QueueSpec:
-    pattern, colon, suffix = entry.rpartition(":")
-    if not colon or not _LIKE_A_CAP.fullmatch(suffix):
-        return QueueSpec(entry)  # a ':' may belong to a queue's name
-    cap = _CAP.fullmatch(suffix)
-    if cap is None or not pattern:
-        raise ValueError(f"{entry}: a cap is NAME:COUNT or NAME:PERCENT%, from 1 up to 999999 or 100%")
-    count, percent = cap["count"], cap["percent"]
-    spec = QueueSpec(pattern, int(count) if count else None, int(percent) if percent else None)
-    if spec.is_glob:
-        raise ValueError(f"{entry}: a glob cannot have a cap; name the queue")
-    return spec
 
 
 def failure_backends(text: str) -> tuple[str, ...]:

@@ -23,6 +23,7 @@ def announce(settings: Settings, jobs: Mapping[str, Job[..., Any]], *, redis: st
         events.Cli.jobs_known(jobs=by_queue(jobs))
     events.Cli.shape_told(
         queues=",".join(str(spec) for spec in settings.queues),
+        order="" if settings.order == "strict" else f" ({settings.order})",
         workers=settings.worker_count,
         threads=settings.thread_count,
         each=f"{settings.jobs_per_fork} jobs a fork" if settings.jobs_per_fork else "never replaced",

@@ -211,7 +211,7 @@ def _worker_id(settings: Settings) -> str:
     return WorkerId.build(
         host=settings.host,
         pid=os.getpid(),
-        queues=[str(spec) for spec in settings.queues],
+        queues=[str(replace(spec, weight=1)) for spec in settings.queues],
         worker_count=settings.worker_count,
         thread_count=settings.thread_count,
         jobs_per_fork=settings.jobs_per_fork,

@@ -76,7 +76,15 @@ def job_names(jobs: Sequence[dict[str, Any]], most: int = _NAMED) -> str:
 
 def status_view(status: Status) -> RenderableType:
     """The whole status: a headline, the workers, the housekeeper."""
-    return Group(headline(status), *remarks(status), _workers(status), _housekeeper(status))
+    return Group(headline(status), *_order(status), *remarks(status), _workers(status), _housekeeper(status))
+
+
+def _order(status: Status) -> list[Text]:
+    """The queues, where they do not come in strict order."""
+    settings = status.get("settings") or {}
+    order = settings.get("order", "strict")
+    queues = ",".join(printable(queue) for queue in settings.get("queues") or ())
+    return [] if order == "strict" else [Text(f"queues {printable(order)}: {queues}")]
 
 
 def headline(status: Status) -> Text:

@@ -60,8 +60,8 @@ class Cli:
     jobs_known = Event(INFO, "jobs by queue: %(jobs)s")
     shape_told = Event(
         INFO,
-        "takes from %(queues)s of namespace %(namespace)s with %(workers)d workers x %(threads)d threads, %(each)s; "
-        "TERM means %(term)s",
+        "takes from %(queues)s%(order)s of namespace %(namespace)s with %(workers)d workers x %(threads)d threads, "
+        "%(each)s; TERM means %(term)s",
     )
     fork_each_told = Event(
         INFO,

@@ -7,9 +7,9 @@ from datetime import UTC, datetime
 from itertools import count
 from typing import TYPE_CHECKING, Any
 
-from resqd import parsing
+from resqd import queue_specs
 from resqd.explain.reasons import JobFacts, Listener, QueueFacts
-from resqd.parsing import QueueSpec
+from resqd.queue_specs import QueueSpec
 from resqd.store.gates.gates import Gates, GateState
 from resqd.store.keys import Keys
 from resqd.store.names import matches
@@ -103,7 +103,7 @@ class Facts:
         if here is None or here.get("state") in (None, "running"):
             return ""
         try:
-            specs = parsing.queues(",".join(map(str, here["settings"]["queues"])))
+            specs = queue_specs.queues(",".join(map(str, here["settings"]["queues"])))
         except (KeyError, ValueError):
             return ""
         if not any(matches(spec.pattern, name) for spec in specs):
@@ -169,7 +169,7 @@ def _gate(gate: GateState) -> str:
 
 def _specs(worker: WorkerStatus) -> tuple[QueueSpec, ...]:
     try:
-        return parsing.queues(",".join(worker.id.queues))
+        return queue_specs.queues(",".join(worker.id.queues))
     except ValueError:
         return tuple(QueueSpec(queue) for queue in worker.id.queues)
 

@@ -8,9 +8,10 @@ from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any
 
-from resqd import parsing
+from resqd import parsing, queue_specs
 from resqd.errors import SettingsError
 from resqd.folders import private_folder, runtime_folder
+from resqd.queue_specs import QueueSpec
 from resqd.settings import presets
 from resqd.settings.option import Option
 from resqd.settings.table import Table
@@ -54,7 +55,11 @@ class Settings(Table):
         problems += settings._contradictions()
         if problems:
             raise SettingsError(problems)
-        return replace(settings, namespace=parsing.tagged(settings.namespace, settings.redis_url))
+        return replace(
+            settings,
+            queues=_weigh(settings),
+            namespace=parsing.tagged(settings.namespace, settings.redis_url),
+        )
 
     @property
     def daemon(self) -> str:
@@ -107,6 +112,11 @@ class Settings(Table):
             for spec in self.queues
             if spec.cap_count is not None and spec.cap_count > threads
         ]
+        lines += [
+            f"QUEUES: {spec}: stands for all names that match; for a weight give RESQD_ORDER=weighted"
+            for spec in self.queues
+            if self.order != "weighted" and queue_specs.ends_like_a_weight(spec.pattern)
+        ]
         patterns = [spec.pattern for spec in self.queues]
         if "*" in patterns and patterns[-1] != "*":
             after = ", ".join(patterns[patterns.index("*") + 1 :])
@@ -116,18 +126,28 @@ class Settings(Table):
         return lines
 
     def _contradictions(self) -> list[str]:
+        found = []
         if self.prune_interval <= 2 * self.heartbeat_interval:
-            return [
+            found.append(
                 f"PRUNE_INTERVAL={self.prune_interval:g}: give more than twice HEARTBEAT_INTERVAL "
                 f"({self.heartbeat_interval:g}), or a live daemon would be taken for dead"
-            ]
-        return []
+            )
+        try:
+            _weigh(self)
+        except ValueError as error:
+            found.append(f"QUEUES={error}")
+        return found
 
 
 OPTIONS: tuple[Option, ...] = tuple(
     Option(field=row.name, **row.metadata) for row in fields(Settings) if row.metadata
 )
 """Every setting in the order in which help, manual and systemd/resqd.env show it."""
+
+
+def _weigh(settings: Settings) -> tuple[QueueSpec, ...]:
+    weigh = queue_specs.with_weights if settings.order == "weighted" else queue_specs.without_weights
+    return weigh(settings.queues)
 
 
 def _with_verbosity(environ: Mapping[str, str]) -> Mapping[str, str]:

@@ -6,8 +6,8 @@ import socket
 from dataclasses import dataclass
 from pathlib import Path
 
-from resqd import parsing
-from resqd.parsing import QueueSpec
+from resqd import parsing, queue_specs
+from resqd.queue_specs import QueueSpec
 from resqd.settings import presets
 from resqd.settings.option import setting
 
@@ -24,9 +24,13 @@ class Table:
         None, "RESQD_APP", "--app MODULE:ATTR", parsing.application,
         "where the App with the jobs is")
     queues: tuple[QueueSpec, ...] = setting(
-        (QueueSpec("*"),), "QUEUES", "--queues LIST", parsing.queues,
-        "queues in strict order, with commas: names, globs (* ? [] {}), caps on threads (name:4, name:50%)",
+        (QueueSpec("*"),), "QUEUES", "--queues LIST", queue_specs.to_weigh,
+        "queues in order, with commas: names, globs (* ? [] {}), caps on threads (name:4, name:50%)",
         shown="*", aliases=("QUEUE",))
+    order: str = setting(
+        "strict", "RESQD_ORDER", "--order strict|weighted|round-robin",
+        parsing.choice("strict", "weighted", "round-robin"),
+        "the first queue first, shares by the weights in QUEUES (critical*5,mail*2,low), or equal shares in turn")
     worker_count: int = setting(
         1, "WORKER_COUNT", "--workers N", parsing.whole(1, 1024),
         "worker processes")

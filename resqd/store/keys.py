@@ -125,6 +125,11 @@ class Keys:
         return f"{self.namespace}:resqd:inflight:{daemon}:{incarnation}:all"
 
     @property
+    def turns(self) -> str:
+        """The hash of entries of QUEUES whose queues have turns to the place and name of the one served last."""
+        return f"{self.namespace}:resqd:turns"
+
+    @property
     def later(self) -> str:
         """The sorted set of tickets of jobs that are to run later, by microseconds since 1970 when they are due."""
         return f"{self.namespace}:resqd:later"

@@ -33,6 +33,7 @@ from resqd.worker.holdings import Holdings
 from resqd.worker.manager import Manager
 from resqd.worker.metrics import Metrics
 from resqd.worker.open_queues import OpenQueues
+from resqd.worker.order import Order
 from resqd.worker.pause_hooks import PauseHooks
 from resqd.worker.poller import Poller, Sleeper
 from resqd.worker.pool import Pool
@@ -63,6 +64,7 @@ def _supply(common: Common) -> Supply:
         waiting=lambda queues: bool(link.call("EXISTS", *map(keys.queue, queues))),
         quotas=quotas,
         paused=paused,
+        order=Order(settings.queues, settings.order, random.random),
         clock=common.clock,
     )
     return Supply(Holdings(capped=sources.capped), quotas, paused, sources)

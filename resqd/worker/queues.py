@@ -10,7 +10,8 @@ from resqd.settings import QueueSpec
 from resqd.store.inflight.owner import Want
 from resqd.store.names import is_pattern, matches
 from resqd.wire.messages import Yielded
-from resqd.worker.open_queues import OpenQueues
+from resqd.worker.open_queues import Limited, OpenQueues
+from resqd.worker.order import Order
 
 
 def expand(specs: Sequence[QueueSpec], existing: Iterable[str]) -> list[str]:
@@ -107,9 +108,11 @@ class Sources:
         waiting: Callable[[Iterable[str]], bool],
         quotas: Quotas,
         paused: OpenQueues,
+        order: Order,
         clock: Clock,
     ) -> None:
         self._specs = specs
+        self._order = order
         self._existing = existing
         self._waiting = waiting
         self._quotas = quotas
@@ -118,6 +121,7 @@ class Sources:
         self._changing = any(is_pattern(spec.pattern) for spec in specs)
         self._queues = tuple((queue, 0) for queue in (() if self._changing else expand(specs, ())))
         self._read_at = float("-inf")
+        self._limited: tuple[float, dict[str, int], Limited] = (0.0, {}, ())
         self._complained: dict[str, float] = {}
         self._full: set[str] = set()
         self.capped = frozenset(spec.pattern for spec in specs if spec.capped)
@@ -125,7 +129,7 @@ class Sources:
     def want(self, count: int, held: Mapping[str, int], *, fresh: bool = False) -> Want | None:
         """So many jobs out of the queues of this moment; None when there are none, or all are paused. See `next`."""
         queues = self._paused.among(self.next(held, fresh=fresh))
-        return Want(count, queues) if queues else None
+        return Want(count, queues, turns=self._order.turns(queues, count)) if queues else None
 
     def next(self, held: Mapping[str, int], *, fresh: bool = False) -> tuple[tuple[str, int], ...]:
         """The queues in order, each with the most to take of it. `fresh`: read the set anew, a push was seen.
@@ -140,7 +144,10 @@ class Sources:
         if not self.capped:
             return self._queues
         quotas = {queue: self._quotas.current.get(queue, 0) for queue in self.capped}
-        return limited(self._queues, quotas, held)
+        room = {queue: quota - held.get(queue, 0) for queue, quota in quotas.items()}
+        if self._limited[:2] != (self._read_at, room):
+            self._limited = self._read_at, room, limited(self._queues, quotas, held)
+        return self._limited[2]
 
     def settle(self, held: Mapping[str, int], *, reserving: bool) -> bool:
         """Keep the quotas in line with what is held; whether they changed. See Quotas."""

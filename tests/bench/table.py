@@ -6,7 +6,17 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from tests.bench.bench import Bench
-from tests.bench.measures import batches, fairness, footprint, growth, latency, later, producing, throughput
+from tests.bench.measures import (
+    batches,
+    fairness,
+    footprint,
+    growth,
+    latency,
+    later,
+    producing,
+    throughput,
+    turns,
+)
 from tests.bench.peers import side_by_side
 
 
@@ -104,6 +114,11 @@ MEASURES = (
     )),
     Measure("growth-queues", growth.queues, 60, (
         Row("growth-queues", "throughput, from 1 to 1,000 queues", PERCENT, least=-30),
+    )),
+    Measure("turns", turns.turns, 40, (
+        Row("turns", "10,000 tenants in turn, 2 x 8", JOBS),
+        Row("turns-of-one", "of as many in one queue", PERCENT, least=70),
+        Row("turns-least", "the least served tenant, of the mean, after 100,000 jobs", PERCENT, least=90),
     )),
     Measure("fairness", fairness.fairness, 25, (
         Row("fairness", "a worker idles while another holds unstarted jobs", MILLISECONDS, most=100),

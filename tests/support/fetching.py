@@ -17,6 +17,7 @@ from resqd.worker.exchange import Exchange
 from resqd.worker.fetcher import Fetcher
 from resqd.worker.holdings import Done, Failed, Holdings, Mark
 from resqd.worker.open_queues import OpenQueues
+from resqd.worker.order import Order
 from resqd.worker.poller import Poller, Sleeper
 from resqd.worker.pool import Pool
 from resqd.worker.prefetch import Permits, Prefetch
@@ -130,6 +131,7 @@ class Scene:
             waiting=lambda _queues: bool(self.owner.queued),
             quotas=self.quotas,
             paused=OpenQueues(lambda _queues: Paused((), "")),
+            order=Order([QueueSpec("q")], "strict", lambda: 0.0),
             clock=self.clock,
         )
         self.holdings = Holdings(capped=sources.capped)

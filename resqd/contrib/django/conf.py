@@ -84,7 +84,11 @@ def _meant(key: str) -> str:
     """What a wrong key could have been: a variable's name, the same in capitals, or something near."""
     if known := _BY_VARIABLE.get(key.upper()):
         return f"write {known}"
-    near = difflib.get_close_matches(key.upper(), [*KEYS, *_BY_VARIABLE])
+    near = (
+        [key.upper()]
+        if key.upper() in KEYS
+        else difflib.get_close_matches(key.upper(), [*KEYS, *_BY_VARIABLE])
+    )
     names = dict.fromkeys(name if name in KEYS else _BY_VARIABLE[name] for name in near)
     return f"did you mean {' or '.join(names)}?" if names else f"they are {', '.join(KEYS)}"
 

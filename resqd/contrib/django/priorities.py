@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final
 
 from django.core.exceptions import ImproperlyConfigured
 
-from resqd import parsing
+from resqd import queue_specs
 from resqd.contrib.django.conf import configuration
 
 if TYPE_CHECKING:
@@ -48,7 +48,7 @@ class Priorities:
 def unserved(names: Sequence[str]) -> list[str]:
     """Those that RESQD['QUEUES'] does not name; none where it is not given, or holds globs."""
     told = configuration().daemon.get("queues")
-    specs = parsing.queues(told) if told else ()
+    specs = queue_specs.queues(told) if told else ()
     if not specs or any(spec.is_glob for spec in specs):
         return []
     return [name for name in names if name not in {spec.pattern for spec in specs}]

@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 from functools import cached_property
-from itertools import repeat
+from itertools import chain, repeat
 from typing import TYPE_CHECKING, Any, Literal
 
 from resqd.store.debts import PAYING, arguments_of, batch_keys, keys_of
-from resqd.store.inflight.outbox import Dismiss, Failure, Postpone, Reservation, Return, Want
+from resqd.store.inflight.outbox import Dismiss, Failure, Postpone, Reservation, Return, Turns, Want
 from resqd.store.inflight.tokens import INDEX_BITS, ranges_text, token_ranges, token_text
 from resqd.store.keys import Keys
 from resqd.store.names import Names, to_bytes
 from resqd.store.redis.protocol import Argument, PackedKeys, Script, ScriptCall
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from resqd.store.inflight.incarnation import Incarnation
 
@@ -23,6 +23,7 @@ _RECORDS = ("inflight/entries", "inflight/records", "inflight/tokens")
 _TRIES = ("inflight/cursors", "inflight/attempts")
 REGISTER = Script.load("inflight/register")
 RESERVE = Script.load("inflight/reserve", *_BATCH)
+RESERVE_IN_TURN = Script.load("inflight/reserve_in_turn", *_BATCH)
 RESERVE_SUSPECTS = Script.load("inflight/reserve_suspects", *_BATCH)
 ACKNOWLEDGE = Script.load("inflight/acknowledge", *_BATCH[:2], "inflight/slots")
 FAIL = Script.load("inflight/fail", *_RECORDS, *_TRIES, "inflight/slots", *PAYING)
@@ -195,34 +196,41 @@ class FromQueues:
         self._keys = keys
         self._prefix_length = len(to_bytes(keys.queue_prefix))
         self._queues: tuple[tuple[str, int], ...] = ()
-        self._names: tuple[str, ...] = ()
+        self.names: tuple[str, ...] = ()
+        """The queues of the latest request."""
         self._packed = PackedKeys.of(inflight)
         self._limits = ""
-        self._request = (0, 0, 0)
+        self._request: tuple[int, int, int, Turns] = (0, 0, 0, ())
         self._call: ScriptCall | None = None
 
     def reserve(self, seq: int, want: Want) -> ScriptCall:
         """Ask for batch `seq`; a push finds the call packed."""
-        request = (seq, min(want.count, _BATCH_LIMIT), want.byte_budget)
+        request = (seq, min(want.count, _BATCH_LIMIT), want.byte_budget, want.turns)
         if want.queues is not self._queues:
-            self._learn(want.queues)
+            self._learn(want.queues, in_turn=bool(want.turns))
         elif request == self._request and self._call is not None:
             return self._call
         self._request = request
-        self._call = ScriptCall(RESERVE, self._packed, (*request, self._prefix_length, self._limits))
+        arguments: list[Argument] = [*request[:3], self._prefix_length, self._limits]
+        for ring, share in want.turns:
+            arguments += (*ring, share)
+        self._call = ScriptCall(RESERVE_IN_TURN if want.turns else RESERVE, self._packed, arguments)
         return self._call
 
-    def _learn(self, queues: tuple[tuple[str, int], ...]) -> None:
+    def _learn(self, queues: tuple[tuple[str, int], ...], *, in_turn: bool) -> None:
         names = tuple(name for name, _ in queues)
-        if names != self._names:
-            self._names = names
-            self._packed = PackedKeys.of(self._inflight, *map(self._keys.queue, names))
+        if names != self.names:
+            self.names = names
+            own = (self._inflight, self._keys.turns) if in_turn else (self._inflight,)
+            self._packed = PackedKeys.of(*own, *map(self._keys.queue, names))
         self._limits = ",".join(f"{i}:{limit}" for i, (_, limit) in enumerate(queues, 1) if limit)
         self._queues = queues
 
 
 class FromSuspects:
     """Reserves from the list of a daemon's suspects."""
+
+    names: tuple[str, ...] = ()
 
     def __init__(self, *, inflight: str, suspects: str) -> None:
         self._packed = PackedKeys.of(inflight, suspects)
@@ -233,13 +241,21 @@ class FromSuspects:
         return ScriptCall(RESERVE_SUSPECTS, self._packed, facts)
 
 
-def read_batch(seq: int, groups: list[Any], names: Names) -> list[Reservation]:
-    """The jobs of an answer: groups of a queue, the index of the first of its jobs, and their payloads."""
+def read_batch(seq: int, groups: list[Any], names: Names, queues: Sequence[str] = ()) -> list[Reservation]:
+    """The jobs of an answer: groups of a queue, the index of the first of its jobs, and their payloads.
+
+    Or of places of `queues` from the first to the last, counted from 1, and so on, each of one job.
+    """
     batch: list[Reservation] = []
     base = seq << INDEX_BITS
     for at in range(0, len(groups), 3):
         payloads = groups[at + 2]
-        first = base + groups[at + 1]
-        name = repeat(names[groups[at]])
-        batch += zip(range(first, first + len(payloads)), name, payloads, strict=False)
+        first, named = base + groups[at + 1], groups[at]
+        each = repeat(names[named]) if isinstance(named, bytes) else named_by(named, queues)
+        batch += zip(range(first, first + len(payloads)), each, payloads, strict=False)
     return batch
+
+
+def named_by(runs: Sequence[int], queues: Sequence[str]) -> Iterator[str]:
+    """The queues at the places from the first to the last, counted from 1, and so on."""
+    return chain.from_iterable(queues[runs[at] - 1 : runs[at + 1]] for at in range(0, len(runs), 2))

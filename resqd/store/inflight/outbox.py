@@ -11,10 +11,27 @@ from resqd.store.gates.calls import Most
 ALL: Final = Most()
 
 
+class Ring(NamedTuple):
+    """Queues that are served in turn, from the `first` to the `last` of all, counted from 1.
+
+    Rings of one `label` share their turn among all daemons. What others leave is dealt out by `weight`.
+    """
+
+    label: str
+    first: int
+    last: int
+    weight: int = 1
+
+
+Turns = tuple[tuple[Ring, int], ...]
+
+
 @dataclass(frozen=True, slots=True)
 class Want:
     """Up to `count` jobs and about `byte_budget` bytes, from queues in strict order, each with a limit (0: none).
 
+    With `turns`, rings with their shares of `count`, in the order in which they get what others leave: not in strict
+    order, but from each ring its share, in turn.
     Pass the same tuple of queues again and again: what is made of it is kept as long as it is the same object.
     Suspects are taken in the order of their list, but for those of the `closed` queues.
     """
@@ -23,6 +40,7 @@ class Want:
     queues: tuple[tuple[str, int], ...] = ()
     byte_budget: int = 1 << 20
     closed: tuple[str, ...] = ()
+    turns: Turns = ()
     begin: Most = ALL
     """How many of them may begin; what is over goes back."""
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from resqd.errors import Fenced
 from resqd.store.debts import owed_by, settle_call
-from resqd.store.inflight.calls import Calls, FromQueues, FromSuspects, Key, Source, read_batch
+from resqd.store.inflight.calls import Calls, FromQueues, FromSuspects, Key, Source, named_by, read_batch
 from resqd.store.inflight.confirmed import Part, settle
 from resqd.store.inflight.ended import Ended
 from resqd.store.inflight.outbox import (
@@ -27,11 +27,11 @@ from resqd.store.inflight.outbox import (
 from resqd.store.inflight.slots import Admitted, Gating, Slots
 from resqd.store.inflight.tokens import ranges_of, tokens_of
 from resqd.store.keys import Keys
-from resqd.store.names import Names, to_text
+from resqd.store.names import Names, to_bytes, to_text
 from resqd.store.redis.protocol import ScriptCall, ServerError, judge, missing_keys
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
 
     from resqd.store.inflight.incarnation import Incarnation
     from resqd.store.redis.connection import Reply
@@ -255,9 +255,18 @@ class Inflight:
 
     def _unlock(self, locks: Locks, groups: list[Any]) -> None:
         """Delete the locks of jobs that were taken, before they begin. When it raises, the same batch comes again."""
-        keys = [key for at in range(0, len(groups), 3) for key in locks(groups[at], groups[at + 2])]
+        keys = [key for queue, payloads in self._by_queue(groups) for key in locks(queue, payloads)]
         if keys:
             self._link.call("DEL", *keys)
+
+    def _by_queue(self, groups: list[Any]) -> Iterator[tuple[bytes, list[bytes]]]:
+        for at in range(0, len(groups), 3):
+            named, payloads = groups[at], groups[at + 2]
+            if isinstance(named, bytes):
+                yield named, payloads
+            else:
+                for queue, payload in zip(named_by(named, self._from.names), payloads, strict=True):
+                    yield to_bytes(queue), [payload]
 
     def _release(self, batch: list[Reservation]) -> None:
         """Settle what jobs owe as they begin, before they do. When it raises, the same batch comes again."""
@@ -266,7 +275,7 @@ class Inflight:
 
     def _accept(self, groups: list[Any]) -> Admitted:
         """The batch, without what is parked. When it raises, the same batch comes again."""
-        batch = read_batch(self._seq, groups, self._names)
+        batch = read_batch(self._seq, groups, self._names, self._from.names)
         admitted = self._slots.admit(batch, self._most)
         if self._releases:
             self._release(admitted.batch)

@@ -5,9 +5,9 @@ from __future__ import annotations
 from functools import lru_cache
 from typing import TYPE_CHECKING, Final
 
-from resqd import parsing
+from resqd import queue_specs
 from resqd.explain.reasons import JobFacts, Listener, QueueFacts, Reason, of_job, of_queue
-from resqd.parsing import QueueSpec
+from resqd.queue_specs import QueueSpec
 from resqd.store.names import matches
 
 if TYPE_CHECKING:
@@ -73,6 +73,6 @@ def _listener(host: Host, spec: QueueSpec) -> Listener:
 @lru_cache(maxsize=1_000)
 def _specs(queues: tuple[str, ...]) -> tuple[QueueSpec, ...]:
     try:
-        return parsing.queues(",".join(queues))
+        return queue_specs.queues(",".join(queues))
     except ValueError:
         return tuple(QueueSpec(queue) for queue in queues)

@@ -7,7 +7,7 @@ from dataclasses import replace
 from resqd.master.child import NO_STATS
 from resqd.master.fleet import Fleet
 from resqd.master.ledger import Totals
-from resqd.parsing import QueueSpec
+from resqd.queue_specs import QueueSpec
 from resqd.wire.birth import Kind, Page
 from resqd.wire.channel import Channel
 from resqd.wire.intent import Command, Intent

@@ -7,7 +7,7 @@ import pytest
 
 from resqd.master.child import Child
 from resqd.master.plan import Finish, Fork, Grant, Retire, Tell, next_at, plan
-from resqd.parsing import QueueSpec
+from resqd.queue_specs import QueueSpec
 from resqd.wire.birth import Kind
 from resqd.wire.intent import Intent
 from tests.support.family import LIMITS, child, fleet, housekeeper

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from resqd.master.quotas import Holder, deal, for_suspects, free, limits
-from resqd.parsing import queues as parse
+from resqd.queue_specs import queues as parse
 from resqd.wire.messages import Slots, Yielded
 from resqd.worker.queues import Quotas
 

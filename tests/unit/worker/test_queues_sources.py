@@ -4,9 +4,10 @@ import logging
 
 import pytest
 
-from resqd.parsing import QueueSpec
+from resqd.queue_specs import QueueSpec
 from resqd.store.resque.pauses import Paused
 from resqd.worker.open_queues import OpenQueues
+from resqd.worker.order import Order
 from resqd.worker.queues import COMPLAIN_EVERY, COMPLAINTS_KEPT, Quotas, Sources
 
 
@@ -19,6 +20,7 @@ def test_each_broken_queue_is_named_once_a_minute_and_forgotten(caplog: pytest.L
         waiting=lambda _queues: False,
         quotas=Quotas(),
         paused=OpenQueues(lambda _queues: Paused((), "")),
+        order=Order([QueueSpec("*")], "strict", lambda: 0.0),
         clock=lambda: now,
     )
     with caplog.at_level(logging.WARNING):

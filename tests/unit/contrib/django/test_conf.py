@@ -48,7 +48,7 @@ def test_an_unknown_key_names_what_was_meant() -> None:
         "RESQD['resqd_namespace']: there is no such key; write NAMESPACE"
     ]
     assert refusal({"zzz": 2})[0].startswith(
-        "RESQD['zzz']: there is no such key; they are APP, QUEUES, WORKERS"
+        "RESQD['zzz']: there is no such key; they are APP, QUEUES, ORDER, WORKERS"
     )
 
 
