@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import inspect
 import os
 import sys
@@ -13,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Final
 from resqd.errors import JobDefinitionError, PayloadError
 from resqd.forms import reading, running
 from resqd.store.resque import payload
+from resqd.text import lookalikes
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -228,7 +228,7 @@ def _kind_of(name: str) -> str | None:
 def _refuse_misspelt(owner: str, name: str) -> None:
     """Raise JobDefinitionError where `name` looks like a hook's but is none, such as befor_perform."""
     head = "_".join(name.split("_")[:2])
-    close = difflib.get_close_matches(head, JOB_HOOKS, n=1, cutoff=_LOOKALIKE)
+    close = lookalikes(head, JOB_HOOKS, most=1, alike=_LOOKALIKE)
     if close:
         raise JobDefinitionError(f"{owner}.{name} looks like a hook but is none; did you mean {close[0]}?")
 

@@ -5,7 +5,6 @@ A new option is a field in each of the two classes, and a check below; `app.job`
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, fields
 from typing import Any, Literal, TypedDict
@@ -14,6 +13,7 @@ from resqd.errors import JobDefinitionError
 from resqd.limits import Limit, checked
 from resqd.retry import Policy, is_seconds, policy_of
 from resqd.shared_limit import SharedLimit
+from resqd.text import lookalikes
 from resqd.unique import Unique
 
 
@@ -66,7 +66,7 @@ class JobOptions:
         known = [field.name for field in fields(cls)]
         for name in given:
             if name not in known:
-                close = difflib.get_close_matches(name, [*known, "name", "queue"], n=1)
+                close = lookalikes(name, [*known, "name", "queue"], most=1)
                 meant = f"did you mean {close[0]}?" if close else f"there are {', '.join(known)}"
                 raise JobDefinitionError(f"a job has no option {name!r}; {meant}")
         return cls(**given)

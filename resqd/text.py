@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Iterable
 
 EXACT = "surrogatepass"
 """The error handler for text in frames: any string that Python can hold comes out of a socket as it went in."""
@@ -32,6 +33,13 @@ def shown(name: str) -> str:
     told_apart = f"{len(name)} {name[:_HASHED]}".encode(errors=EXACT)
     digest = hashlib.sha1(told_apart, usedforsecurity=False).hexdigest()[:_MARK]
     return f"{data[: SHOWN - _MARK - 1].decode(errors='ignore')}~{digest}"
+
+
+def lookalikes(name: str, names: Iterable[str], *, most: int = 3, alike: float = 0.6) -> list[str]:
+    """Those of `names` that look most like `name`, for errors that ask what was meant; `alike` is from 0 to 1."""
+    import difflib  # noqa: PLC0415 - half a megabyte that nobody needs whose names are right
+
+    return difflib.get_close_matches(name, names, n=most, cutoff=alike)
 
 
 def id_fault(job_id: str) -> str | None:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import difflib
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Final
 
 from resqd.application.modules import Modules
 from resqd.definition import MAIN
 from resqd.errors import JobDefinitionError, UnknownJob
+from resqd.text import lookalikes
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -84,4 +84,4 @@ def _near(name: str, names: tuple[str, ...]) -> list[str]:
     """Names that look alike, first those of the same last part: `welcome` for `mail.jobs.welcome`."""
     last = name.rpartition(".")[2]
     same = [known for known in names if known.rpartition(".")[2] == last]
-    return [*dict.fromkeys([*same, *difflib.get_close_matches(name, names)])][:3]
+    return [*dict.fromkeys([*same, *lookalikes(name, names)])][:3]

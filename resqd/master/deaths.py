@@ -10,8 +10,6 @@ from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-import psutil
-
 from resqd.master.child import Child
 from resqd.wire.birth import Kind
 from resqd.wire.messages import Death
@@ -111,6 +109,8 @@ def _children() -> list[int]:
     try:
         return [int(pid) for pid in Path(f"/proc/self/task/{os.getpid()}/children").read_text().split()]
     except OSError:
+        import psutil  # noqa: PLC0415 - 0.7 MB in every process for kernels that are rare
+
         return [child.pid for child in psutil.Process().children()]
 
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import fcntl
 import os
+import secrets
 import socket
-import tempfile
 from pathlib import Path
 
 from resqd import events
@@ -161,7 +161,8 @@ def read_pid(path: Path) -> int | None:
 def write_pidfile(path: Path, pid: int) -> Trace:
     """Put `pid` in the file, whatever it held: readers see the old text or the new. Errors: LockError."""
     try:
-        descriptor, temporary = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
+        temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
+        descriptor = os.open(temporary, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
         try:
             os.fchmod(descriptor, 0o644)
             os.write(descriptor, b"%d\n" % pid)

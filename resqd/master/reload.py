@@ -6,7 +6,6 @@ import os
 import signal
 import subprocess
 import sys
-import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import IO, Protocol
@@ -119,7 +118,7 @@ class Reload:
         self._asked = asked
         self._until = self._clock() + self._timeout
         try:
-            self._output = tempfile.TemporaryFile()  # noqa: SIM115 - it lives as long as the trial
+            self._output = open(os.memfd_create("resqd-trial"), "w+b")  # noqa: SIM115 - it lives as long as the trial
             self._process = subprocess.Popen(  # noqa: S603 - this very program
                 self._folder.command(self._trial),
                 cwd=self._folder.name,

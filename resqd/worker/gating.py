@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import uuid
+import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
@@ -34,7 +34,7 @@ class Gatekeeper:
         job = self._jobs.get(payload.job_class)
         if job is None or job.gauge is None:
             return "", ()
-        return payload.id or uuid.uuid4().hex, job.gauge.gates(payload.args)
+        return payload.id or secrets.token_hex(16), job.gauge.gates(payload.args)
 
 
 @dataclass(slots=True)

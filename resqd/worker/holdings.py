@@ -153,12 +153,11 @@ class Holdings:
         self._capped.take_in(batch)
         half = len(batch) // 2
         put = self.buffer.put
-        for reservation in batch[:half]:
-            put(reservation)
+        exhaust = deque[None](maxlen=0).extend  # the loop runs in C
+        exhaust(map(put, batch[:half]))
         if half:
             put(HALF)
-        for reservation in batch[half:]:
-            put(reservation)
+        exhaust(map(put, batch[half:]))
 
     @property
     def on_threads(self) -> int:
@@ -245,14 +244,14 @@ class Holdings:
 
     def settle(self) -> Outcomes:
         """Collect the outcomes."""
-        fresh = [outcome for outcome in self._drain() if not isinstance(outcome, Lent)]
+        fresh = self._drain()
         bare = [outcome for outcome in fresh if isinstance(outcome, int)]
         timed: list[Done] = []
         failed: list[Failed] = []
         settled: list[Settled] = []
         if len(bare) != len(fresh):
             held = self._unfinished
-            told = {outcome[0]: outcome for outcome in fresh if not isinstance(outcome, int)}
+            told = {outcome[0]: outcome for outcome in fresh if not isinstance(outcome, int | Lent)}
             rich = [outcome for token, outcome in told.items() if token in held]
             failed = [outcome for outcome in rich if isinstance(outcome, Failed)]
             unfinished = [outcome.token for outcome in rich if isinstance(outcome, Unfinished)]
@@ -269,13 +268,8 @@ class Holdings:
         return Outcomes(done, timed, failed, settled)
 
     def _drain(self) -> list[Outcome]:
-        take = self.outcomes.popleft
-        fresh: list[Outcome] = []
-        try:
-            while True:
-                fresh.append(take())
-        except IndexError:
-            return fresh
+        outcomes = self.outcomes  # others only append
+        return [*starmap(outcomes.popleft, repeat((), len(outcomes)))]
 
     def _forget(self, tokens: list[int]) -> None:
         self._unfinished.difference_update(tokens)

@@ -4,7 +4,6 @@ The scripts take the moment from one function, in `store/clock.lua`. Here their 
 which reads a key. Production code has no argument, key or setting by which it could do the same.
 """
 
-import hashlib
 from importlib.resources import files
 from types import ModuleType
 
@@ -42,4 +41,4 @@ class RedisClock:
 
 def _with_our_clock(script: Script) -> Script:
     source = script.source.replace(_THEIRS, _OURS)
-    return Script(script.name, source, hashlib.sha1(source.encode(), usedforsecurity=False).hexdigest())
+    return Script.of(script.name, source)

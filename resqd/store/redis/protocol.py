@@ -6,7 +6,8 @@ import hashlib
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from importlib.resources import files
+from functools import cache
+from pkgutil import get_data
 from typing import Final
 
 from resqd.errors import Fenced, LoginRefused, StoreError, StoreRefused, StoreUnavailable
@@ -34,19 +35,32 @@ def pack_command(command: Sequence[Argument]) -> bytes:
     return b"*%d\r\n%b" % (len(command), pack(command))
 
 
+_SEAM: Final = "\n"
+
+
 @dataclass(frozen=True, slots=True)
 class Script:
-    """A Lua script; `sha1` is the name under which the server keeps it."""
+    """A Lua script in parts, which many scripts share; `sha1` is the name under which the server keeps it."""
 
     name: str
-    source: str
+    parts: tuple[str, ...]
     sha1: str
 
     @classmethod
     def load(cls, name: str, *preludes: str) -> Script:
         """The script in `NAME.lua` of the store, after the functions in the preludes' files, each file once."""
-        source = "\n".join(_read(part) for part in dict.fromkeys((*preludes, name)))
-        return cls(name, source, hashlib.sha1(source.encode(), usedforsecurity=False).hexdigest())
+        return cls.of(name, *(_read(part) for part in dict.fromkeys((*preludes, name))))
+
+    @classmethod
+    def of(cls, name: str, *parts: str) -> Script:
+        """The script that these parts make, one after another."""
+        sha1 = hashlib.sha1(_SEAM.join(parts).encode(), usedforsecurity=False).hexdigest()
+        return cls(name, parts, sha1)
+
+    @property
+    def source(self) -> str:
+        """All of its text."""
+        return _SEAM.join(self.parts)
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,8 +93,12 @@ def missing_keys(reply: object) -> list[bytes]:
     return reply[1:] if isinstance(reply, list) and reply and reply[0] == b"UNNAMED" else []
 
 
+@cache
 def _read(name: str) -> str:
-    return files("resqd.store").joinpath(f"{name}.lua").read_text("utf-8")
+    data = get_data("resqd.store", f"{name}.lua")
+    if data is None:
+        raise FileNotFoundError(f"the importer of resqd.store cannot read {name}.lua")
+    return data.decode()
 
 
 _LATER = {

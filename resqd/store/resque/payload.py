@@ -41,6 +41,8 @@ class Payload(NamedTuple):
 
 
 _PLAIN: Final = b'{"class":'
+_new: Final = tuple.__new__
+"""Makes a Payload of all of its fields, in two thirds of the time: its own constructor is a function of Python's."""
 
 
 def _refuse_constant(name: str) -> NoReturn:
@@ -71,15 +73,18 @@ def decode(raw: bytes) -> Payload:
     generation = get("generation", 1)
     enqueued_at = get("enqueued_at")
     marks = None if raw.startswith(_PLAIN) else marks_of(raw, get("resqd"))
-    return Payload(
-        job_class,
-        args,
-        job_id if type(job_id) is str else None,
-        generation if type(generation) is int else 1,
-        0 if marks is None else marks.deliveries,
-        enqueued_at if type(enqueued_at) is float else _number(enqueued_at),
-        raw,
-        marks,
+    return _new(
+        Payload,
+        (
+            job_class,
+            args,
+            job_id if type(job_id) is str else None,
+            generation if type(generation) is int else 1,
+            0 if marks is None else marks.deliveries,
+            enqueued_at if type(enqueued_at) is float else _number(enqueued_at),
+            raw,
+            marks,
+        ),
     )
 
 

@@ -3,7 +3,6 @@
 Every step is one script, so a crash leaves out the steps that would have followed: any order may be.
 """
 
-import hashlib
 from itertools import count
 from typing import cast
 
@@ -301,7 +300,7 @@ def model(redis_client: redis.Redis, redis_url: str, monkeypatch: pytest.MonkeyP
 
 def _guarded(script: Script) -> Script:
     source = guarded(script).source.replace("named = redis, {}", f"named = redis, {{['{KEY}'] = true}}", 1)
-    return Script(script.name, source, hashlib.sha1(source.encode(), usedforsecurity=False).hexdigest())
+    return Script.of(script.name, source)
 
 
 def histories(model: type[BatchModel], examples: int, steps: int) -> None:

@@ -1,5 +1,7 @@
 """The watch over children that were never forked: what it notes of them, and what it does to them."""
 
+import os
+import time
 from typing import cast
 
 import pytest
@@ -9,7 +11,7 @@ from resqd.master.fleet import Fleet
 from resqd.master.inbox import Inbox
 from resqd.master.lock import DaemonLock
 from resqd.master.timeouts import Look, silent
-from resqd.master.watch import Watch
+from resqd.master.watch import Watch, _look_at_process
 from resqd.wire.intent import Intent
 from resqd.wire.messages import Ping, Stop
 from tests.support.family import child, fleet, tape
@@ -69,3 +71,14 @@ def test_a_silent_child_is_asked_for_a_sign_of_life(monkeypatch: pytest.MonkeyPa
     watched(one, 4.0, 5.0, 6.0)
     assert tape(one) == [Ping(), Ping()]
     assert one.silence == Silence(cpu=3.0, cpu_since=0.0, pinged_at=5.0, hung="silent for 6 s")
+
+
+def test_the_kernel_says_how_long_a_process_has_worked() -> None:
+    """As the process knows it of itself, to a few of the kernel's ticks; of a pid that nobody has, nothing."""
+    while time.process_time() < 0.1:
+        pass
+    look = _look_at_process(os.getpid())
+    assert look is not None
+    assert abs(look.cpu_seconds - time.process_time()) < 0.05
+    assert not look.stopped
+    assert _look_at_process(2**22 + 1) is None

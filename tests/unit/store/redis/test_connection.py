@@ -133,7 +133,7 @@ def test_commands_are_packed_as_redis_reads_them() -> None:
 
 def test_a_script_call_is_one_command() -> None:
     """The keys that were packed once stand where EVALSHA wants them."""
-    script = Script("x", "return 1", "a" * 40)
+    script = Script("x", ("return 1",), "a" * 40)
     call = ScriptCall(script, PackedKeys.of("k1", "k2"), (1, b"v"))
     assert call.packed == pack_command(("EVALSHA", "a" * 40, 2, "k1", "k2", 1, b"v"))
 
