@@ -11,7 +11,6 @@ import importlib.util
 import os
 import re
 import sys
-import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -133,7 +132,8 @@ def _free(taken: Sequence[str], folder: Path) -> str:
 
 def _is_broad(folder: Path) -> bool:
     """Whether so many things lie in there that it is no project."""
-    homes = {Path(os.environ.get("HOME") or "/"), Path(tempfile.gettempdir()), Path("/tmp")}  # noqa: S108 - a name only
+    temporary = [os.environ.get(name) or "/tmp" for name in ("TMPDIR", "TEMP", "TMP")]  # noqa: S108 - a name only
+    homes = {Path(os.environ.get("HOME") or "/"), *map(Path, temporary)}
     return folder == Path(folder.anchor) or folder in homes
 
 

@@ -13,7 +13,6 @@ HEAVY = {
     "shutil",
     "zipfile",
     "importlib.resources",
-    "uuid",
 }
 """Each is a tenth of a megabyte or more that jobs without special wishes never use."""
 
