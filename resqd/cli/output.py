@@ -18,6 +18,8 @@ from resqd.log import open_standard_descriptors
 from resqd.text import id_fault
 
 MOST_SECONDS: Final = 365 * 86_400
+SHELLS: Final = ("bash", "zsh", "fish")
+"""Those for which there is completion."""
 LEAST_INTERVAL: Final = 0.1
 """Seconds between two looks at the least."""
 
@@ -222,12 +224,17 @@ def add_completion(program: click.Group) -> None:
     @program.command(
         help=f"Print a shell's completion script.\n\nSuch as for: source <({name} completion bash)"
     )
-    @click.argument("shell", type=click.Choice(["bash", "zsh", "fish"]))
+    @click.argument("shell", type=click.Choice(SHELLS))
     def completion(shell: str) -> None:
-        complete = get_completion_class(shell)
-        if complete is None:
-            raise click.UsageError(f"no completion for {shell}")
-        click.echo(complete(program, {}, name, f"_{name.upper()}_COMPLETE").source())
+        click.echo(completion_script(program, shell))
+
+
+def completion_script(program: click.Group, shell: str) -> str:
+    """What makes a shell complete a program's commands and options, by asking the program."""
+    name, complete = str(program.name), get_completion_class(shell)
+    if complete is None:
+        raise click.UsageError(f"no completion for {shell}")
+    return complete(program, {}, name, f"_{name.upper()}_COMPLETE").source()
 
 
 def _silence(descriptor: int) -> None:
