@@ -51,6 +51,10 @@ class StoreUnavailable(StoreError):  # noqa: N818 - names the state of the store
     """Redis cannot be reached or answer now (down, loading, busy, read-only, failing over): try again."""
 
 
+class NotSent(StoreUnavailable):
+    """The same before anything was sent, or the server has said that it carried nothing out."""
+
+
 class StoreRefused(StoreError):  # noqa: N818 - names the state of the store
     """Redis answers but refuses us: wrong password, a missing ACL right, too old a server. Needs a person."""
 

@@ -5,39 +5,49 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING, Any
 
+from resqd import sharding
 from resqd.errors import PayloadError
 from resqd.store.redis.default import Default, found_or_started
 from resqd.store.redis.projects import DEFAULT, claimed, folder_of_caller, is_shared
 from resqd.store.resque import payload as payloads
-from resqd.store.resque.store import Store
+from resqd.store.shards.store import open_store
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from resqd.store.resque.books import Stats
     from resqd.store.resque.failed import Failures
     from resqd.store.resque.payload import Payload
+    from resqd.store.resque.store import Store
     from resqd.store.resque.workers import WorkerManager
 
 
 class Access:
     """A Redis, and a namespace in it.
 
-    `redis_url` and `namespace` default to REDIS_URL (else the embedded server, else localhost) and
-    RESQD_NAMESPACE, read at the first use, which starts the embedded server where it does not run. There each project
-    has a namespace of its own (`store/redis/projects`), else it is "resque". No socket is opened before that; a forked
-    child opens its own.
+    `redis_url` and `namespace` default to REDIS_SHARDS or REDIS_URL (else the embedded server, else localhost)
+    and RESQD_NAMESPACE, read at the first use, which starts the embedded server where it does not run. There each
+    project has a namespace of its own (`store/redis/projects`), else it is "resque". No socket is opened before that;
+    a forked child opens its own.
     """
 
     def __init__(self, redis_url: str | None = None, namespace: str | None = None) -> None:
-        self._redis_url = redis_url
+        self._urls: tuple[str, ...] = (redis_url,) if redis_url else ()
         self._namespace = namespace
         self._store: Store | None = None
         self._default: Default | None = None
         self._folder = folder_of_caller()
         """The project's, by the code that made this."""
 
-    def configure(self, *, redis_url: str | None = None, namespace: str | None = None) -> None:
+    def configure(
+        self,
+        *,
+        redis_url: str | None = None,
+        namespace: str | None = None,
+        redis_shards: Sequence[str] = (),
+    ) -> None:
         """Fill in what the constructor was not given, before the first use; the daemon's flags come this way."""
-        self._redis_url = redis_url or self._redis_url
+        self._urls = tuple(redis_shards) or ((redis_url,) if redis_url else self._urls)
         self._namespace = namespace or self._namespace
         self._store = None
 
@@ -45,12 +55,12 @@ class Access:
     def store(self) -> Store:
         """The store, made at the first use. Two threads may both make one at first; either serves."""
         if self._store is None:
-            url, hint = self._redis_url, ""
-            if url is None:
+            urls, hint = self._urls or sharding.urls_in(os.environ), ""
+            if not urls:
                 self._default = found_or_started(os.environ)
-                url, hint = self._default.url, self._default.hint
+                urls, hint = (self._default.url,), self._default.hint
             namespace = self._namespace or os.environ.get("RESQD_NAMESPACE") or self._own_namespace()
-            self._store = Store.of(url=url, namespace=namespace, hint=hint)
+            self._store = open_store(urls, namespace=namespace, hint=hint)
         return self._store
 
     def _own_namespace(self) -> str:

@@ -47,16 +47,16 @@ class LaterJobs:
 
     def __len__(self) -> int:
         if self._name is None and self._queue is None:
-            return self._store.on_later(Later.count)
+            return self._store.on_later(lambda later: later.count())
         return self._store.on_later(lambda later: sum(1 for _ in self._chosen(later)))
 
     def cancel_all(self) -> int:
         """Take them away, 500 to a call; how many went."""
-        return self._act(Later.cancel)
+        return self._act(lambda later, tickets: later.cancel(tickets))
 
     def run_all_now(self) -> int:
         """Move them to the fronts of their queues; how many went."""
-        return self._act(Later.run_now)
+        return self._act(lambda later, tickets: later.run_now(tickets))
 
     def _act(self, act: Callable[[Later, list[str]], int]) -> int:
         def run(later: Later) -> int:

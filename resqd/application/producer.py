@@ -54,10 +54,18 @@ class Outlet(Protocol):
         """Note that there are jobs whose ends are kept."""
 
 
+class Stock(Outlet, Protocol):
+    """The store."""
+
+    @property
+    def home(self) -> Outlet:
+        """Where jobs go that have a key which their payloads do not tell: to the home shard alone."""
+
+
 class Producer:
     """Puts jobs on queues. `store` gives the store at each push, since a fork has another one than its parent."""
 
-    def __init__(self, store: Callable[[], Outlet]) -> None:
+    def __init__(self, store: Callable[[], Stock]) -> None:
         self._store = store
         self.outlet: Outlet | None = None
         """The stand-in that takes what is enqueued; None: Redis takes it."""
@@ -66,11 +74,11 @@ class Producer:
         self.timetable: Declared | None = None
         """The entries of jobs that recur, which the daemon's housekeeper enqueues; None: there are none."""
 
-    def where(self) -> Outlet:
-        """Who takes payloads now."""
+    def where(self, *, keyed: bool = False) -> Outlet:
+        """Who takes payloads now; `keyed`: of jobs that have a key which the payloads do not tell."""
         if (away := aside.now()) is not None:
             return away.outlet(self)
-        return self.outlet or self._store()
+        return self.outlet or (self._store().home if keyed else self._store())
 
     def send(self, job: Job[..., Any], queue: str, args: Sequence[Any]) -> str | None:
         """Put one job with bound arguments on a queue; its id, or None where a before_enqueue hook vetoed."""
@@ -83,9 +91,9 @@ class Producer:
         if job.options.keep_result is not None:
             [(_, raw)] = self._marked(job, [(job_id, raw)])
         if self.gathering is None:
-            self.push(queue, [raw])
+            self.push(queue, [raw], keyed=job.gauge is not None)
         else:
-            self._push(queue, [(job_id, raw)])
+            self._push(queue, [(job_id, raw)], keyed=job.gauge is not None)
         if not job.plain_enqueue:
             job.hooks.notify("after_enqueue", args)
         return job_id
@@ -110,7 +118,7 @@ class Producer:
         pairs = list(payloads.encode_many(job.name, rows, enqueued_at=time.time()))
         if job.options.keep_result is not None:
             pairs = self._marked(job, pairs)
-        self._push(queue, pairs)
+        self._push(queue, pairs, keyed=job.gauge is not None)
         if job.hooks.of("after_enqueue"):
             for args in rows:
                 job.hooks.notify("after_enqueue", args)
@@ -175,17 +183,17 @@ class Producer:
         return self.put_unique(queue, claims, terms, delivery)
 
     def _put(self, job: Job[..., Any], pairs: list[tuple[str, bytes]], delivery: Delivery) -> None:
-        queue = delivery.queue or job.queue
+        queue, keyed = delivery.queue or job.queue, job.gauge is not None
         if delivery.marks or job.options.keep_result is not None:
             pairs = self._marked(job, pairs, delivery.marks)
         if self.gathering is not None and (batch := self.gathering.get()) is not None:
             batch.take(queue, pairs, when=delivery.when, front=delivery.front)
         elif delivery.when is not None:
-            self.put_later(queue, pairs, delivery.when)
+            self.put_later(queue, pairs, delivery.when, keyed=keyed)
         elif delivery.front:
-            self.push_front(queue, [raw for _, raw in pairs])
+            self.push_front(queue, [raw for _, raw in pairs], keyed=keyed)
         else:
-            self.push(queue, [raw for _, raw in pairs])
+            self.push(queue, [raw for _, raw in pairs], keyed=keyed)
 
     def _marked(
         self, job: Job[..., Any], pairs: list[tuple[str, bytes]], marks: Mapping[str, Any] = NOTHING
@@ -209,12 +217,12 @@ class Producer:
         self._push(queue, [(job_id, raw)])
         return job_id
 
-    def _push(self, queue: str, pairs: list[tuple[str, bytes]]) -> None:
+    def _push(self, queue: str, pairs: list[tuple[str, bytes]], *, keyed: bool = False) -> None:
         """Put jobs on a queue, or with the batch whose block this is."""
         if self.gathering is not None and (batch := self.gathering.get()) is not None:
             batch.take(queue, pairs)
         else:
-            self.push(queue, [raw for _, raw in pairs])
+            self.push(queue, [raw for _, raw in pairs], keyed=keyed)
 
     def put_unique(
         self, queue: str, claims: list[Claim], terms: Terms, delivery: Delivery
@@ -232,24 +240,26 @@ class Producer:
         except StoreError as error:
             raise _from_here(error) from None
 
-    def push(self, queue: str, raws: list[bytes]) -> None:
-        """Put payloads on a queue, or where the stand-in has them."""
+    def push(self, queue: str, raws: list[bytes], *, keyed: bool = False) -> None:
+        """Put payloads on a queue, or where the stand-in has them; `keyed`: the job is under limits."""
         try:
-            self.where().push(queue, raws)
+            self.where(keyed=keyed).push(queue, raws)
         except StoreError as error:
             raise _from_here(error) from None
 
-    def push_front(self, queue: str, raws: list[bytes]) -> None:
+    def push_front(self, queue: str, raws: list[bytes], *, keyed: bool = False) -> None:
         """Put payloads before all that wait on a queue."""
         try:
-            self.where().push_front(queue, raws)
+            self.where(keyed=keyed).push_front(queue, raws)
         except StoreError as error:
             raise _from_here(error) from None
 
-    def put_later(self, queue: str, jobs: list[tuple[str, bytes]], when: When) -> None:
+    def put_later(
+        self, queue: str, jobs: list[tuple[str, bytes]], when: When, *, keyed: bool = False
+    ) -> None:
         """Put jobs where they wait for a moment."""
         try:
-            self.where().put_later(queue, jobs, when)
+            self.where(keyed=keyed).put_later(queue, jobs, when)
         except StoreError as error:
             raise _from_here(error) from None
 

@@ -28,6 +28,7 @@ from resqd.master.reload import StartFolder
 from resqd.master.systemd import Notifier
 from resqd.prints import capture
 from resqd.settings import Settings
+from resqd.sharding import Shard
 from resqd.store.names import WorkerId
 from resqd.store.redis import projects
 from resqd.store.redis.embedded import Embedded, default_url, server_binary
@@ -37,6 +38,7 @@ from resqd.wire.birth import Birth, Kind
 from resqd.worker import process as worker
 from resqd.worker.blueprint import Blueprint
 from resqd.worker.crew import has_async
+from resqd.worker.home import Home
 
 SERVER_FAREWELL = 10.0
 """Seconds that the embedded server may take to write its files and end."""
@@ -63,6 +65,8 @@ def boot(settings: Settings) -> int:
     _close_stdin()
     os.environ["REDIS_URL"] = server.url  # the application's own enqueues go to the same server
     os.environ["RESQD_NAMESPACE"] = settings.namespace
+    if settings.redis_shards:
+        os.environ["REDIS_SHARDS"] = " ".join(settings.redis_shards)
     app = load_app(application)
     refuse_green_threads(application)
     refuse_empty(app, application)
@@ -120,20 +124,12 @@ def _run(
     caretaker: Caretaker | None,
     inherited: Handover | None,
 ) -> int:
-    connection = configured(server.url)
+    shards = settings.shards if settings.redis_url else (Shard(0, server.url, settings.namespace),)
     worker_id = _worker_id(settings)
-    blueprint = Blueprint(
-        settings=settings,
-        app=app,
-        link=Link(connection, admit=False),
-        connect=partial(Link, connection, admit=False),
-        where=connection.describe(),
-        worker_id=worker_id,
-        clock=monotonic,
-    )
+    blueprints = [_blueprint(shard, shards[0], settings, app, worker_id) for shard in shards]
     work = partial(
         _child,
-        partial(worker.run, settings=settings, app=app, blueprint=blueprint),
+        partial(worker.run, settings=settings, app=app, blueprints=blueprints),
         prints=settings.log_format == "json",
     )
     keep = partial(
@@ -142,7 +138,7 @@ def _run(
             housekeeper.run,
             settings=settings,
             app=app,
-            connection=connection,
+            shards=shards,
             worker_id=worker_id,
             embedded=server.embedded,
         ),
@@ -171,6 +167,25 @@ def _run(
     gc.collect()
     gc.freeze()  # what is imported stays shared: a later collection in a child would write to every object's header
     return master.run()
+
+
+def _blueprint(shard: Shard, home: Shard, settings: Settings, app: App, worker_id: str) -> Blueprint:
+    """What the workers of one shard are made of."""
+    connection = configured(shard.url)
+    link = Link(connection, admit=False)
+    return Blueprint(
+        settings=replace(settings, namespace=shard.namespace),
+        app=app,
+        link=link,
+        home=Home(
+            namespace=home.namespace,
+            connect=partial(Link, configured(home.url), admit=False),
+            link=link if shard is home else None,
+        ),
+        where=connection.describe(),
+        worker_id=worker_id,
+        clock=monotonic,
+    )
 
 
 def _caretaker(settings: Settings, inherited: Handover, notifier: Notifier) -> Caretaker:

@@ -49,7 +49,7 @@ def list_(queue: str | None, job_class: str | None, count: int, in_json: bool, *
     """Show jobs that are to run later, the first due first."""
     with opened(**redis) as there:
         shown = _on(there, lambda place: list(islice(_chosen(place, queue, job_class), count)))
-        total = _on(there, Later.count)
+        total = _on(there, lambda place: place.count())
     if in_json:
         click.echo(json.dumps([_facts(job) for job in shown]))
     elif not shown:
@@ -123,14 +123,14 @@ def _acting(command: Callable[..., None]) -> Callable[..., None]:
 @_acting
 def cancel(wish: _Wish) -> None:
     """Take jobs away; they will not run. Asks before it takes many."""
-    _act(wish, "cancel", Later.cancel)
+    _act(wish, "cancel", lambda place, tickets: place.cancel(tickets))
 
 
 @later.command()
 @_acting
 def run(wish: _Wish) -> None:
     """Let jobs run now: they go to the fronts of their queues."""
-    _act(wish, "run", Later.run_now)
+    _act(wish, "run", lambda place, tickets: place.run_now(tickets))
 
 
 @later.command()

@@ -11,6 +11,7 @@ from typing import Any, Final, TypeVar
 
 import click
 
+from resqd import sharding
 from resqd.cli.output import Talking, report_problems
 from resqd.clock import Deadline
 from resqd.errors import AppLoadError, ResqdError, SettingsError, StoreRefused, StoreUnavailable
@@ -20,6 +21,7 @@ from resqd.store.redis import projects
 from resqd.store.redis.embedded import Embedded, default_url, server_binary
 from resqd.store.redis.url import configured
 from resqd.store.resque.store import Store
+from resqd.store.shards.store import open_store
 from resqd.text import escaped
 
 NOT_DONE: Final = 1
@@ -95,6 +97,8 @@ class OpenedStore:
     url: str
     described: str
     namespace: str
+    shards: tuple[str, ...] = ()
+    """The URLs of all shards, where there are several."""
 
 
 def with_flags(*fields: str) -> Callable[[_Command], _Command]:
@@ -122,6 +126,8 @@ def opened(*, redis_url: str | None, namespace: str | None, app: str | None = No
     namespace is that of the project in the current folder, or which `app` belongs to, as MODULE:ATTR.
     """
     url, prefix = setting_of("redis_url", redis_url), setting_of("namespace", namespace)
+    shards = sharding.urls_in(os.environ) if redis_url is None else ()
+    url = shards[0] if shards else url
     share = Embedded.start(environ=os.environ) if url is None and server_binary() is not None else None
     try:
         if share is not None:
@@ -132,11 +138,15 @@ def opened(*, redis_url: str | None, namespace: str | None, app: str | None = No
         else:
             described = configured(url).describe()
         prefix = prefix or projects.DEFAULT
-        store = Store.of(url=url, namespace=prefix)
+        if len(shards) > 1:
+            described += f" and {len(shards) - 1} more"
+        store = open_store(shards or (url,), namespace=prefix)
         try:
             if share is not None:
                 _wait_until_loaded(store, Deadline.after(LOADING_SECONDS))
-            yield OpenedStore(store, url, described, tagged(prefix, url))
+            yield OpenedStore(store, url, described, tagged(prefix, url), shards)
+            for place in store.left_out:
+                click.echo(f"resqd: {place} does not answer: what it holds is not among this", err=True)
         finally:
             store.close()
     finally:

@@ -22,7 +22,6 @@ from resqd.cli.program import NotDone, OpenedStore, as_json, one_line, opened, w
 from resqd.definition import DEFAULT_QUEUE
 from resqd.errors import ResqdError
 from resqd.store.cron.crontab import Crontab
-from resqd.store.later.later import Later
 from resqd.store.resque import payload as payloads
 from resqd.store.resque.payload import Payload
 
@@ -67,7 +66,7 @@ def enqueue(
     job = app.find(job_class) if application else None
     target = queue or (job.queue if job else DEFAULT_QUEUE)
     with opened(**redis, app=application) as there:
-        app.configure(redis_url=there.url, namespace=there.namespace)
+        app.configure(redis_url=there.url, namespace=there.namespace, redis_shards=there.shards)
         try:
             job_id = app.enqueue_to(target, job or job_class, *values)
         except TypeError as error:
@@ -240,7 +239,7 @@ def _overview(there: OpenedStore) -> dict[str, Any]:
         "in_flight": sum(store.books.overview.in_flight().values()),
         "suspects": store.books.overview.suspects(),
         "failures_kept": store.books.failures.count(),
-        "later": store.on_later(Later.count),
+        "later": store.on_later(lambda later: later.count()),
         "cron_entries": len(store.open(Crontab).entries()),
         **{name: store.books.stats.get(name) for name in ("retried", "discarded", "expired", "timeout")},
     }

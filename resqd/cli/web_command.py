@@ -72,7 +72,7 @@ def web(
     place = serving.Place.of(listen, path)
     app = load_app(application) if application else App()
     with opened(**redis, app=application) as there:
-        app.configure(redis_url=there.url, namespace=there.namespace)
+        app.configure(redis_url=there.url, namespace=there.namespace, redis_shards=there.shards)
         serving.serve(
             app,
             place=place,

@@ -12,7 +12,7 @@ from typing import Any
 
 from resqd import events
 from resqd.errors import ChannelClosed, ProtocolError
-from resqd.housekeeper.keeper import Keeper
+from resqd.housekeeper.keepers import Keepers
 from resqd.housekeeper.orphans import Siblings
 from resqd.housekeeper.pause_files import PauseFiles
 from resqd.housekeeper.statsd import Metrics
@@ -80,7 +80,7 @@ class Control:
         self,
         *,
         channel: Channel,
-        keeper: Keeper,
+        keepers: Keepers,
         hearers: Hearers,
         metrics: Metrics | None,
         pause_files: PauseFiles,
@@ -89,7 +89,7 @@ class Control:
         grace: float,
     ) -> None:
         self._channel = channel
-        self._keeper = keeper
+        self._keepers = keepers
         self._hearers = hearers
         self._metrics = metrics
         self._pause_files = pause_files
@@ -101,8 +101,7 @@ class Control:
 
     def run(self) -> str:
         """Run until told to leave or the master is gone; the reason."""
-        thread = NamedThread(name="keeper", target=self._keeper.run)
-        thread.start()
+        self._keepers.start()
         NamedThread(name="pause files", target=self._pause_files.run).start()
         sender = self._start_metrics()
         self._selector.register(self._channel, selectors.EVENT_READ, self._hear)
@@ -114,8 +113,7 @@ class Control:
                 reason = key.data() or reason
         if reason == ORPHANED:
             self._outlive()
-        self._keeper.leave(final=reason != REPLACED)
-        thread.join(FAREWELL)
+        self._keepers.leave(FAREWELL, final=reason != REPLACED)
         if self._metrics is not None and sender is not None:
             self._metrics.leave()
             sender.join(LAST_METRICS)
@@ -130,7 +128,7 @@ class Control:
         if not self._siblings.orphaned():
             events.Housekeeper.channel_broken()
         elif self._siblings.outlive(self._grace):
-            self._keeper.orders.put(Alive(sys.maxsize, (), self._deaths))
+            self._keepers.order(Alive(sys.maxsize, (), self._deaths))
 
     def _start_metrics(self) -> NamedThread | None:
         if self._metrics is None:
@@ -152,7 +150,7 @@ class Control:
 
     def _take(self, message: Message) -> None:
         if isinstance(message, Alive):
-            self._keeper.orders.put(message)
+            self._keepers.order(message)
             self._deaths = message.deaths
         elif isinstance(message, Ping):
             self._answer()
@@ -161,7 +159,7 @@ class Control:
 
     def _answer(self) -> None:
         """A Pong, unless the keeper's thread hangs: without an answer the master replaces this process."""
-        stuck_for = self._keeper.stuck_for()
+        stuck_for = self._keepers.stuck_for()
         if stuck_for < STUCK:
             self._channel.send(Pong())
         else:

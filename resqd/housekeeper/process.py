@@ -5,7 +5,8 @@ from __future__ import annotations
 import os
 import random
 import signal
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 from functools import partial
 
 from setproctitle import setproctitle
@@ -22,6 +23,7 @@ from resqd.housekeeper.failover import FailoverWatch
 from resqd.housekeeper.house import House
 from resqd.housekeeper.inquest import Culprits
 from resqd.housekeeper.keeper import Duty, Keeper, Settling
+from resqd.housekeeper.keepers import Accounts, Keepers, Shift
 from resqd.housekeeper.lock_sweep import LockSweep
 from resqd.housekeeper.orphans import MARGIN, Siblings
 from resqd.housekeeper.pause_files import PauseFiles
@@ -29,9 +31,10 @@ from resqd.housekeeper.promotion import Promotion
 from resqd.housekeeper.queue_pauses import LOOK_EVERY, PauseWatch
 from resqd.housekeeper.stand_in import StandIn
 from resqd.housekeeper.telling import Tellers
-from resqd.housekeeper.timekeeping import Timekeeper, timekeepers
+from resqd.housekeeper.timekeeping import timekeepers
 from resqd.housekeeper.upkeep import Upkeep
 from resqd.settings import Settings
+from resqd.sharding import Shard
 from resqd.store.keys import Keys
 from resqd.store.later.ear import Ear
 from resqd.store.later.later import Later
@@ -40,12 +43,12 @@ from resqd.store.redis.failover import watch
 from resqd.store.redis.health import Backoff, Health
 from resqd.store.redis.link import Link
 from resqd.store.redis.tracking import Doorbell
-from resqd.store.redis.url import ConnectionConfig
+from resqd.store.redis.url import configured
 from resqd.store.resque.served import Served
 from resqd.store.unique.sweep import Sweep
 from resqd.threads import NamedThread
 from resqd.wire.birth import Birth
-from resqd.wire.messages import ActAnswered, Busy, Exiting, Farewell, Vitals
+from resqd.wire.messages import ActAnswered, Busy, Exiting, Farewell, Message, Vitals
 
 _NAMES = ("INT", "HUP", "TTIN", "TTOU", "PIPE", "USR1", "USR2", "QUIT")
 _IGNORED = frozenset(signal.Signals[f"SIG{name}"] for name in _NAMES)
@@ -58,7 +61,7 @@ def run(
     *,
     settings: Settings,
     app: App,
-    connection: ConnectionConfig,
+    shards: Sequence[Shard],
     worker_id: str,
     embedded: Embedded | None,
 ) -> int:
@@ -66,89 +69,154 @@ def run(
     _settle_signals()
     birth.page.unmap()  # it marks a worker
     setproctitle(f"{settings.procline_prefix}resqd-{SHORT_VERSION}: housekeeper")
-    house = House(
-        birth=birth,
-        settings=settings,
-        app=app,
-        connection=connection,
-        link=Link(connection),
-        keys=Keys(settings.namespace),
-        worker_id=worker_id,
-        voice=Voice(),
-    )
-    catalog = parts_of(app).catalog
-    rules = FailureRules(
-        policy=app.failure_policy,
-        names=settings.failure_backend,
-        jobs=catalog.jobs,
-        keys=house.keys,
-        around=catalog.around,
-    )
+    voice = Voice()
+    houses = [_house(birth, settings, app, shard, worker_id=worker_id, voice=voice) for shard in shards]
     # Only when it has to run the application's code this process is made fit for it, as a worker is.
-    aftermath = Aftermath(rules=rules, prepare=partial(app.hooks.run, "after_fork"))
-    culprits = Culprits(settings=settings, app=app, rules=rules, worker_id=worker_id)
+    aftermath = Aftermath(rules=_rules(houses[0]), prepare=partial(app.hooks.run, "after_fork"))
     if embedded is not None:
         NamedThread(name="rewatch", target=Rewatch(embedded).run).start()
-    doorbell = _doorbell(house)
-    doorbell.start()
-    ear = _promotion(house)
-    _watch_failovers(house, doorbell.abort, ear.abort)
-    reason = _control(house, Upkeep.of(house, culprits, aftermath), doorbell).run()
-    doorbell.leave(BELL_FAREWELL)
+    doorbells = [_doorbell(house) for house in houses]
+    for house, doorbell in zip(houses, doorbells, strict=True):
+        doorbell.start()
+        ear = _promotion(house)
+        _watch_failovers(house, doorbell.abort, ear.abort)
+    reason = _control(houses, aftermath, doorbells[0]).run()
+    for doorbell in doorbells:
+        doorbell.leave(BELL_FAREWELL / len(doorbells))
     aftermath.close(FAREWELL)
     birth.channel.send(Exiting(reason))
     return 0
 
 
-def _control(house: House, upkeep: Upkeep, doorbell: DoorbellThread) -> Control:
+def _house(
+    birth: Birth, settings: Settings, app: App, shard: Shard, *, worker_id: str, voice: Voice
+) -> House:
+    connection = configured(shard.url)
+    return House(
+        birth=birth,
+        settings=replace(settings, namespace=shard.namespace),
+        app=app,
+        connection=connection,
+        link=Link(connection),
+        keys=Keys(shard.namespace),
+        worker_id=worker_id,
+        voice=voice,
+        shard=shard,
+        bell=birth.bells.each[shard.number] if birth.bells else birth.bell,
+    )
+
+
+def _rules(house: House) -> FailureRules:
+    catalog = parts_of(house.app).catalog
+    return FailureRules(
+        policy=house.app.failure_policy,
+        names=house.settings.failure_backend,
+        jobs=catalog.jobs,
+        keys=house.keys,
+        around=catalog.around,
+    )
+
+
+def _upkeep(house: House, aftermath: Aftermath) -> Upkeep:
+    culprits = Culprits(
+        settings=house.settings, app=house.app, rules=_rules(house), worker_id=house.worker_id
+    )
+    return Upkeep.of(house, culprits, aftermath)
+
+
+def _control(houses: Sequence[House], aftermath: Aftermath, doorbell: DoorbellThread) -> Control:
     """The control thread with the threads that it commands."""
+    house = houses[0]
     settings, birth = house.settings, house.birth
-    health = Health(where=house.connection.describe(), clock=monotonic)
-    tellers, keepers = Tellers.of(house, health), timekeepers(house)
-    capped = [spec.pattern for spec in settings.queues if spec.capped]
+    accounts = Accounts(len(houses), house.voice.say)
+    health = _health(house)
+    upkeep, tellers, kept = _upkeep(house, aftermath), Tellers.of(house, health), timekeepers(house)
     locks = LockSweep(sweep=Sweep(house.link, house.keys), owner=settings.daemon, clock=monotonic)
-    keeper = Keeper(
+    keeper = _keeper(
+        house,
+        upkeep,
         duties=[
             *upkeep.duties(house),
             Duty(LOOK_EVERY, _pauses(house, doorbell).look, "the look at paused queues"),
             Duty(lock_sweep.LOOK_EVERY, locks.turn, "the sweep of unique jobs' locks", locks.wait),
-            *(each.duty for each in keepers),
+            *(each.duty for each in kept),
             *tellers.duties(),
         ],
-        settling=Settling(
-            recover=upkeep.recoverer.run,
-            suspects=partial(upkeep.recovery.suspects_waiting, settings.daemon, capped),
-            health=health,
-            say=house.voice.say,
-        ),
         last_words=partial(_last_words, upkeep, tellers),
-        farewell=partial(_farewell, house, upkeep, keepers),
+        leaves=[each.leave for each in kept],
         health=health,
-        backoff=Backoff(random.random),
-        clock=monotonic,
+        say=accounts.voice(0),
     )
+    others = [_elsewhere(other, aftermath, accounts) for other in houses[1:]]
+    keepers = Keepers([Shift(keeper, upkeep.farewells), *others], clock=monotonic)
     return Control(
         channel=birth.channel,
-        keeper=keeper,
-        hearers=_hearers(upkeep, tellers),
+        keepers=keepers,
+        hearers=_hearers(upkeep, tellers, keepers),
         metrics=tellers.statsd,
         pause_files=PauseFiles(paths=settings.all_pause_files, say=house.voice.say),
         voice=house.voice,
-        siblings=Siblings(bell=birth.bell, master_pid=birth.master_pid, clock=monotonic),
+        siblings=Siblings(bell=house.bell, master_pid=birth.master_pid, clock=monotonic),
         grace=settings.kill_grace + MARGIN,
     )
 
 
-def _hearers(upkeep: Upkeep, tellers: Tellers) -> Hearers:
+def _hearers(upkeep: Upkeep, tellers: Tellers, keepers: Keepers) -> Hearers:
     counting = [
         each.take for each in (tellers.statsd, tellers.scrapers, tellers.recorder) if each is not None
     ]
     return {
         ActAnswered: [upkeep.remote.answered],
         Busy: [upkeep.publisher.take, *counting],
-        Farewell: [upkeep.farewells.take],
+        Farewell: [keepers.hear],
         Vitals: [tellers.scrapers.hear] if tellers.scrapers else [],
     }
+
+
+def _elsewhere(house: House, aftermath: Aftermath, accounts: Accounts) -> Shift:
+    """Who keeps up a shard that is not home."""
+    upkeep = _upkeep(house, aftermath)
+    keeper = _keeper(
+        house,
+        upkeep,
+        duties=upkeep.duties(house),
+        last_words=lambda: None,
+        leaves=(),
+        health=_health(house),
+        say=accounts.voice(house.shard.number),
+    )
+    return Shift(keeper, upkeep.farewells)
+
+
+def _health(house: House) -> Health:
+    return Health(where=house.connection.describe(), clock=monotonic)
+
+
+def _keeper(
+    house: House,
+    upkeep: Upkeep,
+    *,
+    duties: Sequence[Duty],
+    last_words: Callable[[], object],
+    leaves: Sequence[Callable[[], None]],
+    health: Health,
+    say: Callable[[Message], None],
+) -> Keeper:
+    capped = [spec.pattern for spec in house.settings.queues if spec.capped]
+    return Keeper(
+        duties=duties,
+        settling=Settling(
+            recover=upkeep.recoverer.run,
+            suspects=partial(upkeep.recovery.suspects_waiting, house.settings.daemon, capped),
+            health=health,
+            say=say,
+        ),
+        last_words=last_words,
+        farewell=partial(_farewell, house, upkeep, leaves),
+        health=health,
+        backoff=Backoff(random.random),
+        clock=monotonic,
+    )
 
 
 def _pauses(house: House, doorbell: DoorbellThread) -> PauseWatch:
@@ -167,10 +235,10 @@ def _last_words(upkeep: Upkeep, tellers: Tellers) -> None:
     tellers.leave()
 
 
-def _farewell(house: House, upkeep: Upkeep, keepers: list[Timekeeper]) -> None:
+def _farewell(house: House, upkeep: Upkeep, leaves: Sequence[Callable[[], None]]) -> None:
     upkeep.farewell(orphaned=os.getppid() != house.birth.master_pid)
-    for each in keepers:
-        each.leave()
+    for leave in leaves:
+        leave()
 
 
 def _served(house: House, link: Link) -> Served:
@@ -183,7 +251,7 @@ def _queues(house: House) -> list[str]:
 
 def _doorbell(house: House) -> DoorbellThread:
     """The thread that listens for pushes, or asks where it may not."""
-    bell, link = house.birth.bell, Link(house.connection)
+    bell, link = house.bell, Link(house.connection)
     stand_in = StandIn(
         bell=bell,
         served=_served(house, link),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
 
@@ -32,6 +33,10 @@ POLL_WITHIN = 0.75
 
 TELL_EVERY = 600.0
 """Seconds after which it is told again which jobs are known: somebody may have emptied the database."""
+
+
+def _deaf(_acts: Sequence[bytes], _now: int) -> None:
+    """Web pages speak to a daemon on the home shard: on two lists an act could be asked for twice."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +87,7 @@ class Upkeep:
             worker_id=house.worker_id,
             beats_every=beat,
             registers_every=beat + register_every(prune),
-            heard=remote.hear,
+            heard=remote.hear if house.is_home else _deaf,
         )
         return cls(
             recovery=recovery,
@@ -118,7 +123,9 @@ class Upkeep:
         )
 
     def duties(self, house: House) -> list[Duty]:
-        """Everything that is done every so often, in the order in which it is done."""
+        """Everything that is done every so often on its shard, in the order in which it is done."""
+        if not house.is_home:
+            return self._elsewhere(house)
         beat, prune = house.settings.heartbeat_interval, house.settings.prune_interval
         return [
             Duty(beat, self.publisher.beat, "the heartbeat"),
@@ -130,6 +137,18 @@ class Upkeep:
             Duty(beat, self.recoverer.retry, "the records that no list took"),
             Duty(TELL_EVERY, partial(self.tell_classes, house), "telling which jobs are known"),
             Duty(CLOSE_EVERY, self.batches.close_late, "batches that nobody fills any more"),
+            Duty(ONCE, partial(check_up, house.link, house.settings), "the check of Redis's settings"),
+        ]
+
+    def _elsewhere(self, house: House) -> list[Duty]:
+        """What there is to do on another shard than home: to show that this daemon lives, and to see who does not."""
+        beat, prune = house.settings.heartbeat_interval, house.settings.prune_interval
+        return [
+            Duty(beat, self.publisher.beat, "the heartbeat"),
+            Duty(2 * beat * POLL_WITHIN, self.hosts.watch, "the watch over other daemons"),
+            Duty(prune, self.pruner.look, "pruning the registry"),
+            Duty(FOLLOW_EVERY, self.recoverer.follow, "the watch over predecessors"),
+            Duty(beat, self.recoverer.retry, "the records that no list took"),
             Duty(ONCE, partial(check_up, house.link, house.settings), "the check of Redis's settings"),
         ]
 

@@ -23,7 +23,7 @@ from resqd.master.vitals import Account
 from resqd.master.watch import Watch
 from resqd.settings import Settings
 from resqd.wire.birth import Kind
-from resqd.wire.doorbell import Bell
+from resqd.wire.doorbell import Bells
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +61,7 @@ def build(given: Ingredients) -> Master:
         else ControlServer(path=settings.control_socket, selector=selector, clock=clock)
     )
     signals = Signals()
-    bell = Bell(inherited.bell if inherited else None)
+    bells = Bells(len(settings.shards), inherited.bell if inherited else ())
     fleet = _fleet(given)
     inbox = Inbox(fleet=fleet, clock=clock)
     handlers = Handlers(settings=settings, fleet=fleet, clock=clock)
@@ -70,7 +70,7 @@ def build(given: Ingredients) -> Master:
         folder=given.folder,
         timeout=settings.boot_timeout,
         notifier=notifier,
-        estate=Estate(given.epoch, fleet, lock, server, bell, given.held),
+        estate=Estate(given.epoch, fleet, lock, server, bells, given.held),
         unfinished=(handlers, fleet.kills, signals),
         clock=clock,
     )
@@ -78,7 +78,7 @@ def build(given: Ingredients) -> Master:
     spawner = Spawner(
         entries=given.entries,
         epoch=given.epoch,
-        bell=bell,
+        bells=bells,
         threads=settings.thread_count + given.async_count,
         descriptors=[*(owner.descriptors for owner in owners), lambda: [selector.fileno()]],
         clock=clock,
@@ -86,7 +86,7 @@ def build(given: Ingredients) -> Master:
     processes = Processes(
         fleet=fleet,
         spawner=spawner,
-        bell=bell,
+        bells=bells,
         selector=selector,
         before_fork=given.before_fork,
         clock=clock,

@@ -8,6 +8,7 @@ import selectors
 import signal
 import socket
 from collections.abc import Callable, Iterable, Mapping
+from dataclasses import replace
 
 from resqd import events
 from resqd.clock import Clock
@@ -17,9 +18,9 @@ from resqd.master.child import Child
 from resqd.master.deaths import THREADLESS, YOUNG, Exit, death, died_at_boot, epitaph, in_order, reap, reason
 from resqd.master.fleet import Fleet
 from resqd.master.plan import Fork
-from resqd.wire.birth import Birth, Kind, Page
+from resqd.wire.birth import Birth, Kind, Page, shard_of
 from resqd.wire.channel import Channel
-from resqd.wire.doorbell import Bell
+from resqd.wire.doorbell import Bells
 from resqd.wire.intent import Intent
 from resqd.wire.messages import Alive, Exiting
 
@@ -45,14 +46,14 @@ class Spawner:
         *,
         entries: Mapping[Kind, Entry],
         epoch: str,
-        bell: Bell,
+        bells: Bells,
         threads: int,
         descriptors: Iterable[Callable[[], Iterable[int]]],
         clock: Clock,
     ) -> None:
         self._entries = entries
         self._epoch = epoch
-        self._bell = bell
+        self._bells = bells
         self._threads = threads
         self._descriptors = descriptors
         self._clock = clock
@@ -67,6 +68,7 @@ class Spawner:
         paused_queues: tuple[str, ...] | None = None,
     ) -> Child:
         """Fork child number `fork`. Errors: OSError when the system has no process, memory or descriptor left."""
+        shard = shard_of(order.kind, order.index, len(self._bells.each))
         with contextlib.ExitStack() as undo:
             ours, theirs = socket.socketpair()
             undo.callback(theirs.close)
@@ -86,8 +88,10 @@ class Spawner:
                 quotas=order.quotas,
                 channel=Channel(theirs),
                 page=page,
-                bell=self._bell,
+                bell=self._bells.each[shard],
                 paused_queues=paused_queues,
+                shard=shard,
+                bells=self._bells,
             )
             pid = self._fork(birth, ours)
             on_failure.pop_all()
@@ -133,14 +137,14 @@ class Processes:
         *,
         fleet: Fleet,
         spawner: Spawner,
-        bell: Bell,
+        bells: Bells,
         selector: selectors.BaseSelector,
         before_fork: Callable[[], None],
         clock: Clock,
     ) -> None:
         self._fleet = fleet
         self._spawner = spawner
-        self._bell = bell
+        self._bells = bells
         self._selector = selector
         self._before_fork = before_fork
         self._clock = clock
@@ -171,7 +175,9 @@ class Processes:
         fleet.children.append(child)
         self._listen(child)
         if child.kind is Kind.PROBATION:
-            fleet.suspects.count -= 1  # it takes one; the housekeeper's next count may be older than that
+            fleet.suspects.take(
+                self._shard(child)
+            )  # it takes one; the housekeeper's next count may be older than that
         events.Master.forked(child=child.label)
 
     def _put_off(self, order: Fork, why: str) -> None:
@@ -190,7 +196,7 @@ class Processes:
         now, fleet = self._clock(), self._fleet
         self._mourn(child, end, now)
         if (last_words := death(child, end)) is not None:
-            fleet.losses.deaths[child.fork] = last_words
+            fleet.losses.deaths[child.fork] = replace(last_words, shard=self._shard(child))
             fleet.losses.tell_at = 0.0
         self.deafen(child)
         fleet.children.remove(child)
@@ -257,6 +263,11 @@ class Processes:
     def _hush(self, child: Child) -> None:
         """Nobody may rely on a dead housekeeper's bell; a worker that died idle may have taken a ring with it."""
         if child.kind is Kind.HOUSEKEEPER:
-            self._bell.fail()
-        elif self._bell.set_idle(child.fork, idle=False) and self._bell.any_idle() and not self._bell.pending:
-            self._bell.ring()
+            self._bells.fail()
+            return
+        bell = self._bells.each[self._shard(child)]
+        if bell.set_idle(child.fork, idle=False) and bell.any_idle() and not bell.pending:
+            bell.ring()
+
+    def _shard(self, child: Child) -> int:
+        return shard_of(child.kind, child.index, len(self._bells.each))

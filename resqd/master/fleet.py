@@ -36,6 +36,8 @@ class FleetSettings:
     term: str = "stop"
     """What TERM means, as RESQD_TERM has it."""
     capped: Sequence[QueueSpec] = ()
+    shards: int = 1
+    """How many there are; each worker works for one of them."""
 
     @classmethod
     def of(cls, settings: Settings) -> FleetSettings:
@@ -47,6 +49,7 @@ class FleetSettings:
             limits=Limits.of(settings),
             term=settings.term,
             capped=[spec for spec in settings.queues if spec.capped],
+            shards=len(settings.shards),
         )
 
 
@@ -128,6 +131,20 @@ class Suspects:
     count: int = 0
     capped: dict[str, int] = field(default_factory=dict)
     """Those among them that are of capped queues, by queue."""
+    by_shard: list[int] = field(default_factory=list)
+    """How many on each shard, where there are several."""
+
+    def on(self, shard: int) -> int:
+        """How many wait on one shard."""
+        if self.by_shard:
+            return self.by_shard[shard]
+        return self.count if shard == 0 else 0
+
+    def take(self, shard: int) -> None:
+        """One of them is taken."""
+        self.count -= 1
+        if self.by_shard:
+            self.by_shard[shard] -= 1
 
 
 @dataclass(frozen=True, slots=True)

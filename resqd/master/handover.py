@@ -25,7 +25,7 @@ from resqd.master.fleet import Fleet, Snapshot
 from resqd.master.lock import DaemonLock
 from resqd.master.systemd import Notifier
 from resqd.text import EXACT
-from resqd.wire.doorbell import Bell
+from resqd.wire.doorbell import Bells
 from resqd.wire.messages import Death
 from resqd.wire.requests import refusal
 
@@ -51,7 +51,8 @@ class Handover:
     listener: int
     socket_file: tuple[int, int, int]
     """The trace of the control socket's file."""
-    bell: tuple[int, int, int]
+    bell: tuple[int, ...]
+    """Of each shard's bell three."""
     held: tuple[int, ...]
     """Descriptors that only have to stay open, such as the embedded server's."""
 
@@ -69,12 +70,12 @@ class Estate:
     fleet: Fleet
     lock: DaemonLock
     server: ControlServer
-    bell: Bell
+    bells: Bells
     held: tuple[int, ...]
 
     def hand_over(self) -> int:
         """Make all descriptors that live on inheritable; the descriptor of the saved handover."""
-        for descriptor in (*self.bell.descriptors, *self.held, *self.fleet.descriptors()):
+        for descriptor in (*self.bells.descriptors, *self.held, *self.fleet.descriptors()):
             os.set_inheritable(descriptor, True)
         return save(
             Handover(
@@ -83,7 +84,7 @@ class Estate:
                 lock=self.lock.hand_over(),
                 listener=self.server.hand_over(),
                 socket_file=self.server.bound,
-                bell=self.bell.descriptors,
+                bell=self.bells.descriptors,
                 held=self.held,
             )
         )

@@ -11,7 +11,7 @@ from resqd.clock import Clock
 from resqd.master.child import Child
 from resqd.master.commands import remote
 from resqd.master.commands.server import Request
-from resqd.master.fleet import Fleet
+from resqd.master.fleet import Fleet, Suspects
 from resqd.master.naming import named
 from resqd.master.timeouts import leave_by
 from resqd.wire import messages
@@ -198,7 +198,7 @@ class Inbox:
         fleet = self._fleet
         fleet.redis.note(child.fork, message.redis, self._clock())
         fleet.redis.report(message.redis, message.since)
-        fleet.suspects.count, fleet.suspects.capped = message.suspects, dict(message.capped_suspects)
+        fleet.suspects = Suspects(message.suspects, dict(message.capped_suspects), list(message.by_shard))
 
     def _on_settled(self, _child: Child, message: messages.Settled) -> None:
         settled = [fork for fork in message.forks if self._fleet.losses.deaths.pop(fork, None)]

@@ -9,11 +9,11 @@ from resqd.master.child import Child
 from resqd.master.deaths import GOOD_BYES
 from resqd.master.fleet import Fleet
 from resqd.master.quotas import Holder, deal, for_suspects, free
-from resqd.wire.birth import Kind
+from resqd.wire.birth import PROBATION_AT_ONCE, Kind, shard_of
 from resqd.wire.intent import Intent
 
-PROBATION_AT_ONCE = 2
-"""How many suspects are rerun at the same time, each alone in its process."""
+TURN = 1.0
+"""Seconds after which a unit of a cap goes on to a worker of another shard, where there are too few for all."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +72,8 @@ def plan(fleet: Fleet, now: float) -> list[Action]:
 def next_at(fleet: Fleet, now: float) -> float | None:
     """When a place that waits may be filled, or waiting for dead workers' jobs ends."""
     moments = [*fleet.places.ready_at.values(), fleet.losses.settle_by or now]
+    if _takes_turns(fleet):
+        moments.append((int(now / TURN) + 1) * TURN)
     return min((at for at in moments if at > now), default=None)
 
 
@@ -117,17 +119,22 @@ def _probation(fleet: Fleet, now: float) -> list[Fork]:
     if fleet.intent is not Intent.RUNNING:
         return []
     busy = {child.index for child in fleet.children if child.kind is Kind.PROBATION}
-    free = [index for index in range(PROBATION_AT_ONCE) if index not in busy]
-    ready = [index for index in free if _may_fork(fleet, Kind.PROBATION, index, now)]
-    return [
-        Fork(Kind.PROBATION, index, 1) for index in ready[: max(0, fleet.suspects.count - _hungry(fleet))]
-    ]
+    forks = []
+    for shard in range(fleet.settings.shards):
+        places = range(shard * PROBATION_AT_ONCE, (shard + 1) * PROBATION_AT_ONCE)
+        ready = [each for each in places if each not in busy and _may_fork(fleet, Kind.PROBATION, each, now)]
+        waiting = fleet.suspects.on(shard) - _hungry(fleet, shard)
+        forks += [Fork(Kind.PROBATION, index, 1) for index in ready[: max(0, waiting)]]
+    return forks
 
 
-def _hungry(fleet: Fleet) -> int:
-    """How many of the probation workers may not have taken their suspect yet."""
+def _hungry(fleet: Fleet, shard: int) -> int:
+    """How many of a shard's probation workers may not have taken their suspect yet."""
     return sum(
-        child.kind is Kind.PROBATION and not child.account.stats.reserved and not child.page.running()
+        child.kind is Kind.PROBATION
+        and shard_of(child.kind, child.index, fleet.settings.shards) == shard
+        and not child.account.stats.reserved
+        and not child.page.running()
         for child in fleet.children
     )
 
@@ -151,12 +158,18 @@ def _staffed(fleet: Fleet, now: float) -> Iterable[Fork | Grant]:
         {queue: units - kept[queue] for queue, units in free(caps, alone).items()},
         [_holder(fleet, taker) for taker in takers],
         {queue: units - kept[queue] for queue, units in unowned.items()},
+        turn=int(now / TURN) if _takes_turns(fleet) else 0,
     )
     for taker, quotas in zip(takers, dealt, strict=True):
         if isinstance(taker, Fork):
             yield replace(taker, quotas=quotas)
         elif taker in slots or _holder(fleet, taker).needs(quotas):
             yield Grant(taker, slots.get(taker, taker.grants.slots), quotas)
+
+
+def _takes_turns(fleet: Fleet) -> bool:
+    """Whether a cap is too small for all workers: those of one shard must not have all of it for good."""
+    return fleet.settings.shards > 1 and any(cap < fleet.worker_count for cap in fleet.caps().values())
 
 
 def _takers(fleet: Fleet, forks: Iterable[Fork]) -> list[Child | Fork]:

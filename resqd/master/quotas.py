@@ -60,16 +60,17 @@ def for_suspects(most: int, suspects: int, capped: Quotas, unowned: Quotas) -> I
         yield quotas
 
 
-def deal(caps: Quotas, holders: Sequence[Holder], unowned: Quotas) -> list[dict[str, int]]:
+def deal(caps: Quotas, holders: Sequence[Holder], unowned: Quotas, *, turn: int = 0) -> list[dict[str, int]]:
     """The quotas that each holder should be sent: an even share of each cap, as far as it can be given now.
 
     A share that another still owns comes later: a lower quota asks him for it, and what he yields is dealt
-    by the next call. Remainders begin at another holder for each queue, so that none gets all of them.
+    by the next call. Remainders begin at another holder for each queue, and in each `turn`, so that none gets all of
+    them.
     """
     dealt: list[dict[str, int]] = [{} for _ in holders]
     for number, (queue, cap) in enumerate(caps.items()):
         left = max(0, unowned[queue])
-        shares = _shares(cap, [holder.room for holder in holders], first=number)
+        shares = _shares(cap, [holder.room for holder in holders], first=number + turn)
         for quotas, holder, share in zip(dealt, holders, shares, strict=True):
             owned = holder.owned.get(queue, 0)
             quotas[queue] = min(share, owned + left)

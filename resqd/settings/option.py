@@ -52,4 +52,6 @@ def setting(  # a table's row: one parameter for each column
     metadata = {**row, "default": text, "parse": parse, "aliases": aliases, "optional": default is None}
     if callable(default):
         return field(default_factory=default, metadata=metadata)
-    return field(default=default, metadata=metadata, repr=variable not in {"REDIS_URL", "RESQD_SECRET"})
+    return field(
+        default=default, metadata=metadata, repr=variable not in {"REDIS_URL", "REDIS_SHARDS", "RESQD_SECRET"}
+    )

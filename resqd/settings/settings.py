@@ -15,6 +15,7 @@ from resqd.queue_specs import QueueSpec
 from resqd.settings import presets
 from resqd.settings.option import Option
 from resqd.settings.table import Table
+from resqd.sharding import Shard, shards_of
 
 DEFAULT_PAUSE_FILES = (Path("/etc/consul_disabled"), Path("/tmp/consul_disabled"))  # noqa: S108 - only looked at
 
@@ -51,6 +52,10 @@ class Settings(Table):
             except ValueError as error:
                 problems.append(_problem(option, *source, remedy=str(error)))
         values["has_namespace"] = "namespace" in values
+        if (urls := values.get("redis_shards")) and values.setdefault("redis_url", urls[0]) != urls[0]:
+            problems.append(
+                "REDIS_URL: with REDIS_SHARDS leave it out, or give the first of those, the home shard"
+            )
         settings = cls(**{**presets.shape(str(values.get("preset", presets.NAMES[0]))), **values})
         problems += settings._contradictions()
         if problems:
@@ -59,12 +64,18 @@ class Settings(Table):
             settings,
             queues=_weigh(settings),
             namespace=parsing.tagged(settings.namespace, settings.redis_url),
+            worker_count=max(settings.worker_count, len(settings.shards)),
         )
 
     @property
     def daemon(self) -> str:
         """The daemon's stable identity among all hosts: HOST/NAME."""
         return f"{self.host}/{self.name}"
+
+    @property
+    def shards(self) -> tuple[Shard, ...]:
+        """Where the jobs are: one, or several with the home shard first. Without a URL the one has none."""
+        return shards_of(self.redis_shards or (self.redis_url or "",), self.namespace)
 
     @property
     def burst(self) -> bool:
@@ -95,6 +106,7 @@ class Settings(Table):
         """Every setting as JSON can hold it, for `status`; secrets are left out."""
         shown: dict[str, object] = {option.field: _plain(getattr(self, option.field)) for option in OPTIONS}
         shown["redis_url"] = parsing.without_password(self.redis_url) if self.redis_url else None
+        shown["redis_shards"] = [parsing.without_password(url) for url in self.redis_shards]
         shown["secret"] = "set" if self.secret else None
         return shown
 
@@ -173,7 +185,8 @@ def _problem(option: Option, source: str, text: str, *, remedy: str) -> str:
     """One line that names the variable even where a flag was wrong; a URL's password is not repeated."""
     name = source if source in (option.variable, *option.aliases) else f"{option.variable} ({source})"
     secret = option.field == "secret" or (
-        option.field == "redis_url" and ("://" not in text or "@" in text or "password" in text)
+        option.field in ("redis_url", "redis_shards")
+        and ("://" not in text or "@" in text or "password" in text)
     )
     shown = "…" if secret else ascii(text)[1:-1][:100]
     return f"{name}={shown}: {remedy}"

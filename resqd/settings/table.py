@@ -6,7 +6,7 @@ import socket
 from dataclasses import dataclass
 from pathlib import Path
 
-from resqd import parsing, queue_specs
+from resqd import parsing, queue_specs, sharding
 from resqd.queue_specs import QueueSpec
 from resqd.settings import presets
 from resqd.settings.option import setting
@@ -51,8 +51,12 @@ class Table:
         0.1, "INTERVAL", "--interval SECONDS", parsing.seconds(0, 3600),
         "pause between looks at empty queues; 0: run until the queues are empty, then exit")
     redis_url: str | None = setting(
-        None, "REDIS_URL", "--redis-url URL", parsing.redis_url,
+        None, "REDIS_URL", "--redis-url URL", sharding.url,
         "the Redis or Valkey server; unset: the embedded one, else redis://localhost:6379")
+    redis_shards: tuple[str, ...] = setting(
+        (), "REDIS_SHARDS", "--redis-shards URLS", sharding.urls,
+        "several servers, with spaces between their URLs: plain jobs are spread over all, keyed ones are on the first",
+        shown="")
     namespace: str = setting(
         "resque", "RESQD_NAMESPACE", "--namespace PREFIX", parsing.namespace,
         "prefix of all Redis keys; on the embedded server a second project has its own")

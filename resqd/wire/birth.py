@@ -10,7 +10,7 @@ from enum import Enum
 
 from resqd.text import SHOWN, escaped, shown
 from resqd.wire.channel import Channel
-from resqd.wire.doorbell import Bell
+from resqd.wire.doorbell import Bell, Bells
 from resqd.wire.messages import Running
 
 _CELL = 8
@@ -128,12 +128,23 @@ class Kind(Enum):
     HOUSEKEEPER = "housekeeper"
 
 
+PROBATION_AT_ONCE = 2
+"""How many suspects of a shard are rerun at the same time, each alone in its process."""
+
+
+def shard_of(kind: Kind, index: int, shards: int) -> int:
+    """The number of the shard that a child at this place works for, of so many; the housekeeper works for all."""
+    if kind is Kind.PROBATION:
+        return index // PROBATION_AT_ONCE % shards
+    return index % shards
+
+
 @dataclass(frozen=True, slots=True)
 class Birth:
     """A child's inheritance. `epoch` is the master's nonce; with `fork` it names the incarnation.
 
     `pace` is that of the worker before it at its place, in jobs a second; 0 when it is not known. `paused_queues` are
-    those that the housekeeper has told; None: it has told nothing yet.
+    those that the housekeeper has told; None: it has told nothing yet. `bell` is that of its `shard`, `bells` are all.
     """
 
     kind: Kind
@@ -149,3 +160,5 @@ class Birth:
     page: Page
     bell: Bell
     paused_queues: tuple[str, ...] | None = None
+    shard: int = 0
+    bells: Bells | None = None

@@ -5,6 +5,7 @@ from __future__ import annotations
 import mmap
 import os
 import select
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 _PAGE = 4096
@@ -117,6 +118,28 @@ class Bell:
         """Take what the fetchers told since the last call."""
         total = _read(self.wanted)
         return Asked(waiting=total % _VAIN, vain=total // _VAIN)
+
+
+class Bells:
+    """One bell for each shard: a ring for one is of no use to a fetcher of another."""
+
+    def __init__(self, count: int = 1, descriptors: Sequence[int] = ()) -> None:
+        kept = [
+            (descriptors[at], descriptors[at + 1], descriptors[at + 2])
+            for at in range(0, len(descriptors), 3)
+        ]
+        self.each = tuple(Bell(kept[shard] if shard < len(kept) else None) for shard in range(count))
+        """By the number of the shard."""
+
+    @property
+    def descriptors(self) -> tuple[int, ...]:
+        """Those of all, for a master that execs itself and makes the same bells of them again."""
+        return tuple(descriptor for bell in self.each for descriptor in bell.descriptors)
+
+    def fail(self) -> None:
+        """Let nobody rely on any of them."""
+        for bell in self.each:
+            bell.fail()
 
 
 def _read(descriptor: int) -> int:

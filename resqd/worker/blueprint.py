@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 
@@ -16,8 +15,6 @@ from resqd.store.inflight.owner import Inflight
 from resqd.store.names import to_text
 from resqd.store.redis.health import Backoff, Health
 from resqd.store.redis.link import Link
-from resqd.store.resque.pauses import PauseKeys
-from resqd.store.resque.pauses import look as look_for_pauses
 from resqd.store.resque.plugin_locks import PluginLocks
 from resqd.wire.birth import Birth, Kind
 from resqd.wire.intent import Intent
@@ -30,6 +27,7 @@ from resqd.worker.fetcher import Fetcher
 from resqd.worker.gating import Appetite, Gatekeeper
 from resqd.worker.guard import Guard
 from resqd.worker.holdings import Holdings
+from resqd.worker.home import Home
 from resqd.worker.manager import Manager
 from resqd.worker.metrics import Metrics
 from resqd.worker.open_queues import OpenQueues
@@ -57,7 +55,7 @@ class Supply:
 def _supply(common: Common) -> Supply:
     link, keys, settings = common.link, common.keys, common.settings
     quotas = Quotas()
-    paused = OpenQueues(lambda queues: look_for_pauses(link.call, PauseKeys(settings.namespace), queues))
+    paused = OpenQueues(common.home.pauses)
     sources = Sources(
         specs=settings.queues,
         existing=lambda: [to_text(name) for name in link.call("SMEMBERS", keys.queues)],
@@ -74,7 +72,8 @@ class Blueprint:
     """What a worker is made of and needs no socket, thread or descriptor. Each child has its own copy.
 
     What the master makes here is not made again in every fork, which a worker of one job would feel: each
-    page of memory that a child touches is copied. The master never uses it.
+    page of memory that a child touches is copied. The master never uses it. There is one for each shard, with the
+    `settings` as they are there.
     """
 
     def __init__(
@@ -83,12 +82,12 @@ class Blueprint:
         settings: Settings,
         app: App,
         link: Link,
-        connect: Callable[[], Link],
+        home: Home,
         where: str,
         worker_id: str,
         clock: Clock,
     ) -> None:
-        self._common = common = Common(settings, app, link, connect, where, worker_id, clock)
+        self._common = common = Common(settings, app, link, home, where, worker_id, clock)
         self._supply = _supply(common)
         self._crew = crew = crew_of(common, self._supply.holdings)
         self._metrics = Metrics(held=self._supply.holdings.holds) if settings.metered else None
@@ -106,7 +105,9 @@ class Blueprint:
             releases=any(job.unique and job.unique.until == "start" for job in app.jobs.values()),
             time_heard=crew.server_clock.heard,
         )
-        self._doors = partial(Doors, connect=connect, keys=common.keys, jobs=app.jobs)
+        self._doors = partial(
+            Doors, connect=home.connect, keys=common.keys, jobs=app.jobs, closed=not home.here
+        )
 
     @property
     def fails_over(self) -> bool:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 
@@ -17,9 +16,10 @@ from resqd.threads import Title
 from resqd.worker.endings import Endings
 from resqd.worker.executor import Executor
 from resqd.worker.holdings import Holdings
+from resqd.worker.home import Home
 from resqd.worker.interrupt import Alarm, Ladder, Slot
 from resqd.worker.recorder import Recorder
-from resqd.worker.strangers import Strangers, look_for_knowers
+from resqd.worker.strangers import Strangers
 from resqd.worker.tasks import Loop
 from resqd.worker.trial import ServerClock, Trials
 
@@ -32,8 +32,8 @@ class Common:
     app: App
     link: Link
     """A worker's own; closed until its fetcher opens it."""
-    connect: Callable[[], Link]
-    """Opens another one."""
+    home: Home
+    """What is looked up on the home shard."""
     where: str
     """Redis, as log lines name it."""
     worker_id: str
@@ -91,7 +91,7 @@ def _strangers(common: Common) -> Strangers | None:
         return None
     return Strangers(
         app=common.app.name or common.settings.app or "",
-        look=partial(look_for_knowers, common.connect, common.keys),
+        look=common.home.knowers,
         clock=common.clock,
     )
 

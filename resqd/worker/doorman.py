@@ -34,7 +34,8 @@ AWAY: Final = 0.5
 class Doors:
     """The limits that the jobs of this worker may hold in blocks. Any thread may ask; each has a connection meanwhile.
 
-    `using` is called before the first is held. `force`: they count, but wait for nothing.
+    `using` is called before the first is held. `force`: they count, but wait for nothing. `closed`: the jobs are on
+    another shard than the limits.
     """
 
     def __init__(
@@ -46,7 +47,9 @@ class Doors:
         jobs: Mapping[str, Job[..., Any]],
         using: Callable[[], object],
         force: bool = False,
+        closed: bool = False,
     ) -> None:
+        self._closed = closed
         self._connect = connect
         self._keys = keys
         self._inflight = inflight
@@ -59,7 +62,10 @@ class Doors:
     def doorman(
         self, slot: Slot, name: str, rule: Limit | None, within: Iterable[AnyDoorman]
     ) -> Doorman | None:
-        """For a block of the job in a slot; None where that, or a block that this one is `within`, holds it already."""
+        """For a block of the job in a slot; None where that, or a block that this one is `within`, holds it already.
+
+        Errors: JobDefinitionError.
+        """
         job = self._jobs.get(slot.payload.job_class) if slot.payload else None
         if job is None or slot.payload is None:
             return None
@@ -76,6 +82,11 @@ class Doors:
         ]
         if not gate.definition.startswith("r") and gate.name in {*holding, *(each.name for each in own)}:
             return None
+        if self._closed:
+            raise JobDefinitionError(
+                f"{job.name} cannot hold {name} here, since limits are on the home shard: with any limit in the "
+                "option limits= of its job it goes there"
+            )
         self._using()
         block = Block(self._inflight, token_text(slot.token), next(self._numbers), gate)
         return Doorman(self, slot.token, block)

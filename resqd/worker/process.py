@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Sequence
 
 from resqd import SHORT_VERSION, events
 from resqd.app import App
@@ -23,9 +24,10 @@ CRASHED = 70
 """Exit status of a worker that leaves jobs in flight behind (EX_SOFTWARE of sysexits.h)."""
 
 
-def run(birth: Birth, *, settings: Settings, app: App, blueprint: Blueprint) -> int:
-    """Be a worker: called in the forked child, returns its exit status."""
+def run(birth: Birth, *, settings: Settings, app: App, blueprints: Sequence[Blueprint]) -> int:
+    """Be a worker of one shard: called in the forked child, returns its exit status."""
     sys.setswitchinterval(SWITCH_INTERVAL)
+    blueprint = blueprints[birth.shard]
     app.hooks.run("after_fork")
     manager = blueprint.manager(birth)
     control = blueprint.control(birth, manager)

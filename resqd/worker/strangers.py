@@ -12,9 +12,7 @@ from resqd.clock import Clock
 from resqd.errors import StoreError
 from resqd.retry import Elsewhere
 from resqd.store.inflight.tokens import passes
-from resqd.store.keys import Keys
-from resqd.store.redis.link import Link
-from resqd.store.resque.knowers import KEPT_OWN, Knower, Knowers
+from resqd.store.resque.knowers import KEPT_OWN, Knower
 from resqd.store.resque.payload import Payload
 
 LOOK_EVERY: Final = 30.0
@@ -28,15 +26,6 @@ MOST_PASSES: Final = 160
 BRAKE: Final = 0.05
 """Seconds that a job thread rests after such a job: a queue full of them must not become a spin, nor be emptied by
 who does not know them before who does can take them. It holds across forks, since it needs no memory."""
-
-
-def look_for_knowers(connect: Callable[[], Link], keys: Keys) -> list[Knower]:
-    """Who knows which jobs, over a connection of its own: the fetcher's is the fetcher's alone."""
-    link = connect()
-    try:
-        return Knowers(link, keys).look()
-    finally:
-        link.close()
 
 
 def put_off(knowers: Sequence[Knower], *, app: str, queue: str, job_class: str, passed: int) -> bool:

@@ -22,11 +22,12 @@ from resqd.settings import Settings
 from resqd.store.redis.link import Link
 from resqd.store.redis.url import ConnectionConfig
 from resqd.wire.birth import Kind
-from resqd.wire.doorbell import Bell
+from resqd.wire.doorbell import Bells
 from resqd.wire.intent import Intent
 from resqd.wire.messages import Message
 from resqd.worker import process
 from resqd.worker.blueprint import Blueprint
+from resqd.worker.home import Home
 from tests.support.waiting import wait_for
 
 M = TypeVar("M")
@@ -47,11 +48,16 @@ class LoneWorker:
     ) -> None:
         base = {"QUEUES": "q", "THREAD_COUNT": "2", "JOBS_PER_FORK": "0", "KILL_GRACE": "1", "REDIS_URL": url}
         settings = Settings.load({**base, **variables})
+        link = Link(ConnectionConfig.from_url(url), admit=False)
         blueprint = Blueprint(
             settings=settings,
             app=app,
-            connect=partial(Link, ConnectionConfig.from_url(url), admit=False),
-            link=Link(ConnectionConfig.from_url(url), admit=False),
+            home=Home(
+                namespace=settings.namespace,
+                connect=partial(Link, ConnectionConfig.from_url(url), admit=False),
+                link=link,
+            ),
+            link=link,
             where=url,
             worker_id="host:1:q:1:2:0",
             clock=monotonic,
@@ -61,9 +67,9 @@ class LoneWorker:
         self.status: int | None = None
         self._state, self._slots, self._pace = state, slots, pace
         self._spawner = Spawner(
-            entries={Kind.WORKER: partial(process.run, settings=settings, app=app, blueprint=blueprint)},
+            entries={Kind.WORKER: partial(process.run, settings=settings, app=app, blueprints=[blueprint])},
             epoch="e",
-            bell=Bell(),
+            bells=Bells(),
             threads=settings.thread_count,
             descriptors=(),
             clock=monotonic,

@@ -38,7 +38,7 @@ def notes(redis_client: redis.Redis) -> Notes:
 @pytest.fixture
 def daemon(tmp_path: Path, redis_url: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[Daemon]:
     monkeypatch.setattr(app, "_store", None)
-    monkeypatch.setattr(app, "_redis_url", redis_url)
+    monkeypatch.setattr(app, "_urls", (redis_url,))
     environ = {"REDIS_URL": redis_url, "MENDED": str(tmp_path / "mended"), "HEARTBEAT_INTERVAL": "0.5"}
     flags = (
         "--app",

@@ -71,17 +71,19 @@ class Job(plain_job.Job[P, R]):
 class OnCommit(Producer):
     """Puts jobs on queues once the transaction is committed, where that was asked for."""
 
-    def push(self, queue: str, raws: list[bytes]) -> None:
+    def push(self, queue: str, raws: list[bytes], *, keyed: bool = False) -> None:
         """Put payloads on a queue, at once or when the transaction is committed."""
-        now_or_after(partial(super().push, queue, raws))
+        now_or_after(partial(super().push, queue, raws, keyed=keyed))
 
-    def push_front(self, queue: str, raws: list[bytes]) -> None:
+    def push_front(self, queue: str, raws: list[bytes], *, keyed: bool = False) -> None:
         """The same before all that wait there."""
-        now_or_after(partial(super().push_front, queue, raws))
+        now_or_after(partial(super().push_front, queue, raws, keyed=keyed))
 
-    def put_later(self, queue: str, jobs: list[tuple[str, bytes]], when: When) -> None:
+    def put_later(
+        self, queue: str, jobs: list[tuple[str, bytes]], when: When, *, keyed: bool = False
+    ) -> None:
         """The same for jobs that wait for a moment."""
-        now_or_after(partial(super().put_later, queue, jobs, when))
+        now_or_after(partial(super().put_later, queue, jobs, when, keyed=keyed))
 
     def put_unique(
         self, queue: str, claims: list[Claim], terms: Terms, delivery: Delivery

@@ -76,6 +76,8 @@ def scale(fleet: Fleet, count: int) -> None:
     """Set the number of workers. Errors: ResqdError when it is out of bounds or the daemon is leaving."""
     if not 1 <= count <= SCALE_MOST:
         raise ResqdError(f"cannot scale to {count} workers: the number must be from 1 to {SCALE_MOST}")
+    if count < fleet.settings.shards:
+        raise ResqdError(f"cannot scale to {count} workers: each of {fleet.settings.shards} shards needs one")
     if fleet.leaving:
         raise ResqdError(f"cannot scale while {fleet.intent.value}")
     if count != fleet.worker_count:

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import hiredis
 
-from resqd.errors import StoreError, StoreRefused, StoreUnavailable
+from resqd.errors import NotSent, StoreError, StoreRefused
 from resqd.store.redis.protocol import Argument, ServerError, judge, pack_command
 
 if TYPE_CHECKING:
@@ -66,7 +66,7 @@ class Connection:
     def connect(self, *greeting: tuple[Argument, ...]) -> list[Reply]:
         """Open the socket, log in and select the database; the replies to `greeting`, commands sent along.
 
-        Errors: StoreUnavailable; StoreRefused or another StoreError is what the server says of us.
+        Errors: NotSent; StoreRefused or another StoreError is what the server says of us.
         """
         self.close()
         login = self._login()
@@ -78,9 +78,7 @@ class Connection:
             replies = [self.read() for _ in (*login, *greeting)]
         except OSError as error:
             self.close()
-            raise StoreUnavailable(
-                f"cannot reach Redis at {self._address}: {error}{self._config.hint}"
-            ) from error
+            raise NotSent(f"cannot reach Redis at {self._address}: {error}{self._config.hint}") from error
         except BaseException:
             self.close()
             raise

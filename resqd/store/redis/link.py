@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable, Sequence
 from typing import TypeVar
 
-from resqd.errors import StoreError, StoreRefused, StoreUnavailable
+from resqd.errors import NotSent, StoreError, StoreRefused, StoreUnavailable
 from resqd.store.redis.connection import Reply
 from resqd.store.redis.discovery import REPLICAS, Finder, Located, Redirect, finder
 from resqd.store.redis.protocol import (
@@ -107,8 +107,11 @@ class Link:
         if self._follows and isinstance(reply, ServerError):
             reply = self._ask_on(packed, count, reply)
         if isinstance(reply, ServerError):
-            self._lose() if isinstance(judge(reply), StoreUnavailable) else self.close()
-            raise judge(reply)
+            if isinstance(error := judge(reply), StoreUnavailable):
+                self._lose()
+                raise NotSent(str(error))
+            self.close()
+            raise error
         replies: list[Reply] = reply
         for one in replies:
             _good(one)

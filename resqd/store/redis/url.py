@@ -146,6 +146,7 @@ def _discovery(kind: str, url: SplitResult, options: dict[str, str]) -> tuple[Di
     port = _SENTINEL_PORT if kind == SENTINEL else _PORT
     seeds = tuple(_address(text, port) for text in url.netloc.rpartition("@")[2].split(","))
     if kind == CLUSTER:
+        options.pop("shards", None)  # says which namespaces there are: see sharding
         if unquote(url.path).strip("/") not in ("", "0"):
             raise ValueError("a Cluster has no other database")
         return Discovery(kind, seeds), 0

@@ -93,8 +93,8 @@ class Store:
     """The queues of one namespace, and the books. Threads may share it; a fork gives the child its own connections."""
 
     def __init__(self, config: ConnectionConfig, keys: Keys) -> None:
-        self._config = config
-        self._keys = keys
+        self.config = config
+        self.keys = keys
         self._links = Links(config)
         self._pusher = Pusher(self._links, keys)
         self._front = Pusher(self._links, keys, "LPUSH")
@@ -108,13 +108,28 @@ class Store:
         """
         return cls(replace(ConnectionConfig.from_url(url), hint=hint), Keys(tagged(namespace, url)))
 
+    @property
+    def every(self) -> tuple[Store, ...]:
+        """The stores of all shards: this one, where there is no other."""
+        return (self,)
+
+    @property
+    def left_out(self) -> list[str]:
+        """Where the shards are that did not answer when they were looked at; an only one raises an error instead."""
+        return []
+
+    @property
+    def home(self) -> Store:
+        """The store of the shard where keyed jobs are."""
+        return self
+
     def push(self, queue: str, raws: Iterable[bytes]) -> int:
         """Append payloads in order and enter the queue's name; how many were pushed. Errors: StoreError."""
         return self._pusher.push(queue, raws)
 
     def open(self, kind: Callable[[Links, Keys], T]) -> T:
         """Something else that is kept in this namespace, over our connections."""
-        return kind(self._links, self._keys)
+        return kind(self._links, self.keys)
 
     def push_front(self, queue: str, raws: Sequence[bytes]) -> int:
         """The same before all that wait there; the first of them will be the first of all."""
@@ -141,25 +156,25 @@ class Store:
     def settle(self, outcome: str, raw: bytes) -> None:
         """Settle what a job owes that was taken off its queue and run, or given to a caller. Errors: StoreError."""
         if owed := owed_by(raw):
-            self._links.lend(lambda link: link.run_script(settle_call(outcome, [owed], self._keys)))
+            self._links.lend(lambda link: link.run_script(settle_call(outcome, [owed], self.keys)))
 
     @cached_property
     def locks(self) -> Locks:
         """The locks of unique jobs."""
-        return Locks(self._links, self._keys)
+        return Locks(self._links, self.keys)
 
     @cached_property
     def schedule(self) -> Schedule:
         """Where jobs are put that are to run later."""
-        return Schedule(self._links, self._keys)
+        return Schedule(self._links, self.keys)
 
     def on_link(self, use: Callable[[Link, Keys], T]) -> T:
         """What `use` returns with a link of its own meanwhile, and the names of the keys. Errors: those of `use`."""
-        return self._links.lend(lambda link: use(link, self._keys))
+        return self._links.lend(lambda link: use(link, self.keys))
 
     def on_later(self, use: Callable[[Later], T]) -> T:
         """What `use` returns, which looks at jobs that are to run later, or changes them. Errors: those of `use`."""
-        return self._links.lend(lambda link: use(Later(link, self._keys)))
+        return self._links.lend(lambda link: use(Later(link, self.keys)))
 
     @cached_property
     def books(self) -> Books:
@@ -167,32 +182,32 @@ class Store:
         # redis-py takes 15 MB and 0.2 s to import, which each fork of a worker would carry.
         from resqd.store.resque.books import Books  # noqa: PLC0415 - see above
 
-        return Books(self._config, self._keys)
+        return Books(self.config, self.keys)
 
     def result(self, job_id: str) -> bytes | None:
         """How a job ended, where that is kept. Errors: StoreError."""
-        found: bytes | None = self._links.lend(lambda link: link.call("GET", self._keys.result(job_id)))
+        found: bytes | None = self._links.lend(lambda link: link.call("GET", self.keys.result(job_id)))
         return found
 
     def keeps_results(self) -> None:
         """Note, once a process, that there are jobs with results, so that who removes queues looks for them."""
         if not self._keeping:
-            self._links.lend(lambda link: link.call("SET", self._keys.results_kept, "1"))
+            self._links.lend(lambda link: link.call("SET", self.keys.results_kept, "1"))
             self._keeping = True
 
     def expect_result(self, job_id: str) -> Arrival:
         """The same as soon as it is there; to be given to `forget_result` after that, or before."""
-        return self._arrivals.expect(self._keys.result(job_id))
+        return self._arrivals.expect(self.keys.result(job_id))
 
     def forget_result(self, job_id: str, expected: Arrival) -> None:
         """Wait no more."""
-        self._arrivals.forget(self._keys.result(job_id), expected)
+        self._arrivals.forget(self.keys.result(job_id), expected)
 
     @cached_property
     def _arrivals(self) -> Arrivals:
         from resqd.store.redis.arrivals import Arrivals  # noqa: PLC0415 - few processes wait for results
 
-        return Arrivals(self._config)
+        return Arrivals(self.config)
 
     def close(self) -> None:
         """Close the connections; the next use opens new ones."""

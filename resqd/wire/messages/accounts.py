@@ -103,12 +103,16 @@ REDIS_REFUSED = "refused: "
 
 @dataclass(frozen=True, slots=True)
 class Upkeep:
-    """The housekeeper's account: how Redis is, and how many suspects wait for probation, also of each capped queue."""
+    """The housekeeper's account: how Redis is, and how many suspects wait for probation, also of each capped queue.
+
+    `by_shard`: how many on each, by its number, where there are several.
+    """
 
     redis: str
     since: float
     suspects: int
     capped_suspects: dict[str, int] = field(default_factory=dict)
+    by_shard: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

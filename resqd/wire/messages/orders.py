@@ -62,7 +62,7 @@ class Death:
 
     `running` are the tokens that ran. `convicted` are those among them for whose sake resqd itself
     killed the process, and `late` those of them that had run out of their time. `blamed` says whether the running
-    jobs may have killed it.
+    jobs may have killed it. Its jobs are on the shard of that number.
     """
 
     fork: int
@@ -73,6 +73,7 @@ class Death:
     probation: bool
     reason: str
     late: tuple[int, ...] = ()
+    shard: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -89,7 +89,7 @@ class World:
 
     def deploy(self, _lot: int) -> None:
         """Another release, by which others are the same: jobs that are there keep their locks."""
-        self.app = resqd.App(self.app._redis_url)
+        self.app = resqd.App(self.app._urls[0])
         self.deploys += 1
         by = [["user"], None, []][self.deploys % 3]
         for name, until, conflict in (

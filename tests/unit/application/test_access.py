@@ -6,7 +6,7 @@ from resqd.application.access import Access
 
 
 def _namespace(access: Access) -> str:
-    return access.store._keys.namespace
+    return access.store.keys.namespace
 
 
 def test_what_was_not_given_is_read_at_the_first_use(monkeypatch: pytest.MonkeyPatch) -> None:

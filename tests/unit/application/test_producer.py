@@ -1,5 +1,7 @@
 """Enqueueing: payloads, their order and ids, and the hooks around."""
 
+from __future__ import annotations
+
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime, timedelta
 
@@ -25,6 +27,10 @@ class Taken:
         self.pushes: list[tuple[str, list[payloads.Payload]]] = []
         self.holders: list[str | None] = [None] * 9
         self.keeps = False
+
+    @property
+    def home(self) -> Taken:
+        return self
 
     def push(self, queue: str, raws: Iterable[bytes]) -> int:
         self.pushes.append((queue, [payloads.decode(raw) for raw in raws]))

@@ -16,7 +16,7 @@ from resqd.master.deaths import Exit
 from resqd.master.plan import Fork
 from resqd.wire.birth import Kind, Page
 from resqd.wire.channel import Channel
-from resqd.wire.doorbell import Bell
+from resqd.wire.doorbell import Bells
 from resqd.wire.intent import Intent
 from resqd.wire.messages import Alive, Farewell, Message, Pong
 from tests.support.family import child, fleet
@@ -56,13 +56,13 @@ class Scene:
         self.fleet = fleet()
         self.peers: dict[int, Channel] = {}
         self.births = Births(self)
-        self.bell = Bell()
+        self.bells = Bells()
         self.selector = selectors.DefaultSelector()
         self.hooks = 0
         self.processes = Processes(
             fleet=self.fleet,
             spawner=cast(Spawner, self.births),
-            bell=self.bell,
+            bells=self.bells,
             selector=self.selector,
             before_fork=self.before_fork,
             clock=lambda: self.now,
@@ -90,7 +90,7 @@ class Scene:
         for peer in self.peers.values():
             peer.close()
         self.selector.close()
-        for descriptor in self.bell.descriptors:
+        for descriptor in self.bells.each[0].descriptors:
             os.close(descriptor)
 
 

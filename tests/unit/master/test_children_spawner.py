@@ -11,7 +11,7 @@ from resqd.master import signals
 from resqd.master.children import Spawner
 from resqd.master.plan import Fork
 from resqd.wire.birth import Kind
-from resqd.wire.doorbell import Bell
+from resqd.wire.doorbell import Bells
 from resqd.wire.intent import Intent
 
 
@@ -23,7 +23,7 @@ def test_a_fork_that_fails_leaves_nothing_behind(monkeypatch: pytest.MonkeyPatch
         raise OSError(number, os.strerror(number))
 
     monkeypatch.setattr(os, "fork", fork)
-    spawner = Spawner(entries={}, epoch="e", bell=Bell(), threads=2, descriptors=(), clock=monotonic)
+    spawner = Spawner(entries={}, epoch="e", bells=Bells(), threads=2, descriptors=(), clock=monotonic)
     before = os.listdir("/proc/self/fd")
     with pytest.raises(OSError, match=os.strerror(number)):
         spawner.spawn(Fork(Kind.WORKER, 0, 2), fork=1, state=Intent.RUNNING, pace=0.0)

@@ -7,8 +7,8 @@ from hypothesis import strategies as st
 
 from resqd.master.child import Child
 from resqd.master.fleet import Fleet
-from resqd.master.plan import PROBATION_AT_ONCE, Finish, Fork, Grant, plan
-from resqd.wire.birth import Kind
+from resqd.master.plan import Finish, Fork, Grant, plan
+from resqd.wire.birth import PROBATION_AT_ONCE, Kind
 from resqd.wire.intent import Intent
 from tests.support.family import child, fleet
 

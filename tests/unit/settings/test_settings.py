@@ -237,3 +237,15 @@ def test_a_secret_is_long_and_shown_nowhere() -> None:
     settings = Settings.load({"RESQD_SECRET": "hunter2-hunter2-hunter2"})
     assert "hunter2" not in repr(settings) + str(settings.public())
     assert settings.public()["secret"] == "set"
+
+
+def test_shards_have_a_worker_each_and_the_first_is_home() -> None:
+    """Where REDIS_URL is given too it must name the same home; else two programs would have two."""
+    settings = Settings.load({"REDIS_SHARDS": "redis://u:pw@a redis://b redis://c", "WORKER_COUNT": "2"})
+    assert (settings.redis_url, settings.worker_count) == ("redis://u:pw@a", 3)
+    assert [shard.url for shard in settings.shards] == ["redis://u:pw@a", "redis://b", "redis://c"]
+    assert settings.public()["redis_shards"] == ["redis://a", "redis://b", "redis://c"]
+    assert "pw" not in repr(settings)
+    with pytest.raises(SettingsError, match=r"REDIS_URL: with REDIS_SHARDS leave it out"):
+        Settings.load({"REDIS_SHARDS": "redis://a redis://b", "REDIS_URL": "redis://b"})
+    assert len(Settings.load({}).shards) == 1

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from resqd.wire.doorbell import Asked, Bell
+from resqd.wire.doorbell import Asked, Bell, Bells
 
 
 @pytest.fixture
@@ -84,3 +84,17 @@ def test_a_bell_that_fails_wakes_every_idle_fetcher(bell: Bell) -> None:
         assert bell.take()
         poll.close()
     assert not bell.pending
+
+
+def test_each_shard_has_a_bell_and_a_reload_keeps_them() -> None:
+    """A ring for one shard wakes nobody of another; one more shard than before gets a bell of its own."""
+    bells = Bells(2)
+    again = Bells(3, bells.descriptors)
+    bells.each[1].ring()
+    assert [bell.pending for bell in again.each] == [False, True, False]
+    for bell in bells.each:
+        bell.vouch()
+    again.fail()
+    assert not any(bell.works for bell in again.each)
+    for descriptor in again.descriptors:
+        os.close(descriptor)
