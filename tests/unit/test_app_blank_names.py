@@ -1,6 +1,7 @@
 """Names of nothing but blanks: of jobs, queues and daemons."""
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -69,7 +70,8 @@ def test_commands_refuse_blank_names(blank: str) -> None:
         assert (done.exit_code, "give" in done.output) == (2, True), done.output
 
 
-def test_a_blank_variable_names_the_usual_daemon(monkeypatch: pytest.MonkeyPatch) -> None:
-    """As for `resqd start`, where it counts as not set."""
+def test_a_blank_variable_names_the_usual_daemon(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """As for `resqd start`, where it counts as not set. A daemon of that name may run on this machine."""
     monkeypatch.setenv("RESQD_NAME", " ")
-    assert "/resqd.sock" in CliRunner().invoke(resqctl, ["ping"]).output
+    monkeypatch.setattr("resqd.cli.resqctl.candidates", lambda name, _environ: [tmp_path / name])
+    assert str(tmp_path / "resqd") in CliRunner().invoke(resqctl, ["ping"]).output

@@ -46,7 +46,7 @@ class Waiting:
         (yielding, "is a generator"),
         (wanting, "is called without arguments: missing a required argument: 'worker'"),
     ],
-    ids=str,
+    ids=["text", "none", "async", "async call", "async partial", "async generator", "generator", "arguments"],
 )
 def test_what_would_do_nothing_or_fail_each_time_is_refused(name: str, hook: Any, why: str) -> None:
     """At registration, where the mistake is."""
@@ -54,7 +54,11 @@ def test_what_would_do_nothing_or_fail_each_time_is_refused(name: str, hook: Any
         App().hooks.add(name, hook)
 
 
-@pytest.mark.parametrize("hook", [dict, partial(wanting, 1), lambda *_: None, [].clear], ids=str)
+@pytest.mark.parametrize(
+    "hook",
+    [dict, partial(wanting, 1), lambda *_: None, [].clear],
+    ids=["class", "partial", "lambda", "method"],
+)
 def test_what_can_be_called_is_taken(hook: Callable[[], object]) -> None:
     """Functions, classes, methods, partials."""
     App().hooks.add("before_fork", hook)
