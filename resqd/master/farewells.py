@@ -33,6 +33,11 @@ class Farewells:
             self._size -= len(oldest.ended)
         self._untold = min(self._untold, len(self._kept))
 
+    @property
+    def kept(self) -> tuple[tuple[float, Farewell], ...]:
+        """All of them, oldest first, with the moments at which they came."""
+        return tuple(self._kept)
+
     def tell(self, housekeeper: Child) -> bool:
         """Tell the housekeeper what it has not been told; False where it does not take more now."""
         if housekeeper.fork != self._told_to:

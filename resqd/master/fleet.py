@@ -19,7 +19,7 @@ from resqd.master.timeouts import Kills, Limits
 from resqd.settings import QueueSpec, Settings
 from resqd.wire.birth import Kind
 from resqd.wire.intent import Command, Ending, Intent, after
-from resqd.wire.messages import Confirmed, Death, Killing, Stacks
+from resqd.wire.messages import Confirmed, Death, Farewell, Killing, Stacks
 
 Answer = Killing | Stacks | Confirmed
 """What a worker says to a client that waits for it."""
@@ -162,6 +162,8 @@ class Snapshot:
     past: tuple[int, ...]
     """The ledger's totals; an older release tells the first two."""
     deaths: tuple[Death, ...]
+    farewells: tuple[tuple[float, Farewell], ...]
+    """What workers that have left had ended, and when each was kept."""
     children: tuple[dict[str, object], ...]
 
 
@@ -248,6 +250,7 @@ class Fleet:
             worker_count=self.worker_count,
             past=self.ledger.past,
             deaths=tuple(self.losses.deaths.values()),
+            farewells=self.farewells.kept,
             children=tuple(child.snapshot() for child in self.children),
         )
 
@@ -266,6 +269,8 @@ class Fleet:
         fleet.redis.text, fleet.redis.since = snapshot.redis
         fleet.suspects.count = snapshot.suspects
         fleet.losses.deaths.update({death.fork: death for death in snapshot.deaths})
+        for kept_at, farewell in snapshot.farewells:
+            fleet.farewells.add(farewell, kept_at)
         for facts in snapshot.children:
             child = Child.restore(facts, now)
             fleet.children.append(child)

@@ -26,14 +26,14 @@ from resqd.master.lock import DaemonLock
 from resqd.master.systemd import Notifier
 from resqd.text import EXACT
 from resqd.wire.doorbell import Bells
-from resqd.wire.messages import Death
+from resqd.wire.messages import Death, Farewell
 from resqd.wire.requests import refusal
 
 VARIABLE = "RESQD_HANDOVER"
 """The environment variable that names the memfd to the next program."""
 FORMAT_VARIABLE = "RESQD_HANDOVER_FORMAT"
 """The environment variable that tells a reload's trial in which form the running program will hand over."""
-FORMAT = 6
+FORMAT = 7
 """Counts what must be the same in both programs: these fields, the messages of the channels, and the pages' layout."""
 PARKED_FOR = 4.0
 """Seconds that a client waits for the master before it is told why it should not; resqctl itself gives up after 5."""
@@ -123,6 +123,10 @@ def load(descriptor: int) -> Handover:
     facts["deaths"] = tuple(
         Death(**{**each, **{name: tuple(each.get(name, ())) for name in ("running", "convicted", "late")}})
         for each in facts["deaths"]
+    )
+    facts["farewells"] = tuple(
+        (kept_at, Farewell(**{**each, "dismissed": tuple(each["dismissed"])}))
+        for kept_at, each in facts["farewells"]
     )
     fleet = Snapshot(**{each.name: facts.pop(each.name) for each in fields(Snapshot)})
     return Handover(fleet=fleet, **facts)

@@ -11,6 +11,7 @@ from resqd.queue_specs import QueueSpec
 from resqd.wire.birth import Kind, Page
 from resqd.wire.channel import Channel
 from resqd.wire.intent import Command, Intent
+from resqd.wire.messages import Farewell
 from tests.support.family import child, fleet, housekeeper
 
 
@@ -24,12 +25,14 @@ def test_the_next_program_knows_what_this_one_knew() -> None:
     before.orders.command(Command.PAUSE, 10.0)
     before.places.last_exits[0] = "worker 0 (pid 5) ended: recycled"
     before.redis.report("ok", 2.5)
+    before.farewells.add(Farewell(2, "1-3", (4,)), 9.5)
     snapshot = before.snapshot()
     (facts,) = snapshot.children
     kept = facts | {"channel": os.dup(one.channel.fileno()), "page": os.dup(one.page.descriptor)}
     after = Fleet.restore(before.settings, replace(snapshot, children=(kept,)), 20.0)
     again = after.snapshot()
     assert replace(again, children=(), past=(0, 0)) == replace(snapshot, children=(), past=(0, 0))
+    assert after.farewells.kept == ((9.5, Farewell(2, "1-3", (4,))),)
     assert after.intent is Intent.PAUSED
     assert (after.ledger.processed, after.ledger.failed) == (15, 3)
     (heir,) = after.children

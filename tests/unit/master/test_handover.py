@@ -14,7 +14,7 @@ from resqd.master.handover import FORMAT, FORMAT_VARIABLE, Handover, load, refus
 from resqd.wire.birth import LAYOUT, Page
 from resqd.wire.channel import Channel
 from resqd.wire.intent import Intent
-from resqd.wire.messages import Death, Exiting, Message, Pong
+from resqd.wire.messages import Death, Exiting, Farewell, Message, Pong
 from tests.support.family import child
 
 
@@ -37,6 +37,7 @@ def test_the_handover_is_read_as_it_was_written() -> None:
             worker_count=4,
             past=(10, 2),
             deaths=(Death(1, 2, (3,), (), True, False, "was killed by SIGKILL"),),
+            farewells=((1.25, Farewell(6, "1-3", (4, 5))),),
             children=(),
         ),
     )
@@ -95,4 +96,4 @@ def test_a_trial_refuses_another_form_before_anything_is_given_up(monkeypatch: p
 
 def test_the_format_changes_with_what_both_programs_must_share() -> None:
     """Whoever changes one of these numbers the format anew: a reload from the release before would crash the daemon."""
-    assert (FORMAT, LAYOUT, len(fields(Snapshot))) == (6, 345, 10)
+    assert (FORMAT, LAYOUT, len(fields(Snapshot))) == (7, 345, 11)
