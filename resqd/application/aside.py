@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
-from dataclasses import replace
-from functools import partial
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Final, Protocol
+
+from resqd.using import Signature
 
 if TYPE_CHECKING:
     from resqd.application.producer import Outlet, Producer
@@ -18,8 +19,8 @@ if TYPE_CHECKING:
 class Aside(Protocol):
     """Somewhere else."""
 
-    def outlet(self, producer: Producer) -> Outlet:
-        """What takes the payloads of this producer."""
+    def outlet(self, producer: Producer, *, keyed: bool = False) -> Outlet:
+        """What takes the payloads of this producer; for `keyed` see Producer.where."""
 
 
 _aside: Final[ContextVar[Aside | None]] = ContextVar("aside", default=None)
@@ -37,6 +38,17 @@ def putting(where: Aside) -> Iterator[None]:
         _aside.reset(token)
 
 
+def enqueue(where: Aside, job: Any, args: Sequence[Any], kwargs: Mapping[str, Any]) -> str | None:
+    """Put one aside: a job, or what its `using` or `s` has made. Errors: those of `enqueue`, TypeError."""
+    with putting(where):
+        if not isinstance(job, Signature):
+            job_id: str | None = job.enqueue(*args, **kwargs)
+            return job_id
+        if args or kwargs:
+            raise TypeError(f"{job!r} has its arguments already")
+        return job.enqueue()
+
+
 class Held:
     """What was enqueued meanwhile, in its order, and what else is to happen with it."""
 
@@ -44,9 +56,9 @@ class Held:
         self._puts: list[_Put | Callable[[], None]] = []
         self._keeping: list[Producer] = []
 
-    def outlet(self, producer: Producer) -> Outlet:
-        """What takes the payloads of this producer."""
-        return _Holding(producer, self)
+    def outlet(self, producer: Producer, *, keyed: bool = False) -> Outlet:
+        """What takes the payloads of this producer; for `keyed` see Producer.where."""
+        return _Holding(_To(producer, keyed), self)
 
     def add(self, act: Callable[[], None]) -> None:
         """Let this happen, too."""
@@ -75,47 +87,55 @@ class Held:
         """Let everything go its way; where something fails, what stands behind it is lost. Errors: StoreError."""
         puts, keeping, self._puts, self._keeping = self._puts, self._keeping, [], []
         for producer in keeping:
-            producer.where().keeps_results()
+            producer.direct().keeps_results()
         for put in puts:
             put()
 
 
 class _Put:
-    """One call of an Outlet: whose, which, and for what."""
+    """One call of an Outlet: whose (`to`), which, and for what."""
 
     def __init__(
-        self, producer: Producer, kind: str, queue: str, items: Iterable[Any], *more: Any, **named: Any
+        self, to: Callable[[], Outlet], kind: str, queue: str, items: Iterable[Any], *more: Any, **named: Any
     ) -> None:
-        self.like = (id(producer), kind, queue, more, tuple(named.items()))
+        self.like = (to, kind, queue, more, tuple(named.items()))
         self.kind, self.items = kind, list(items)
-        self._call = partial(self._made, producer, queue, more, named)
+        self._to, self._queue, self._more, self._named = to, queue, more, named
 
     def __call__(self) -> None:
-        self._call()
+        getattr(self._to(), self.kind)(self._queue, self.items, *self._more, **self._named)
 
-    def _made(self, producer: Producer, queue: str, more: Sequence[Any], named: dict[str, Any]) -> None:
-        getattr(producer.where(), self.kind)(queue, self.items, *more, **named)
+
+@dataclass(frozen=True, slots=True)
+class _To:
+    """Where a producer's jobs go in the end."""
+
+    producer: Producer
+    keyed: bool
+
+    def __call__(self) -> Outlet:
+        return self.producer.direct(keyed=self.keyed)
 
 
 class _Holding:
     """An Outlet that holds what it takes."""
 
-    def __init__(self, producer: Producer, held: Held) -> None:
-        self._producer = producer
+    def __init__(self, to: _To, held: Held) -> None:
+        self._to = to
         self._held = held
 
     def push(self, queue: str, raws: Iterable[bytes]) -> int:
-        put = _Put(self._producer, "push", queue, raws)
+        put = _Put(self._to, "push", queue, raws)
         count = len(put.items)
         self._held.put(put)
         return count
 
     def push_front(self, queue: str, raws: Sequence[bytes]) -> int:
-        self._held.put(_Put(self._producer, "push_front", queue, raws))
+        self._held.put(_Put(self._to, "push_front", queue, raws))
         return len(raws)
 
     def put_later(self, queue: str, jobs: Iterable[tuple[str, bytes]], when: When) -> list[str]:
-        put = _Put(self._producer, "put_later", queue, jobs, when)
+        put = _Put(self._to, "put_later", queue, jobs, when)
         ids = [job_id for job_id, _ in put.items]
         self._held.put(put)
         return ids
@@ -132,8 +152,8 @@ class _Holding:
         """Whether they get their locks is known later: until then none stands in the way, and none is raised."""
         if terms.on_conflict == "raise":
             terms = replace(terms, on_conflict="skip")
-        self._held.put(_Put(self._producer, "put_unique", queue, claims, terms, when=when, front=front))
+        self._held.put(_Put(self._to, "put_unique", queue, claims, terms, when=when, front=front))
         return [None] * len(claims)
 
     def keeps_results(self) -> None:
-        self._held.keeps_results(self._producer)
+        self._held.keeps_results(self._to.producer)

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from resqd.app import App
     from resqd.application.catalog import Catalog
+    from resqd.application.outbox import Outbox
     from resqd.application.producer import Producer
 
 
@@ -17,6 +18,8 @@ class Parts:
 
     catalog: Catalog
     producer: Producer
+    outboxes: list[Outbox] = field(default_factory=list)
+    """Tables of the application's databases from which jobs are to go to Redis."""
 
 
 def parts_of(app: App) -> Parts:

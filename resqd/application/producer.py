@@ -77,7 +77,11 @@ class Producer:
     def where(self, *, keyed: bool = False) -> Outlet:
         """Who takes payloads now; `keyed`: of jobs that have a key which the payloads do not tell."""
         if (away := aside.now()) is not None:
-            return away.outlet(self)
+            return away.outlet(self, keyed=keyed)
+        return self.direct(keyed=keyed)
+
+    def direct(self, *, keyed: bool = False) -> Outlet:
+        """Redis, or the stand-in for it; see `where`."""
         return self.outlet or (self._store().home if keyed else self._store())
 
     def send(self, job: Job[..., Any], queue: str, args: Sequence[Any]) -> str | None:

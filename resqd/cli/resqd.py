@@ -20,6 +20,7 @@ from resqd.cli.history_commands import autoscale_hint, grafana
 from resqd.cli.later_commands import later
 from resqd.cli.limit_commands import limits
 from resqd.cli.loading import load_app, refuse_empty, refuse_green_threads
+from resqd.cli.outbox_command import outbox
 from resqd.cli.output import add_completion
 from resqd.cli.pause_commands import pause_queue, resume_queue
 from resqd.cli.program import NotDone, Program, as_json, with_flags
@@ -94,6 +95,7 @@ for command in (
     batches,
     workflows,
     cron,
+    outbox,
     failed,
     scheduler,
     workers,

@@ -7,7 +7,7 @@ logs carry its name and facts as fields too, and whoever listens (metrics, a web
 from resqd.events.event import Event, Listener, listen
 from resqd.events.housekeeper import Housekeeper
 from resqd.events.master import Master
-from resqd.events.others import App, Cli, Store, Web, Wire
+from resqd.events.others import App, Cli, Outbox, Store, Web, Wire
 from resqd.events.worker import Worker
 
 __all__ = [
@@ -17,6 +17,7 @@ __all__ = [
     "Housekeeper",
     "Listener",
     "Master",
+    "Outbox",
     "Store",
     "Web",
     "Wire",

@@ -80,6 +80,17 @@ class Cli:
     server_may_run_on = Event(WARNING, "the embedded server may run on: %(error)s")
 
 
+class Outbox:
+    """What becomes of the jobs in an application's outbox."""
+
+    failed = Event(ERROR, "cannot move the jobs of an outbox to Redis, they stay there: %(error)s")
+    refused = Event(
+        WARNING,
+        "jobs of an outbox stay there, since Redis, or this release, does not take them: queues %(queues)s",
+    )
+    again = Event(INFO, "the jobs of the outboxes go to Redis again")
+
+
 class Web:
     """What the web page does, and was asked to do: the audit."""
 

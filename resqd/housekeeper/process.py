@@ -26,6 +26,7 @@ from resqd.housekeeper.keeper import Duty, Keeper, Settling
 from resqd.housekeeper.keepers import Accounts, Keepers, Shift
 from resqd.housekeeper.lock_sweep import LockSweep
 from resqd.housekeeper.orphans import MARGIN, Siblings
+from resqd.housekeeper.outboxes import relaying
 from resqd.housekeeper.pause_files import PauseFiles
 from resqd.housekeeper.promotion import Promotion
 from resqd.housekeeper.queue_pauses import LOOK_EVERY, PauseWatch
@@ -80,6 +81,8 @@ def run(
         doorbell.start()
         ear = _promotion(house)
         _watch_failovers(house, doorbell.abort, ear.abort)
+    if parts_of(app).outboxes:
+        NamedThread(name="outbox", target=partial(relaying, houses[0])).start()
     reason = _control(houses, aftermath, doorbells[0]).run()
     for doorbell in doorbells:
         doorbell.leave(BELL_FAREWELL / len(doorbells))

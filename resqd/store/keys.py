@@ -271,6 +271,11 @@ class Keys:
         """What is kept of a framework's task: see store/tasks/begin.lua."""
         return f"{self.namespace}:resqd:task:{job_id}"
 
+    @property
+    def relayed(self) -> tuple[str, ...]:
+        """Sets of digests of the rows of outboxes that were seen, one for each four hours; used anew after 28."""
+        return tuple(f"{self.namespace}:resqd:relayed:{i}" for i in range(7))
+
     def suspects(self, daemon: str) -> str:
         """The list of a daemon's jobs that wait to be run alone."""
         return f"{self.namespace}:resqd:suspects:{daemon}"

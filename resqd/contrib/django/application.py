@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import threading
 from contextlib import contextmanager
-from dataclasses import replace
-from functools import partial
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, ParamSpec, Protocol, TypeVar, Unpack, overload
 
@@ -15,6 +13,8 @@ from django.core.signals import setting_changed
 
 from resqd import app as plain
 from resqd import job as plain_job
+from resqd.application import aside
+from resqd.application.parts import parts_of
 from resqd.application.producer import Producer
 from resqd.contrib.django.conf import configuration
 from resqd.contrib.django.connections import install
@@ -24,12 +24,10 @@ from resqd.store.redis.projects import folder_of_module
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
+    from resqd.application.producer import Outlet
     from resqd.forms import Arguments
     from resqd.job import HasPerform
     from resqd.options import GivenOptions
-    from resqd.store.later.later import When
-    from resqd.store.unique.locks import Claim, Terms
-    from resqd.using import Delivery
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -68,45 +66,51 @@ class Job(plain_job.Job[P, R]):
             return self.enqueue(*args, **kwargs)
 
 
+class Outbox(Protocol):
+    """The outbox of the project, where it has one."""
+
+    def is_in_transaction(self) -> bool:
+        """Whether this thread has a transaction open of which rows can be a part."""
+
+    def outlet(self) -> Outlet:
+        """What makes rows of jobs."""
+
+
 class OnCommit(Producer):
     """Puts jobs on queues once the transaction is committed, where that was asked for."""
 
-    def push(self, queue: str, raws: list[bytes], *, keyed: bool = False) -> None:
-        """Put payloads on a queue, at once or when the transaction is committed."""
-        now_or_after(partial(super().push, queue, raws, keyed=keyed))
+    outbox: Outbox | None = None
 
-    def push_front(self, queue: str, raws: list[bytes], *, keyed: bool = False) -> None:
-        """The same before all that wait there."""
-        now_or_after(partial(super().push_front, queue, raws, keyed=keyed))
+    @property
+    def into_outbox(self) -> bool:
+        """Whether what is enqueued on commit now becomes a part of the transaction."""
+        return self.outbox is not None and self.outbox.is_in_transaction()
 
-    def put_later(
-        self, queue: str, jobs: list[tuple[str, bytes]], when: When, *, keyed: bool = False
-    ) -> None:
-        """The same for jobs that wait for a moment."""
-        now_or_after(partial(super().put_later, queue, jobs, when, keyed=keyed))
-
-    def put_unique(
-        self, queue: str, claims: list[Claim], terms: Terms, delivery: Delivery
-    ) -> list[str | None]:
-        """The same with their locks: one that another job has at the commit leaves its job out, and raises nothing."""
-        put = partial(super().put_unique, queue, claims, terms, delivery)
-        if not (_waits() and in_transaction()):
-            return put()
-        if self.gathering is not None and self.gathering.get() is not None:
-            return put()  # which refuses it
-        if terms.on_conflict == "raise":
-            put = partial(super().put_unique, queue, claims, replace(terms, on_conflict="skip"), delivery)
-        after_commit(put)
-        return [None] * len(claims)
+    def where(self, *, keyed: bool = False) -> Outlet:
+        """Who takes payloads now: while a transaction is open what waits for it, or what is a part of it."""
+        if aside.now() is None and _waits():
+            if self.outbox is not None and self.into_outbox:
+                return self.outbox.outlet()
+            if in_transaction():
+                held = aside.Held()
+                after_commit(held.release)
+                return held.outlet(self, keyed=keyed)
+        return super().where(keyed=keyed)
 
 
 def _waits() -> bool:
     return _asked.on_commit or configuration().on_commit
 
 
+def into_outbox() -> bool:
+    """Whether what this thread enqueues now becomes a part of its transaction."""
+    producer = parts_of(the_app()).producer
+    return _waits() and isinstance(producer, OnCommit) and producer.into_outbox
+
+
 def now_or_after(put: Callable[[], None]) -> None:
-    """Put something on a queue, or where the commit was asked for, when the transaction is committed."""
-    if _waits():
+    """Put something on a queue; where the commit was asked for, after it, or as a part of the transaction."""
+    if _waits() and not into_outbox():
         after_commit(put)
     else:
         put()

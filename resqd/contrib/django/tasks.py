@@ -22,9 +22,10 @@ from django.utils import timezone
 from resqd.application.parts import parts_of
 from resqd.application.producer import Producer
 from resqd.contrib.django import task_results as results
-from resqd.contrib.django.application import now_or_after, the_app
+from resqd.contrib.django.application import into_outbox, now_or_after, the_app
 from resqd.contrib.django.priorities import DEFAULT_PRIORITIES, Priorities, unserved
 from resqd.contrib.django.task_runs import perform, remembered, run_inline
+from resqd.contrib.django.transaction import after_commit
 from resqd.contrib.django.upstream import BaseTaskBackend, base, exceptions, signals
 from resqd.errors import StoreError
 from resqd.store.debts import OWES
@@ -35,7 +36,7 @@ from resqd.store.tasks import record
 from resqd.store.tasks.record import Tasks
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from resqd.contrib.django.application import App
 
@@ -101,11 +102,17 @@ class ResqdBackend(BaseTaskBackend):  # type: ignore[misc] # Django ships no typ
 
     def _put_kept(self, app: App, result: Any, raw: bytes, seconds: float) -> None:
         tasks, delay = app.store.open(Tasks), _delay(result.task)
-        app.store.keeps_results()
-        tasks.add(result.id, results.written(result), seconds=delay + seconds)
         owes = dict([outcome.debt_for(result.id, seconds), record.debt_for(result.id, seconds)])
+        kept = payloads.marked(raw, {OWES: owes})
+        add = partial(tasks.add, result.id, results.written(result), seconds=delay + seconds)
+        if into_outbox():
+            self._push(app, result, kept)
+            after_commit(partial(_if_redis_answers, add))
+            return
+        app.store.keeps_results()
+        add()
         try:
-            self._push(app, result, payloads.marked(raw, {OWES: owes}))
+            self._push(app, result, kept)
         except StoreError:
             with contextlib.suppress(StoreError):
                 tasks.drop(result.id)
@@ -145,6 +152,12 @@ class ResqdBackend(BaseTaskBackend):  # type: ignore[misc] # Django ships no typ
         text = f"RESQD['QUEUES'] lacks queues that TASKS[{self.alias!r}] may use: {', '.join(missing)}"
         hint = "A daemon that is told its queues elsewhere is not looked at."
         return [checks.Warning(text, hint=hint, id="resqd.W001")]
+
+
+def _if_redis_answers(add: Callable[[], None]) -> None:
+    """A task is enqueued whether it can be looked up or not: its row has been committed."""
+    with contextlib.suppress(StoreError):
+        add()
 
 
 def register_tasks_of(module: object) -> None:

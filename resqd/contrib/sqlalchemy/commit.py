@@ -10,15 +10,15 @@ from sqlalchemy import event
 from sqlalchemy.orm import Session
 from sqlalchemy.util.concurrency import await_only, in_greenlet
 
-from resqd.application.aside import Held, putting
-from resqd.using import Signature
+from resqd.application import aside
+from resqd.application.aside import Held
 
 if TYPE_CHECKING:
     from sqlalchemy.ext.asyncio import AsyncSession, async_scoped_session
     from sqlalchemy.orm import SessionTransaction, scoped_session
 
     from resqd.job import Job
-    from resqd.using import Using
+    from resqd.using import Signature, Using
 
     AnySession = Session | AsyncSession | scoped_session[Any] | async_scoped_session[Any]
     AJob = Job[..., Any] | Using[...] | Signature
@@ -36,19 +36,14 @@ def enqueue_after_commit(session: AnySession, job: AJob, /, *args: Any, **kwargs
     hook vetoed. Errors: those of `enqueue`, and BatchError in the block of a batch, for which there is `after_commit`;
     at the commit those of the store: then the data is committed, and the job is not enqueued.
     """
-    with putting(_held(session)):
-        if not isinstance(job, Signature):
-            return job.enqueue(*args, **kwargs)
-        if args or kwargs:
-            raise TypeError(f"{job!r} has its arguments already")
-        return job.enqueue()
+    return aside.enqueue(_held(session), job, args, kwargs)
 
 
 def enqueue_many_after_commit(
     session: AnySession, job: Job[..., Any] | Using[...], batch: Iterable[Sequence[Any]], /
 ) -> list[str | None]:
     """The same for one job for each list or tuple of positional arguments: 2,000 to a round trip."""
-    with putting(_held(session)):
+    with aside.putting(_held(session)):
         return job.enqueue_many(batch)
 
 

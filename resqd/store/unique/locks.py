@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import astuple, dataclass
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, Literal, NamedTuple
 
 from resqd.store.debts import PAYING, Debts, arguments_of, keys_of, owed_by
@@ -39,6 +39,10 @@ class Terms:
     def of(cls, on_conflict: Literal["skip", "replace", "raise"], window: float, max_hold: float) -> Terms:
         """These terms, with times in seconds."""
         return cls(on_conflict, round(window * MICRO), round(max_hold * MICRO))
+
+    def listed(self) -> tuple[str, int, int]:
+        """The same as plain values, in the order of the fields."""
+        return self.on_conflict, self.window, self.max_hold
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +84,7 @@ class Locks:
         while len(held) < len(claims):
             left = claims[len(held) :] if front else _chunk(claims, len(held))
             how = (when.word, when.micros) if when else ("front" if front else "push", 0)
-            call = self._call([*how, queue, *astuple(terms)], left, replaced)
+            call = self._call([*how, queue, *terms.listed()], left, replaced)
             results, pending = self._links.lend(lambda link, call=call: link.run_script(call))  # type: ignore[misc] # bound now
             held += [None if found == 0 else to_text(found) for found in results]
             replaced = (to_text(pending[1]), _owed(pending[0])) if pending else ("", ())

@@ -24,6 +24,14 @@ client = TestClient(web)
 print(client.post('/users/Ada').status_code, client.post('/visits/Bob').status_code)
 """
 SQLALCHEMY = "from sqlalchemy_shop import *; Base.metadata.create_all(engine); buy('Ada'); buy('Bob')"
+OUTBOX = """
+import subprocess, sys
+from sqlalchemy_outbox import *
+Base.metadata.create_all(engine)
+buy('Ada')
+command = [sys.executable, '-m', 'resqd', 'outbox', '--once', '--app', 'sqlalchemy_outbox:app']
+subprocess.run(command, check=True)
+"""
 
 
 @pytest.mark.parametrize(
@@ -32,14 +40,17 @@ SQLALCHEMY = "from sqlalchemy_shop import *; Base.metadata.create_all(engine); b
         ("flask_shop", FLASK, ["welcome, Ada"]),
         ("fastapi_shop", FASTAPI, ["welcome, Ada", "welcome, Bob"]),
         ("sqlalchemy_shop", SQLALCHEMY, ["order 1 of Ada", "order 2 of Bob"]),
+        ("sqlalchemy_outbox", OUTBOX, ["order 1 of Ada"]),
     ],
-    ids=["flask", "fastapi", "sqlalchemy"],
+    ids=["flask", "fastapi", "sqlalchemy", "outbox"],
 )
 def test_the_example_enqueues_and_runs(
     module: str, code: str, lines: list[str], tmp_path: Path, redis_url: str
 ) -> None:
     """What the web's side enqueues, the daemon of the same module runs, each job once."""
-    (tmp_path / f"{module}.py").write_text(examples(MANUAL)[f"{module}.py"])
+    for name, text in examples(MANUAL).items():
+        if "/" not in name:
+            (tmp_path / name).write_text(text)
     environ = {"PYTHONPATH": f"{ROOT}{os.pathsep}{tmp_path}", "REDIS_URL": redis_url}
     subprocess.run(
         [sys.executable, "-c", code], cwd=tmp_path, env={**os.environ, **environ}, check=True, timeout=60

@@ -1,0 +1,1 @@
+"""Jobs that come from an outbox, a table of the application's database."""
