@@ -123,7 +123,7 @@ def test_what_is_wrong_is_said_where_it_stands(project: Project) -> None:
     """A wrong key by its name, an error in a job's module by the user's own line, and why it was imported."""
     project.configure(WORKER=3)
     said = project.manage("check", status=1)
-    assert "RESQD['WORKER']: there is no such key; did you mean WORKERS?" in said
+    assert "RESQD['WORKER']: there is no such key; did you mean WORKERS" in said
     project.add("shop/settings.py", "del RESQD['WORKER']\n")
     project.add("orders/jobs.py", "import nowhere_at_all\n")
     said = project.manage("resqd", "start", status=1)
