@@ -51,6 +51,8 @@ class Grants:
     released: int = 0
     serial: int = 0
     """The number of the newest order of slots and quotas."""
+    usable: dict[str, int] = field(default_factory=dict)
+    """What it could use of each capped queue, as far as it has said so."""
 
     @property
     def active(self) -> int:

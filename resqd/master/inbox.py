@@ -106,6 +106,7 @@ class Inbox:
             messages.State: self._on_state,
             messages.Released: self._on_released,
             messages.Yielded: self._on_yielded,
+            messages.Usable: self._on_usable,
             messages.NearEnd: self._on_near_end,
             messages.Killing: self._on_killing,
             messages.Stacks: self._on_stacks,
@@ -176,6 +177,9 @@ class Inbox:
     def _on_yielded(self, child: Child, message: messages.Yielded) -> None:
         if message.serial == child.grants.serial:  # else it crossed a newer order, which it will answer too
             child.grants.owned = message.quotas
+
+    def _on_usable(self, child: Child, message: messages.Usable) -> None:
+        child.grants.usable = message.quotas
 
     def _on_near_end(self, child: Child, _message: messages.NearEnd) -> None:
         child.life.near_end = True

@@ -185,7 +185,8 @@ def _takers(fleet: Fleet, forks: Iterable[Fork]) -> list[Child | Fork]:
 def _holder(fleet: Fleet, taker: Child | Fork) -> Holder:
     if isinstance(taker, Fork):
         return Holder(fleet.settings.thread_count, {}, {})
-    return Holder(fleet.settings.thread_count, taker.grants.quotas, taker.grants.owned)
+    grants = taker.grants
+    return Holder(fleet.settings.thread_count, grants.quotas, grants.owned, grants.usable)
 
 
 def _room(fleet: Fleet, index: int) -> int:

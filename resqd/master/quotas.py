@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from resqd.settings import QueueSpec
 
@@ -16,12 +16,18 @@ class Holder:
 
     `room` is how many threads it has, `promised` the last order sent to it, and `owned` the most that it may
     hold of each queue: more than promised as long as it has not yielded what an order took, less when it
-    has given back by itself.
+    has given back by itself. `usable` is what it could use of each queue now, as many as it has
+    threads where that is not told.
     """
 
     room: int
     promised: Quotas
     owned: Quotas
+    usable: Quotas = field(default_factory=dict)
+
+    def could_use(self, queue: str) -> int:
+        """What it could use of the queue now."""
+        return min(self.room, self.usable.get(queue, self.room))
 
     def needs(self, quotas: Quotas) -> bool:
         """Whether these quotas have to be sent: they differ, or the worker has given some of them back."""
@@ -63,19 +69,29 @@ def for_suspects(most: int, suspects: int, capped: Quotas, unowned: Quotas) -> I
 def deal(caps: Quotas, holders: Sequence[Holder], unowned: Quotas, *, turn: int = 0) -> list[dict[str, int]]:
     """The quotas that each holder should be sent: an even share of each cap, as far as it can be given now.
 
-    A share that another still owns comes later: a lower quota asks him for it, and what he yields is dealt
+    What some cannot use goes to those who can; what nobody can use now is spread over all, to be there when it is
+    needed. A share that another still owns comes later: a lower quota asks him for it, and what he yields is dealt
     by the next call. Remainders begin at another holder for each queue, and in each `turn`, so that none gets all of
     them.
     """
     dealt: list[dict[str, int]] = [{} for _ in holders]
     for number, (queue, cap) in enumerate(caps.items()):
         left = max(0, unowned[queue])
-        shares = _shares(cap, [holder.room for holder in holders], first=number + turn)
+        shares = _by_use(
+            cap, [(holder.could_use(queue), holder.room) for holder in holders], first=number + turn
+        )
         for quotas, holder, share in zip(dealt, holders, shares, strict=True):
             owned = holder.owned.get(queue, 0)
             quotas[queue] = min(share, owned + left)
             left -= max(0, quotas[queue] - owned)
     return dealt
+
+
+def _by_use(cap: int, holders: Sequence[tuple[int, int]], *, first: int) -> list[int]:
+    """Shares of what can be used, then of what there is room for beyond that."""
+    used = _shares(cap, [usable for usable, _ in holders], first=first)
+    spare = _shares(cap - sum(used), [room - usable for usable, room in holders], first=first)
+    return [one + more for one, more in zip(used, spare, strict=True)]
 
 
 def _shares(cap: int, rooms: Sequence[int], *, first: int) -> list[int]:

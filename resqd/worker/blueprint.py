@@ -20,6 +20,7 @@ from resqd.wire.birth import Birth, Kind
 from resqd.wire.intent import Intent
 from resqd.worker.control import Control, Mercy
 from resqd.worker.crew import Common, crew_of
+from resqd.worker.demand import Demand
 from resqd.worker.doorman import Doors
 from resqd.worker.endings import Endings
 from resqd.worker.exchange import Exchange
@@ -54,7 +55,9 @@ class Supply:
 
 def _supply(common: Common) -> Supply:
     link, keys, settings = common.link, common.keys, common.settings
-    quotas = Quotas()
+    threads = settings.thread_count
+    most = {spec.pattern: min(threads, spec.cap_count or threads) for spec in settings.queues if spec.capped}
+    quotas = Quotas(Demand(threads, most))
     paused = OpenQueues(common.home.pauses)
     sources = Sources(
         specs=settings.queues,

@@ -163,6 +163,8 @@ class Control:
             self._released = released
         if (yielded := quotas.yielded()) and self._channel.send(yielded):
             quotas.told(yielded)
+        if (usable := quotas.demand.news()) and self._channel.send(usable):
+            quotas.demand.told(usable)
 
     def _look_around(self) -> None:
         """See what jobs have done to this process. Errors: DescriptorsLostError."""

@@ -174,7 +174,7 @@ class Fetcher:
         permits = self._permits
         permits.spent = permits.spent or (permits.out and not self._holdings.buffered(self._places))
         reserving = not permits.spent and self._shared.mandate in (Mandate.RESERVE, Mandate.HOLD)
-        if self._poller.share(self._holdings.by_queue, reserving=reserving):
+        if self._poller.share(self._holdings.by_queue, unfinished=len(self._holdings), reserving=reserving):
             self._shared.announce()
 
     # --- what goes back
@@ -253,8 +253,7 @@ class Fetcher:
         self._look_ahead()
         found = len(batch) if self._appetite is None else self._appetite.note(exchanged)
         if wanted:
-            held = self._holdings.by_queue
-            self._poller.looked(got=found, wanted=wanted, held=held, now=self._clock())
+            self._poller.looked(got=found, wanted=wanted, held=self._holdings.by_queue, now=self._clock())
         if exchanged.passed:
             self._poller.expect()
 
@@ -285,7 +284,8 @@ class Fetcher:
         wake.armed = not self._holdings.buffered(self._places)
         timeout = 0.0 if self._holdings.outcomes and wake.armed else self._timeout(want)
         timeout = min(timeout, LOOK_EVERY) if self._pool.short else timeout
-        looks = self._exchange.tend_at, self._holdings.cursors_at, self._permits.outgrown_at
+        share_at = self._poller.share_at(unsure=self._exchange.unsure)
+        looks = self._exchange.tend_at, self._holdings.cursors_at, self._permits.outgrown_at, share_at
         timeout = max(0.0, min(timeout, min(looks) - self._clock()))
         if self._poller.sleep(timeout, hungry=want > 0) and self._due(want := self._want()):
             self._talk(want)  # a push should not wait for the rest of a round

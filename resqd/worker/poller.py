@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from resqd.store.inflight.owner import Want
 from resqd.threads import Wake
 from resqd.wire.doorbell import Bell
+from resqd.worker.demand import NEVER
 from resqd.worker.queues import Sources, Suspects
 
 POLL_MOST = 5.0
@@ -148,7 +149,7 @@ class Poller:
             self._bell.answer(found=got > 0)
         most = POLL_MOST * max(1.0, self._bell.idle() / FEW) if self._bell.works and not self.capped else None
         self._lookout.looked(got=got, wanted=wanted, now=now, most=most)
-        if not self._lookout.empty:
+        if not self._lookout.empty or (got and self._sources.full):  # of a full one others may take more
             self._ring_others()
 
     def expect(self) -> None:
@@ -159,15 +160,21 @@ class Poller:
         """Say that these queues are keys of another type."""
         self._sources.complain(skipped)
 
-    def share(self, held: Mapping[str, int], *, reserving: bool) -> bool:
-        """Keep the quotas in line with what is held; whether they changed.
+    def share(self, held: Mapping[str, int], *, unfinished: int, reserving: bool) -> bool:
+        """Keep the quotas in line with what is held; whether they, or what could be used, changed.
+
+        `unfinished` are all jobs that are held.
 
         Room in a queue that had none is worth another look.
         """
-        changed = self._sources.settle(held, reserving=reserving)
+        changed = self._sources.settle(held, unfinished=unfinished, reserving=reserving)
         if self._sources.freed(held):
             self._lookout.empty = False
         return changed
+
+    def share_at(self, *, unsure: bool) -> float:
+        """When to share again though nothing happens; `unsure`: not before it is known what Redis has given."""
+        return NEVER if unsure else self._sources.settle_at
 
     def sleep(self, timeout: float, *, hungry: bool) -> bool:
         """Sleep at most so many seconds; whether the bell rang. `hungry`: a job could begin here, so it is heard."""

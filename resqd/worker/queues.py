@@ -10,6 +10,7 @@ from resqd.settings import QueueSpec
 from resqd.store.inflight.owner import Want
 from resqd.store.names import is_pattern, matches
 from resqd.wire.messages import Yielded
+from resqd.worker.demand import NEVER, Demand
 from resqd.worker.open_queues import Limited, OpenQueues
 from resqd.worker.order import Order
 
@@ -43,7 +44,8 @@ class Quotas:
     that lowers it as the jobs in hand allow, and the master gives to others only what was yielded.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, demand: Demand) -> None:
+        self.demand = demand
         self.current: dict[str, int] = {}
         """What this worker owns now, by queue; never less than what it holds."""
         self._ordered: tuple[int, Mapping[str, int]] = (0, {})
@@ -149,9 +151,23 @@ class Sources:
             self._limited = self._read_at, room, limited(self._queues, quotas, held)
         return self._limited[2]
 
-    def settle(self, held: Mapping[str, int], *, reserving: bool) -> bool:
-        """Keep the quotas in line with what is held; whether they changed. See Quotas."""
-        return bool(self.capped) and self._quotas.settle(held, reserving=reserving)
+    def settle(self, held: Mapping[str, int], *, unfinished: int, reserving: bool) -> bool:
+        """Keep the quotas in line with what is held; whether they, or what could be used, changed. See Quotas."""
+        if not self.capped:
+            return False
+        quotas, now = self._quotas, self._clock()
+        news = quotas.demand.see(held, unfinished, now) if reserving else quotas.demand.rest()
+        return quotas.settle(held, reserving=reserving) or news
+
+    @property
+    def settle_at(self) -> float:
+        """When to settle again though nothing happens."""
+        return self._quotas.demand.steady_at
+
+    @property
+    def full(self) -> bool:
+        """Whether the last look could not take more of some queue."""
+        return bool(self._full)
 
     def looked(self, held: Mapping[str, int]) -> None:
         """Note which queues the last look could not take more of."""
@@ -202,7 +218,10 @@ class Suspects:
         owned = self._quotas.current
         return Want(count, closed=tuple(q for q in self.capped if owned.get(q, 0) <= held.get(q, 0)))
 
-    def settle(self, held: Mapping[str, int], *, reserving: bool) -> bool:
+    settle_at = NEVER
+    full = False
+
+    def settle(self, held: Mapping[str, int], *, unfinished: int, reserving: bool) -> bool:  # noqa: ARG002 - as Sources
         """Give back the units of other queues than that of the job in hand; whether anything changed. See Quotas."""
         return self._quotas.settle(held, reserving=reserving)
 

@@ -13,6 +13,7 @@ from resqd.store.inflight.owner import Dismiss, Exchanged, Inflight, Outbox, Pos
 from resqd.store.redis.health import Backoff, Health
 from resqd.store.resque.pauses import Paused
 from resqd.wire.doorbell import Bell
+from resqd.worker.demand import Demand
 from resqd.worker.exchange import Exchange
 from resqd.worker.fetcher import Fetcher
 from resqd.worker.holdings import Done, Failed, Holdings, Mark
@@ -123,7 +124,7 @@ class Scene:
         self.now = 100.0
         self.sleeps: list[float] = []
         self.owner = Owner()
-        self.quotas = Quotas()
+        self.quotas = Quotas(Demand(slots, {"q": cap} if cap else {}))
         self.quotas.begin({"q": cap} if cap else {})
         sources = Sources(
             specs=[QueueSpec("q", cap or None)],

@@ -24,6 +24,13 @@ def job(queue, seconds):
     time.sleep(seconds)
     count.decr(f"now:{queue}")
     count.incr(f"ran:{queue}")
+
+@app.job(name="Until")
+def until(times):
+    count.incr("now:free")
+    while not count.exists(f"over:{times}"):
+        time.sleep(0.01)
+    count.decr("now:free")
 """
 
 
@@ -51,6 +58,10 @@ def most(client: redis.Redis, queue: str) -> int:
 
 def reached(client: redis.Redis, goal: int) -> bool:
     return ran(client, "q") >= goal
+
+
+def has_run(client: redis.Redis, goal: int) -> bool:
+    return ran(client, "few") == goal
 
 
 @pytest.mark.parametrize("jobs_per_fork", ["0", "3"])
@@ -111,3 +122,25 @@ def test_a_drained_worker_gets_its_quota_back(
         wait_for(lambda: ran(redis_client, "q") == 21, 20, what="all ran")
         assert running.stop() == 0
     assert most(redis_client, "q") == 2
+
+
+def test_a_unit_goes_where_a_thread_is_free(
+    tmp_path: Path, redis_url: str, redis_client: redis.Redis
+) -> None:
+    """All workers but one are taken by long jobs of another queue: the capped queue's job runs on that one, soon.
+
+    Whichever held the only unit; and never two at once.
+    """
+    flags = ["--queues", "few:1,free", "--workers", "4", "--threads", "1", "--jobs-per-fork", "0"]
+    app = App(redis_url)
+    with daemon(tmp_path, redis_url, *flags) as running:
+        for times in range(1, 4):
+            for _ in range(3):
+                app.enqueue_to("free", "Until", times)
+            wait_for(lambda: redis_client.get("now:free") == b"3", what="three workers are taken")
+            push(redis_url, "few", 6, 0.01)
+            wait_for(partial(has_run, redis_client, 6 * times), what="the fourth runs the capped queue's")
+            redis_client.set(f"over:{times}", 1)
+            wait_for(lambda: redis_client.get("now:free") == b"0", what="the others are free")
+        assert running.stop() == 0
+    assert most(redis_client, "few") == 1

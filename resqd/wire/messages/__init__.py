@@ -22,6 +22,7 @@ from resqd.wire.messages.accounts import (
     State,
     Stats,
     Upkeep,
+    Usable,
     Yielded,
 )
 from resqd.wire.messages.jobs import JobMetrics, Progress, Running
@@ -85,6 +86,7 @@ __all__ = [
     "Stats",
     "Stop",
     "Upkeep",
+    "Usable",
     "Vitals",
     "Yielded",
 ]
@@ -124,4 +126,5 @@ Message = (
     | Farewell
     | RemoteAct
     | ActAnswered
+    | Usable
 )

@@ -168,6 +168,13 @@ class Confirmed:
 
 
 @dataclass(frozen=True, slots=True)
+class Usable:
+    """How many jobs of each capped queue the worker could run now, with those that it holds, whatever it may hold."""
+
+    quotas: dict[str, int]
+
+
+@dataclass(frozen=True, slots=True)
 class QueuePauses:
     """The housekeeper has seen which queues are paused, and the key that pauses them all; '' where none does."""
 

@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 
 from resqd.master.quotas import Holder, deal, for_suspects, free, limits
 from resqd.queue_specs import queues as parse
-from resqd.wire.messages import Slots, Yielded
+from resqd.wire.messages import Slots, Usable, Yielded
+from resqd.worker.demand import STEADY, Demand
 from resqd.worker.queues import Quotas
 
 
@@ -21,11 +22,14 @@ class Worker:
     owned: dict[str, int]
     promised: dict[str, int]
     serial: int = 0
-    quotas: Quotas = field(default_factory=Quotas)
+    quotas: Quotas = field(default_factory=lambda: Quotas(Demand(1, {})))
     held: Counter[str] = field(default_factory=Counter)
     down: deque[Slots] = field(default_factory=deque)
-    up: deque[Yielded] = field(default_factory=deque)
+    up: deque[Yielded | Usable] = field(default_factory=deque)
     reserving: bool = True
+    busy: int = 0
+    """Jobs of other queues."""
+    usable: dict[str, int] = field(default_factory=dict)
 
     def order(self, quotas: dict[str, int]) -> None:
         self.serial += 1
@@ -33,8 +37,17 @@ class Worker:
         self.owned = {queue: max(quota, self.owned.get(queue, 0)) for queue, quota in quotas.items()}
         self.down.append(Slots(self.room, quotas, self.serial))
 
-    def settle(self) -> None:
+    @property
+    def unfinished(self) -> int:
+        return self.busy + self.held.total()
+
+    def settle(self, now: float) -> None:
+        if self.reserving:
+            self.quotas.demand.see(self.held, self.unfinished, now)
         self.quotas.settle(self.held, reserving=self.reserving)
+        if usable := self.quotas.demand.news():
+            self.up.append(usable)
+            self.quotas.demand.told(usable)
         if message := self.quotas.yielded():
             self.up.append(message)
             self.quotas.told(message)
@@ -45,7 +58,11 @@ class Worker:
             self.quotas.order(order.serial, order.quotas)
 
     def reserve(self, queue: str) -> None:
-        if self.reserving and self.held[queue] < self.quotas.current.get(queue, 0):
+        if (
+            self.reserving
+            and self.unfinished < self.room
+            and self.held[queue] < self.quotas.current.get(queue, 0)
+        ):
             self.held[queue] += 1
 
     def finish(self, queue: str) -> None:
@@ -57,6 +74,7 @@ class Daemon:
 
     def __init__(self, caps: dict[str, int], rooms: list[int]) -> None:
         self.caps = caps
+        self.now = 0.0
         self.workers: list[Worker] = []
         for room in rooms:
             self.fork(room)
@@ -67,7 +85,8 @@ class Daemon:
     def fork(self, room: int) -> None:
         holders = [self.holder(worker) for worker in self.takers()] + [Holder(room, {}, {})]
         quotas = deal(self.caps, holders, self.unowned())[-1]
-        worker = Worker(room, dict(quotas), quotas)
+        demand = Demand(room, {queue: min(room, cap) for queue, cap in self.caps.items()})
+        worker = Worker(room, dict(quotas), quotas, quotas=Quotas(demand))
         worker.quotas.begin(quotas)
         self.workers.append(worker)
 
@@ -75,7 +94,7 @@ class Daemon:
         return [worker for worker in self.workers if worker.reserving]
 
     def holder(self, worker: Worker) -> Holder:
-        return Holder(worker.room, worker.promised, worker.owned)
+        return Holder(worker.room, worker.promised, worker.owned, worker.usable)
 
     def plan(self) -> None:
         takers = self.takers()
@@ -89,13 +108,19 @@ class Daemon:
     def listen(self, worker: Worker) -> None:
         if worker.up:
             message = worker.up.popleft()
-            if message.serial == worker.serial:
+            if isinstance(message, Usable):
+                worker.usable = message.quotas
+            elif message.serial == worker.serial:
                 worker.owned = message.quotas
 
     def happen(self, event: str, worker: Worker, queue: str) -> None:
         match event:
             case "settle":
-                worker.settle()
+                worker.settle(self.now)
+            case "wait":
+                self.now += STEADY / 2
+            case "busy" | "idle":
+                worker.busy = worker.room - worker.held.total() if event == "busy" else 0
             case "hear":
                 worker.hear()
             case "listen":
@@ -114,27 +139,50 @@ class Daemon:
             assert sum(worker.held[queue] for worker in self.workers) <= cap
             assert sum(worker.quotas.current.get(queue, 0) for worker in self.workers) <= cap
 
-    def quiet(self) -> None:
-        """Let every message arrive and every job end, until nothing changes."""
+    def quiet(self, *, ending: bool = True) -> None:
+        """Let every message arrive, and every job end or none, until nothing changes."""
         for _ in range(50):
+            self.now += STEADY
             for worker in self.workers:
-                worker.held.clear()
+                if ending:
+                    worker.held.clear()
                 for _ in range(len(worker.down)):
                     worker.hear()
-                worker.settle()
+                worker.settle(self.now)
                 while worker.up:
                     self.listen(worker)
             self.plan()
 
+    def starving(self) -> list[str]:
+        """The queues of which one worker could use more while another has some that it cannot use."""
+        found = []
+        for queue, cap in self.caps.items():
+            spare = [
+                (
+                    min(cap, worker.held[queue] + max(0, worker.room - worker.unfinished)),
+                    worker.quotas.current[queue],
+                )
+                for worker in self.takers()
+            ]
+            if any(usable > owned for usable, owned in spare) and any(
+                usable < owned for usable, owned in spare
+            ):
+                found.append(queue)
+        return found
 
-EVENTS = ["settle", "hear", "listen", "reserve", "finish", "plan", "leave", "return", "die", "fork"]
+
+EVENTS = [
+    *("settle", "hear", "listen", "reserve", "finish", "plan", "leave", "return", "die", "fork"),
+    *("busy", "idle", "wait"),
+]
 
 
 @settings(max_examples=150, deadline=None)
 @given(data=st.data())
 def test_caps_hold_whatever_happens(data: st.DataObject) -> None:
     """No order of messages, jobs, drains, deaths and forks lets more jobs of a queue run than its cap; nothing is
-    lost either: once all is quiet the caps are dealt out as far as there are threads."""
+    lost either: once all is quiet the caps are dealt out as far as there are threads. And while jobs run on, what some
+    worker cannot use goes to those who can."""
     caps = data.draw(st.dictionaries(st.sampled_from("abc"), st.integers(1, 6), min_size=1))
     daemon = Daemon(caps, data.draw(st.lists(st.integers(1, 4), min_size=1, max_size=4)))
     for _ in range(data.draw(st.integers(0, 60))):
@@ -147,6 +195,9 @@ def test_caps_hold_whatever_happens(data: st.DataObject) -> None:
             worker = data.draw(st.sampled_from(daemon.workers))
             daemon.happen(event, worker, data.draw(st.sampled_from(sorted(caps))))
         daemon.check()
+    daemon.quiet(ending=False)
+    daemon.check()
+    assert daemon.starving() == []
     daemon.quiet()
     daemon.check()
     rooms = sum(worker.room for worker in daemon.takers())
@@ -192,6 +243,14 @@ def test_all_of_a_cap_is_dealt(cap: int, rooms: list[int], caps: int) -> None:
         assert all(share <= room for share, room in zip(shares, rooms, strict=True))
         fitting = [share for share, room in zip(shares, rooms, strict=True) if share < room]
         assert max(fitting, default=0) - min(fitting, default=0) <= 1
+
+
+def test_what_some_cannot_use_goes_to_those_who_can() -> None:
+    """A worker whose threads are all taken keeps what it holds; what nobody can use is spread, to be there."""
+    busy, idle = Holder(4, {}, {}, {"q": 1}), Holder(4, {}, {}, {"q": 4})
+    assert deal({"q": 4}, [busy, idle], {"q": 4}) == [{"q": 1}, {"q": 3}]
+    assert deal({"q": 4}, [busy, busy], {"q": 4}) == [{"q": 2}, {"q": 2}]
+    assert deal({"q": 7}, [busy, idle], {"q": 7}) == [{"q": 3}, {"q": 4}]
 
 
 def test_what_is_asked_back_is_given_only_once_yielded() -> None:

@@ -32,6 +32,7 @@ from resqd.wire.messages import (
     Yielded,
 )
 from resqd.worker.control import Control, Mercy
+from resqd.worker.demand import Demand
 from resqd.worker.guard import Guard
 from resqd.worker.holdings import Holdings
 from resqd.worker.interrupt import Alarm
@@ -97,7 +98,7 @@ class Scene:
         self.line = Line(os.eventfd(0))
         self.shared = Shared(
             holdings=Holdings(capped=()),
-            quotas=Quotas(),
+            quotas=Quotas(Demand(1, {})),
             paused=OpenQueues(lambda _queues: Paused((), "")),
             prefetch=Prefetch(measured_at=self.now),
             health=Health(where="redis", clock=self.clock),

@@ -12,6 +12,7 @@ import pytest
 from resqd.failures import Aftermath
 from resqd.store.redis.health import Health
 from resqd.store.resque.pauses import Paused
+from resqd.worker.demand import Demand
 from resqd.worker.executor import Executor
 from resqd.worker.fetcher import Fetcher
 from resqd.worker.holdings import Holdings
@@ -35,7 +36,7 @@ class Scene:
         executor = cast(Executor, SimpleNamespace(index=0, slot=self.slot, strikes=self.strikes))
         self.shared = Shared(
             holdings=Holdings(capped=()),
-            quotas=Quotas(),
+            quotas=Quotas(Demand(1, {})),
             paused=OpenQueues(lambda _queues: Paused((), "")),
             prefetch=Prefetch(measured_at=0.0),
             health=Health(where="redis", clock=lambda: 0.0),

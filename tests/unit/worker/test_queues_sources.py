@@ -6,6 +6,7 @@ import pytest
 
 from resqd.queue_specs import QueueSpec
 from resqd.store.resque.pauses import Paused
+from resqd.worker.demand import Demand
 from resqd.worker.open_queues import OpenQueues
 from resqd.worker.order import Order
 from resqd.worker.queues import COMPLAIN_EVERY, COMPLAINTS_KEPT, Quotas, Sources
@@ -18,7 +19,7 @@ def test_each_broken_queue_is_named_once_a_minute_and_forgotten(caplog: pytest.L
         specs=[QueueSpec("*")],
         existing=list,
         waiting=lambda _queues: False,
-        quotas=Quotas(),
+        quotas=Quotas(Demand(1, {})),
         paused=OpenQueues(lambda _queues: Paused((), "")),
         order=Order([QueueSpec("*")], "strict", lambda: 0.0),
         clock=lambda: now,
