@@ -18,9 +18,10 @@ from resqd.store.names import WorkerId
 from resqd.store.resque import payload as payloads
 from resqd.store.resque.backends import backend_of
 from resqd.store.resque.failure_record import build_record
+from resqd.store.resque.outcome import with_error, with_value
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
     from resqd.failures import FailurePolicy
     from resqd.hooks import Hook, Judge
@@ -29,10 +30,16 @@ if TYPE_CHECKING:
     from resqd.store.resque.store import Store
 
 
-def run_here(job: Job[..., Any], payload: Payload, queue: str, judge: Judge = fails) -> bool:
+def run_here(
+    job: Job[..., Any],
+    payload: Payload,
+    queue: str,
+    judge: Judge = fails,
+    keep: Callable[[Any], None] | None = None,
+) -> bool:
     """Run one job now, hooks and `current_job()` included; False where a hook ended it quietly."""
     with _here(payload, queue):
-        return job.run(payload.args, judge)
+        return job.run(payload.args, judge, keep)
 
 
 class NextTry(NamedTuple):
@@ -107,15 +114,30 @@ def run_next(
     for queue in queues:
         raw = store.books.queues.pop(queue)
         if raw is not None:
-            store.settle("begun", raw)
-            try:
-                ran = _run_raw(store, queue, raw, jobs=jobs, policy=policy, around=around)
-            except BaseException:
-                store.settle("failed", raw)
-                raise
-            store.settle("done", raw)
-            return ran
+            return _run_popped(store, queue, raw, jobs=jobs, policy=policy, around=around)
     return None
+
+
+def _run_popped(
+    store: Store,
+    queue: str,
+    raw: bytes,
+    *,
+    jobs: Mapping[str, Job[..., Any]],
+    policy: FailurePolicy,
+    around: Sequence[Hook],
+) -> Payload:
+    """Run a payload, and tell its end to all who wait for that."""
+    returned: list[Any] = []
+    store.settle("begun", raw)
+    try:
+        ran = _run_raw(store, queue, raw, jobs=jobs, policy=policy, around=around, keep=returned.append)
+    except BaseException as error:
+        said = type(error).__name__, str(error)
+        store.settle("failed", raw, lambda debts: with_error(debts, said))
+        raise
+    store.settle("done", raw, lambda debts: with_value(debts, returned[0] if returned else None))
+    return ran
 
 
 def _run_raw(
@@ -126,6 +148,7 @@ def _run_raw(
     jobs: Mapping[str, Job[..., Any]],
     policy: FailurePolicy,
     around: Sequence[Hook],
+    keep: Callable[[Any], None],
 ) -> Payload:
     payload = job = None
     try:
@@ -133,7 +156,7 @@ def _run_raw(
         job = jobs.get(payload.job_class)
         if job is None:
             raise unknown_job(payload.job_class, jobs)  # noqa: TRY301 - one way out
-        run_here(job, payload, queue)
+        run_here(job, payload, queue, keep=keep)
     except BaseException as error:
         record = build_record(
             raw=raw,

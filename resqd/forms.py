@@ -16,6 +16,21 @@ _ONLY_BEGIN: Final = (inspect.iscoroutinefunction, inspect.isasyncgenfunction, i
 _BEGUN: Final = (Coroutine, AsyncGenerator, Generator, AbstractContextManager)
 
 
+class Awaited:
+    """Stands among arguments for a value that is not there yet, and has its own type in JSON when it comes."""
+
+    __slots__ = ()
+
+
+def is_awaited(value: object) -> bool:
+    """Whether it is such a value, or one is in it."""
+    if isinstance(value, list | tuple):
+        return any(map(is_awaited, value))
+    if isinstance(value, dict):
+        return any(map(is_awaited, value.values()))
+    return isinstance(value, Awaited)
+
+
 class Conversion(Protocol):
     """What stands between a job's own types and JSON's; `resqd.typed` makes one."""
 

@@ -5,7 +5,7 @@ A new option is a field in each of the two classes, and a check below; `app.job`
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields
 from typing import Any, Literal, TypedDict
 
@@ -56,38 +56,50 @@ class JobOptions:
     ruby: bool = True
     """Whether Ruby programs may read and write it; where not, keyword-only parameters travel as a trailing object."""
     unique: Unique | None = None
+    """That there is only one such job at a time, and which calls are the same."""
     limits: Sequence[Limit | SharedLimit] | Limit | SharedLimit | None = None
     """How many such jobs may run at a time, or begin in a span of time, in the whole fleet: Concurrency and Rate."""
-    """That there is only one such job at a time, and which calls are the same."""
 
     @classmethod
     def of(cls, given: Mapping[str, Any]) -> JobOptions:
-        """The options of these names; raises JobDefinitionError for a name or a value that there is not."""
+        """The options of these names; raises JobDefinitionError with each name and value that there is not."""
         known = [field.name for field in fields(cls)]
-        for name in given:
-            if name not in known:
-                close = lookalikes(name, [*known, "name", "queue"], most=1)
-                meant = f"did you mean {close[0]}?" if close else f"there are {', '.join(known)}"
-                raise JobDefinitionError(f"a job has no option {name!r}; {meant}")
-        return cls(**given)
+        problems = [_unknown(name, known) for name in given if name not in known]
+        try:
+            options = cls(**{name: value for name, value in given.items() if name in known})
+        except JobDefinitionError as error:
+            problems.append(str(error))
+        if problems:
+            raise JobDefinitionError("; ".join(problems))
+        return options
 
     def __post_init__(self) -> None:
+        if problems := [*self._problems()]:
+            raise JobDefinitionError("; ".join(problems))
+
+    def _problems(self) -> Iterator[str]:
         if self.on_crash not in {None, "retry", "fail"}:
-            raise JobDefinitionError(f"on_crash is {self.on_crash!r}; it takes 'retry' or 'fail'")
-        if self.max_deliveries is not None and self.max_deliveries < 1:
-            raise JobDefinitionError(f"max_deliveries is {self.max_deliveries}; it takes 1 or more")
+            yield f"on_crash is {self.on_crash!r}; it takes 'retry' or 'fail'"
+        if self.max_deliveries is not None and not _is_count(self.max_deliveries):
+            yield f"max_deliveries is {self.max_deliveries!r}; it takes 1 or more"
         if isinstance(self.mask, str):
-            raise JobDefinitionError(
-                f"mask is {self.mask!r}; it takes a list of parameters' names, or a function"
-            )
-        if self.unique is not None and not isinstance(self.unique, Unique):
-            raise JobDefinitionError(f"unique is {self.unique!r}; it takes a resqd.Unique, such as Unique()")
-        checked(self.limits)
-        policy_of(self.retry)
+            yield f"mask is {self.mask!r}; it takes a list of parameters' names, or a function"
+        unique: object = self.unique  # whatever was given, where nothing checks types
+        if unique is not None and not isinstance(unique, Unique):
+            yield f"unique is {self.unique!r}; it takes a resqd.Unique, such as Unique()"
+        checks: tuple[Callable[[], object], ...] = (
+            lambda: checked(self.limits),
+            lambda: policy_of(self.retry),
+        )
+        for check in checks:
+            try:
+                check()
+            except JobDefinitionError as error:
+                yield str(error)
         for name in ("timeout", "expires", "keep_result"):
             value = getattr(self, name)
             if value is not None and not is_seconds(value):
-                raise JobDefinitionError(f"{name} is {value!r}; it takes a number of seconds above 0")
+                yield f"{name} is {value!r}; it takes a number of seconds above 0"
 
     @property
     def policy(self) -> Policy | None:
@@ -99,6 +111,17 @@ class JobOptions:
         """Whether a run of it needs nothing to be looked at before or after."""
         special = (self.retry, self.timeout, self.expires, self.keep_result)
         return all(option is None for option in special)
+
+
+def _is_count(value: object) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and value >= 1
+
+
+def _unknown(name: str, known: Sequence[str]) -> str:
+    close = lookalikes(name, [*known, "name", "queue"], most=1)
+    return f"a job has no option {name!r}; " + (
+        f"did you mean {close[0]}?" if close else f"there are {', '.join(known)}"
+    )
 
 
 def defaults_of(given: Mapping[str, Any]) -> dict[str, Any]:

@@ -11,6 +11,7 @@ from pathlib import PurePath
 from typing import TYPE_CHECKING, Any, get_type_hints
 
 from resqd.errors import JobDefinitionError, PayloadError
+from resqd.forms import is_awaited
 
 try:
     import msgspec
@@ -106,6 +107,8 @@ def _fields(info: object) -> tuple[str, ...]:
 
 
 def _written(value: Any, hint: Any) -> Any:
+    if is_awaited(value):
+        return value  # what comes in its place is JSON's already, and is converted when it is read
     written = msgspec.to_builtins(value, str_keys=True, enc_hook=_as_text)
     _read(written, hint)
     return written

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 from resqd.application.batches import Batch, Room, facts
 from resqd.application.gathering import belonging, check, payload_of, queue_of
 from resqd.errors import BatchError
+from resqd.forms import Awaited
 from resqd.store.batches.filling import Filler, Item, Node, entry_of, parts
 from resqd.store.resque.payload import new_id
 from resqd.using import Signature
@@ -23,7 +24,7 @@ WORKFLOW: Final = "workflow"
 _NEVER: Final = "resqd:result:"
 
 
-class _Before:
+class _Before(Awaited):
     """Stands for what the job before returned, or for the list of it where there are several."""
 
     def __repr__(self) -> str:
@@ -34,7 +35,7 @@ RESULT: Final[Any] = _Before()
 
 
 @dataclass(frozen=True, slots=True)
-class Result:
+class Result(Awaited):
     """Stands for what one job of a workflow returns, in the arguments of another."""
 
     of: str

@@ -184,9 +184,7 @@ def _plain(value: object) -> object:
 def _problem(option: Option, source: str, text: str, *, remedy: str) -> str:
     """One line that names the variable even where a flag was wrong; a URL's password is not repeated."""
     name = source if source in (option.variable, *option.aliases) else f"{option.variable} ({source})"
-    secret = option.field == "secret" or (
-        option.field in ("redis_url", "redis_shards")
-        and ("://" not in text or "@" in text or "password" in text)
-    )
+    is_place = "@" not in text and "password" not in text and "/" in text
+    secret = option.field == "secret" or (option.field in {"redis_url", "redis_shards"} and not is_place)
     shown = "…" if secret else ascii(text)[1:-1][:100]
     return f"{name}={shown}: {remedy}"

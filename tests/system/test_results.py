@@ -106,6 +106,16 @@ def test_who_takes_a_job_away_tells_as_well(app: resqd.App) -> None:
     assert {app.result(each).state for each in [later, *(result.id for result in waits)]} == {"removed"}
 
 
+def test_a_job_that_is_run_by_hand_tells_its_end(app: resqd.App) -> None:
+    """`run_one`, as tests and scripts do it: what it returned, or its error."""
+    good, bad = enqueued(app, "add", 2, 3), enqueued(app, "broken")
+    app.run_one("q")
+    with pytest.raises(ValueError, match="no such thing"):
+        app.run_one("q")
+    assert (good.state, good.value) == ("done", 5)
+    assert (bad.state, bad.error) == ("failed", "ValueError: no such thing")
+
+
 def test_ten_thousand_wait_without_asking(app: resqd.App, redis_url: str) -> None:
     """On one connection, which asks the server nothing but whether it still takes writes."""
 

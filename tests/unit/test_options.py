@@ -27,6 +27,11 @@ def test_type_checkers_know_each_option() -> None:
         ({"max_delivery": 3}, "a job has no option 'max_delivery'; did you mean max_deliveries"),
         ({"queues": "mail"}, "a job has no option 'queues'; did you mean queue"),
         ({"zzz": 1}, "a job has no option 'zzz'; there are on_crash, "),
+        ({"max_deliveries": "3"}, "max_deliveries is '3'; it takes 1 or more"),
+        (
+            {"zzz": 1, "retry": -1, "timeout": "5"},
+            "no option 'zzz'; .*; retry: -1 times; .*; timeout is '5'; it takes",
+        ),
     ],
 )
 def test_wrong_options_are_refused_by_name(given: dict[str, Any], said: str) -> None:

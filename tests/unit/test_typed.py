@@ -122,6 +122,17 @@ def test_a_default_may_be_of_any_type(app: App) -> None:
     assert seen == [("a", Size.SMALL, 1), ("b", Size.SMALL, 2)]
 
 
+def test_what_another_job_will_return_passes_as_it_is(app: App) -> None:
+    """It is JSON's when it comes, and is converted when the job reads it; what stands beside it is checked."""
+
+    @app.job(queue="q")
+    def paint(at: datetime, sizes: list[Size]) -> None: ...
+
+    assert paint.s(resqd.RESULT, [resqd.RESULT]).args == (resqd.RESULT, [resqd.RESULT])
+    with pytest.raises(TypeError, match="sizes does not fit"):
+        paint.s(resqd.RESULT, ["huge"])  # type: ignore[list-item] # that is what is tested
+
+
 def _given(session: Session) -> None: ...
 
 

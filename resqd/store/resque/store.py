@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final, TypeVar
 
 from resqd.errors import PayloadError
 from resqd.parsing import tagged
-from resqd.store.debts import owed_by, settle_call
+from resqd.store.debts import Debts, owed_by, settle_call
 from resqd.store.keys import Keys
 from resqd.store.later.later import Later, Schedule, When
 from resqd.store.redis.link import Links
@@ -153,9 +153,12 @@ class Store:
             raise PayloadError("a queue's name cannot be blank")
         return self.locks.put(queue, claims, terms, when=when, front=front)
 
-    def settle(self, outcome: str, raw: bytes) -> None:
-        """Settle what a job owes that was taken off its queue and run, or given to a caller. Errors: StoreError."""
-        if owed := owed_by(raw):
+    def settle(self, outcome: str, raw: bytes, told: Callable[[Debts], Debts] = lambda debts: debts) -> None:
+        """Settle what a job owes that was taken off its queue and run, or given to a caller. Errors: StoreError.
+
+        `told` gives its debts with what else is known of its end.
+        """
+        if owed := told(owed_by(raw)):
             self._links.lend(lambda link: link.run_script(settle_call(outcome, [owed], self.keys)))
 
     @cached_property

@@ -142,7 +142,7 @@ def test_a_wrong_url_is_refused_without_repeating_it(url: str) -> None:
     assert "cret" not in problem
 
 
-@pytest.mark.parametrize("url", ["redis://h:port", "http://h/0"])
+@pytest.mark.parametrize("url", ["redis://h:port", "http://h/0", "redis//h:6379/0", "h/0"])
 def test_a_wrong_url_without_a_password_is_shown(url: str) -> None:
     """So that one sees the slip."""
     assert problems_of({"REDIS_URL": url})[0].startswith(f"REDIS_URL={url}: ")
