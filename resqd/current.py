@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Protocol, TypeVar, overload
 from resqd import cursors
 from resqd.cursors import Journal, Notes, Progress
 from resqd.errors import DirtyExit, JobInterrupt, JobTimeout, ResqdError
+from resqd.store.resque import payload as payloads
 from resqd.text import shown
 
 if TYPE_CHECKING:
@@ -97,6 +98,12 @@ class CurrentJob:
     """When its time will be over, in seconds of `time.monotonic()`; None: it has no timeout."""
     _payload: Payload
     _slot: Slot
+
+    @property
+    def payload(self) -> dict[str, Any]:
+        """All that stands in Redis of it, decoded anew: a producer may have written more than resqd reads."""
+        found: dict[str, Any] = payloads.load(self._payload.raw)
+        return found
 
     @property
     def owes(self) -> Debts:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+from contextlib import nullcontext
 from typing import TYPE_CHECKING, Any, Final, Generic, ParamSpec, Protocol, TypeVar, Unpack, overload
 
 from resqd.current import as_recorded
@@ -15,6 +16,7 @@ from resqd.using import Sender as Deliverer
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
+    from contextlib import AbstractContextManager
     from datetime import datetime, timedelta
 
     from resqd.cron.declared import Declared
@@ -22,6 +24,7 @@ if TYPE_CHECKING:
     from resqd.definition import Definition
     from resqd.limits import Limit
     from resqd.options import JobOptions
+    from resqd.tracing import Tracer
     from resqd.using import GivenUsing
 
 
@@ -101,8 +104,12 @@ class Job(Generic[P, R]):
         self.policy = options.policy
         self.simple = options.simple and not definition.is_async
         self.hooks = JobHooks(definition.hooks())
+        self._tracer: Tracer | None = None
         self.plain = not self.hooks.around_running
-        self.bare = self.plain and self.simple
+        """Whether it has no hooks around a run."""
+        self.direct = self.plain
+        """Whether nothing goes around its code: neither hooks nor somebody who is told."""
+        self.bare = self.direct and self.simple
         """Whether a run of it is a call of its code and nothing else."""
         self.unique = options.unique
         self.fingerprints = self._fingerprints(options.unique or Unique(), definition)
@@ -232,6 +239,12 @@ class Job(Generic[P, R]):
 
         `judge` says what becomes of an error, and so which hooks are told of it. `keep` is told what it returns.
         """
+        if self._tracer is not None:
+            with self._tracer.running():
+                return self._run(args, judge, keep)
+        return self._run(args, judge, keep)
+
+    def _run(self, args: Sequence[Any], judge: Judge, keep: Callable[[Any], None] | None) -> bool:
         perform: Hook = self.perform if keep is None else _kept(self.perform, keep)
         if self.plain:
             perform(*args)
@@ -241,18 +254,31 @@ class Job(Generic[P, R]):
     def surround(self, hook: Hook) -> None:
         """Wrap each run, hooks included, in the generator `hook()`; for what an App does around all its jobs."""
         self.hooks.surround(hook)
-        self.plain = self.bare = False
+        self._reckon()
+
+    def trace(self, tracer: Tracer) -> None:
+        """Tell somebody of each run, hooks included, and of each enqueueing."""
+        self._tracer = tracer
+        self._reckon()
+
+    def traced(self) -> AbstractContextManager[object]:
+        """Around a run on an event loop, where nothing else goes around it."""
+        return nullcontext() if self._tracer is None else self._tracer.running()
 
     def _hook(self, kind: str, hook: H) -> H:
         self.hooks.add(kind, hook)
-        self.plain = not self.hooks.around_running
-        self.bare = self.plain and self.simple
-        self.plain_enqueue = self._enqueues_plainly()
+        self._reckon()
         return hook
+
+    def _reckon(self) -> None:
+        self.plain = not self.hooks.around_running
+        self.direct = self.plain and self._tracer is None
+        self.bare = self.direct and self.simple
+        self.plain_enqueue = self._enqueues_plainly()
 
     def _enqueues_plainly(self) -> bool:
         hooked = self.hooks.of("before_enqueue") or self.hooks.of("after_enqueue")
-        return not hooked and self.unique is None
+        return not hooked and self.unique is None and self._tracer is None
 
     def before_enqueue(self, hook: H) -> H:
         """Call `hook(*args)` before the job is enqueued; False vetoes."""

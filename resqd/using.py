@@ -11,6 +11,7 @@ from resqd.store.later.later import When
 
 if TYPE_CHECKING:
     from resqd.definition import Definition
+    from resqd.tracing import Tracer
 
 P = ParamSpec("P")
 
@@ -112,6 +113,9 @@ def _seconds(name: str, value: float | timedelta, *, least: float | None = None)
 class Sender(Protocol):
     """Where it goes."""
 
+    tracer: Tracer | None
+    """Who is told of each enqueueing; None: nobody."""
+
     def deliver(self, job: Any, args: Sequence[Any], delivery: Delivery) -> str | None:
         """Put one job as told; its id, or None where a hook vetoed."""
 
@@ -162,6 +166,11 @@ class Signature:
     def using(self, **given: Unpack[GivenUsing]) -> Signature:
         """The same, to be enqueued otherwise."""
         return replace(self, delivery=self.delivery.with_(given))
+
+    @property
+    def tracer(self) -> Tracer | None:
+        """Who is told when it is enqueued."""
+        return self._sender.tracer
 
     def enqueue(self) -> str | None:
         """Enqueue it; its id, or None where a before_enqueue hook vetoed."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from contextlib import nullcontext
 from contextvars import ContextVar, Token
 from typing import TYPE_CHECKING, Self
 
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from resqd.store.later.later import When
     from resqd.store.redis.link import Link
     from resqd.store.resque.store import Store
+    from resqd.tracing import Gathering
     from resqd.using import Signature
 
 
@@ -31,8 +33,17 @@ class Batch:
     Made by App.batch, and by App.own_batch for the batch that the running job belongs to.
     """
 
-    def __init__(self, room: Room, lineage: Lineage, *, facts: Facts | None = None, member: str = "") -> None:
+    def __init__(
+        self,
+        room: Room,
+        lineage: Lineage,
+        *,
+        facts: Facts | None = None,
+        member: str = "",
+        trace: Gathering | None = None,
+    ) -> None:
         self._room = room
+        self._trace = trace
         self._lineage = lineage
         self._facts = facts
         self._member = member
@@ -50,6 +61,8 @@ class Batch:
         if self._around is not None or (self._facts is None and not self._member):
             raise BatchError("the block of a batch is entered once")
         self._around = self._room.current.set(self)
+        if self._trace is not None:
+            self._trace.__enter__()
         return self
 
     def __exit__(
@@ -57,6 +70,17 @@ class Batch:
     ) -> None:
         if self._around is not None:
             self._room.current.reset(self._around)
+        if self._trace is None:
+            self._close(kind)
+            return
+        try:
+            self._close(kind)
+        except BaseException as why:
+            self._trace.__exit__(type(why), why, why.__traceback__)
+            raise
+        self._trace.__exit__(kind, error, trace)
+
+    def _close(self, kind: type[BaseException] | None) -> None:
         if kind is None:
             self._room.enter(self)
 
@@ -120,6 +144,11 @@ class Room:
             raise BatchError(f"there may be {DEEPEST} batches inside each other, and no more")
         return Lineage(ids)
 
+    def trace(self, kind: str, lineage: Lineage, description: str) -> Gathering | None:
+        """Tell whoever listens that a batch is made; None: nobody does."""
+        tracer = self._producer.tracer
+        return None if tracer is None else tracer.gathering(kind, lineage.id, description)
+
     def enter(self, batch: Batch) -> None:
         """Put what a block has enqueued, with the batch around it if there is one."""
         around = self.current.get()
@@ -144,14 +173,23 @@ class Room:
 
 def made(room: Room, *, on_success: Signature | None, on_done: Signature | None, description: str) -> Batch:
     """A batch for a block."""
-    return Batch(room, room.lineage(), facts=facts(on_success, on_done, description))
+    lineage = room.lineage()
+    trace = room.trace("batch", lineage, description)
+    return Batch(room, lineage, facts=facts(on_success, on_done, description, trace), trace=trace)
 
 
-def facts(on_success: Signature | None, on_done: Signature | None, description: str, **extra: str) -> Facts:
+def facts(
+    on_success: Signature | None,
+    on_done: Signature | None,
+    description: str,
+    trace: Gathering | None,
+    **extra: str,
+) -> Facts:
     """What a batch is told. Errors: TypeError, PayloadError."""
-    return Facts(
-        description,
-        callback("on_success", on_success),
-        callback("on_done", on_done),
-        extra,
-    )
+    with nullcontext() if trace is None else trace.creating():
+        return Facts(
+            description,
+            callback("on_success", on_success),
+            callback("on_done", on_done),
+            extra,
+        )

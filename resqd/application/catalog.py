@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from resqd.definition import Definition
     from resqd.job import Job, Sender
     from resqd.options import JobOptions
+    from resqd.tracing import Tracer
 
 
 _LONGEST: Final = 200
@@ -35,6 +36,7 @@ class Catalog:
         """What is imported before a job is missed."""
         self._job_type = job_type
         self._sender = sender
+        self._tracer: Tracer | None = None
 
     def add(
         self, definition: Definition, *, queue: str | None, name: str | None, options: JobOptions
@@ -47,6 +49,8 @@ class Catalog:
         job = self._job_type(definition, name=name, queue=queue, options=options, sender=self._sender)
         for hook in self.around:
             job.surround(hook)
+        if self._tracer is not None:
+            job.trace(self._tracer)
         if known is None or known.__module__ != MAIN:
             self.jobs[name] = job
         return job
@@ -56,6 +60,12 @@ class Catalog:
         for job in self.jobs.values():
             job.surround(hook)
         self.around.append(hook)
+
+    def trace(self, tracer: Tracer) -> None:
+        """Tell somebody of each run of every job, those to come as well."""
+        for job in self.jobs.values():
+            job.trace(tracer)
+        self._tracer = tracer
 
     def find(self, name: str) -> Job[..., Any]:
         """The job of that name, for which the named modules are imported where it is not there; raises UnknownJob."""

@@ -30,6 +30,8 @@ def belonging(raw: bytes, kind: str, member: str) -> bytes:
 def payload_of(signature: Signature, job_id: str, marks: Mapping[str, Any]) -> bytes:
     """A payload for later: it says nothing of when it was enqueued, since nobody knows. Errors: PayloadError."""
     raw = payloads.encode(signature.job.name, signature.args, id=job_id)
+    if (tracer := signature.tracer) is not None:
+        raw = tracer.creating(signature.job.name, queue_of(signature), job_id, raw)
     return payloads.marked(raw, marks) if marks else raw
 
 

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from resqd.application.batches import Batch
     from resqd.cron.declared import Declared
     from resqd.job import Job
+    from resqd.tracing import Tracer
     from resqd.unique import Unique
 
 
@@ -73,6 +74,8 @@ class Producer:
         """The batch whose block a thread is in; None: there has been no batch."""
         self.timetable: Declared | None = None
         """The entries of jobs that recur, which the daemon's housekeeper enqueues; None: there are none."""
+        self.tracer: Tracer | None = None
+        """Who is told of each enqueueing; None: nobody."""
 
     def where(self, *, keyed: bool = False) -> Outlet:
         """Who takes payloads now; `keyed`: of jobs that have a key which the payloads do not tell."""
@@ -87,7 +90,7 @@ class Producer:
     def send(self, job: Job[..., Any], queue: str, args: Sequence[Any]) -> str | None:
         """Put one job with bound arguments on a queue; its id, or None where a before_enqueue hook vetoed."""
         if not job.plain_enqueue:
-            if job.unique is not None:
+            if job.unique is not None or self.tracer is not None:
                 return self.deliver(job, args, Delivery(queue=queue))
             if not job.hooks.allow("before_enqueue", args):
                 return None
@@ -108,7 +111,7 @@ class Producer:
         Where one fails its error is raised; those before it have pushed their jobs.
         """
         rows = list(batch)
-        if job.unique is not None:
+        if job.unique is not None or self.tracer is not None:
             return self.deliver_many(job, rows, Delivery(queue=queue))
         if not job.hooks.of("before_enqueue"):
             return [*self._send_rows(job, queue, rows)]
@@ -144,7 +147,11 @@ class Producer:
         rows = [args if job.hooks.allow("before_enqueue", args) else None for args in batch]
         allowed = [args for args in rows if args is not None]
         pairs = list(payloads.encode_many(job.name, allowed, enqueued_at=_due(delivery.when)))
-        ids = iter(self._enter(job, allowed, pairs, delivery))
+        if self.tracer is None or not pairs:
+            ids = iter(self._enter(job, allowed, pairs, delivery))
+        else:
+            with self.tracer.sending(job.name, delivery.queue or job.queue, pairs) as carrying:
+                ids = iter(self._enter(job, allowed, carrying, delivery))
         return [None if args is None else next(ids) for args in rows]
 
     def _enter(
@@ -218,7 +225,11 @@ class Producer:
         if not name.strip():
             raise PayloadError("a job's name cannot be blank")
         job_id, raw = payloads.encode_new(name, args, enqueued_at=time.time())
-        self._push(queue, [(job_id, raw)])
+        if self.tracer is None:
+            self._push(queue, [(job_id, raw)])
+        else:
+            with self.tracer.sending(name, queue, [(job_id, raw)]) as carrying:
+                self._push(queue, carrying)
         return job_id
 
     def _push(self, queue: str, pairs: list[tuple[str, bytes]], *, keyed: bool = False) -> None:

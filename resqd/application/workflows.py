@@ -19,6 +19,7 @@ from resqd.using import Signature
 if TYPE_CHECKING:
     from resqd.application.producer import Outlet
     from resqd.store.batches.filling import Facts, Lineage
+    from resqd.tracing import Gathering
 
 WORKFLOW: Final = "workflow"
 _NEVER: Final = "resqd:result:"
@@ -65,8 +66,8 @@ class Workflow(Batch):
     It starts at the end of its block, as a batch does. What else the block enqueues is no part of it.
     """
 
-    def __init__(self, room: Room, lineage: Lineage, *, facts: Facts) -> None:
-        super().__init__(room, lineage, facts=facts)
+    def __init__(self, room: Room, lineage: Lineage, *, facts: Facts, trace: Gathering | None = None) -> None:
+        super().__init__(room, lineage, facts=facts, trace=trace)
         self._nodes: dict[str, WorkflowNode] = {}
         self._mark = _NEVER + new_id()
 
@@ -160,8 +161,10 @@ def workflow(
     room: Room, *, on_success: Signature | None, on_done: Signature | None, description: str
 ) -> Workflow:
     """A workflow for a block."""
-    told = facts(on_success, on_done, description, kind=WORKFLOW)
-    return Workflow(room, room.lineage(), facts=told)
+    lineage = room.lineage()
+    trace = room.trace(WORKFLOW, lineage, description)
+    told = facts(on_success, on_done, description, trace, kind=WORKFLOW)
+    return Workflow(room, lineage, facts=told, trace=trace)
 
 
 def _each(value: Any, change: Any) -> Any:

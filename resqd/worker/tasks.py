@@ -239,7 +239,8 @@ class Loop:
         try:
             ended = trials.begin(job, payload, partial(write_limit, *self._page.limit(cell)))
             if ended is None:
-                value = await job.begun(*payload.args)
+                with job.traced():
+                    value = await job.begun(*payload.args)
                 close(task)
                 ended = trials.end(job, payload, value)
             if ended is not None:

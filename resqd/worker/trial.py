@@ -69,7 +69,7 @@ class Trials:
         values: list[object] = []
         if (payload.marks or UNMARKED).options.get(GIVES):
             gives = run_for_result(job, payload, self.judge, values.append)
-        elif job.plain:
+        elif job.direct:
             values.append(job.perform(*payload.args))
         else:
             job.run(payload.args, self.judge, values.append)

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Generator, Iterable, Sequence
 
     from resqd.cron.declared import Declared
+    from resqd.tracing import Tracer
     from resqd.using import Delivery
 
 
@@ -21,6 +22,7 @@ class Outbox:
     def __init__(self) -> None:
         self.sent: list[tuple[str, list[Any]]] = []
         self.timetable: Declared | None = None
+        self.tracer: Tracer | None = None
 
     def send(self, job: Job[..., Any], queue: str, args: Sequence[Any]) -> str | None:
         self.sent.append((queue, list(args)))

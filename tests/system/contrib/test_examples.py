@@ -1,4 +1,4 @@
-"""The manual's examples for Flask, FastAPI and SQLAlchemy, each with a program that enqueues and a daemon."""
+"""The manual's examples for Flask, FastAPI, SQLAlchemy and others, each with a program that enqueues and a daemon."""
 
 from __future__ import annotations
 
@@ -32,6 +32,7 @@ buy('Ada')
 command = [sys.executable, '-m', 'resqd', 'outbox', '--once', '--app', 'sqlalchemy_outbox:app']
 subprocess.run(command, check=True)
 """
+OTEL = "from traced_shop import welcome; welcome.enqueue('Ada')"
 
 
 @pytest.mark.parametrize(
@@ -41,8 +42,9 @@ subprocess.run(command, check=True)
         ("fastapi_shop", FASTAPI, ["welcome, Ada", "welcome, Bob"]),
         ("sqlalchemy_shop", SQLALCHEMY, ["order 1 of Ada", "order 2 of Bob"]),
         ("sqlalchemy_outbox", OUTBOX, ["order 1 of Ada"]),
+        ("traced_shop", OTEL, ["welcome, Ada"]),
     ],
-    ids=["flask", "fastapi", "sqlalchemy", "outbox"],
+    ids=["flask", "fastapi", "sqlalchemy", "outbox", "opentelemetry"],
 )
 def test_the_example_enqueues_and_runs(
     module: str, code: str, lines: list[str], tmp_path: Path, redis_url: str
