@@ -110,3 +110,8 @@ def __getattr__(name: str) -> Any:
     value = getattr(import_module(_HOMES.get(name, "resqd.errors")), name)
     globals()[name] = value
     return value
+
+
+def __dir__() -> list[str]:
+    # What is not imported yet is there all the same, for whoever completes names.
+    return sorted(__all__)

@@ -81,6 +81,19 @@ class Places(Access):
         name = job if isinstance(job, str) or job is None else job.name
         return LaterJobs(self.store, name=name, queue=queue)
 
+    def cancel_all(self, job: Job[..., Any] | str | None = None, *, queue: str | None = None) -> int:
+        """Take those jobs away that are to run later, of one job or for one queue; how many went."""
+        return self._some(job, queue).cancel_all()
+
+    def run_all_now(self, job: Job[..., Any] | str | None = None, *, queue: str | None = None) -> int:
+        """Move them to the fronts of their queues; how many went."""
+        return self._some(job, queue).run_all_now()
+
+    def _some(self, job: Job[..., Any] | str | None, queue: str | None) -> LaterJobs:
+        if job is None and queue is None:
+            raise TypeError("give job or queue; app.later() stands for all that are to run later")
+        return self.later(job, queue=queue)
+
     def result(self, job_id: str) -> Result:
         """What became of a job with `keep_result`, to be looked at or waited for."""
         return Result(self.store, job_id)

@@ -59,7 +59,8 @@ def start(burst: bool, **flags: Any) -> None:
 
 @main.command()
 @click.option("--app", "application", metavar="MODULE:ATTR", envvar="RESQD_APP", required=True)
-def check(application: str) -> None:
+@as_json
+def check(application: str, in_json: bool) -> None:
     """Import the application, and exit.
 
     With 0 when that works, with 1 when it has no job, else with 78; one line says why.
@@ -71,7 +72,8 @@ def check(application: str) -> None:
         refuse_empty(app, application)
     except AppLoadError as error:
         raise NotDone(str(error)) from error
-    click.echo(f"{application}: {len(app.jobs)} jobs")
+    facts = {"app": application, "jobs": len(app.jobs)}
+    click.echo(json.dumps(facts) if in_json else f"{application}: {len(app.jobs)} jobs")
 
 
 @main.command()

@@ -49,7 +49,10 @@ def test_all_of_a_job_are_cancelled_or_run(app: resqd.App) -> None:
     app.job(queue="low", name="other")(lambda: None)
     app.enqueue_in(600, "other")
     assert (len(app.later()), len(app.later("other")), len(app.later(queue="mail"))) == (1201, 1, 1200)
-    assert app.later(job).cancel_all() == 1200
+    with pytest.raises(TypeError, match="give job or queue"):
+        app.cancel_all()
+    assert app.run_all_now(queue="nowhere") == 0
+    assert app.cancel_all(job=job) == 1200
     assert app.later().run_all_now() == 1
     assert (len(app.later()), app.size("low")) == (0, 1)
 

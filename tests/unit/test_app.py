@@ -4,12 +4,14 @@ from typing import Any
 
 import pytest
 
+import resqd
 from resqd.app import App
 
 FOR_USERS = {
     "registering": {"job", "discover", "jobs", "find", "cron", "around_each_job", "hooks", "failure_policy"},
     "enqueueing": {"enqueue", "enqueue_to", "enqueue_many", "dequeue", "push", "resque_scheduler"},
-    "later": {"enqueue_in", "enqueue_at", "later", "result", "where", "cancel", "reschedule", "run_now"},
+    "later": {"enqueue_in", "enqueue_at", "later", "result", "where", "cancel", "cancel_all", "reschedule", "run_now",
+              "run_all_now"},
     "batches": {"batch", "workflow", "own_batch", "batches"},
     "looking": {"pop", "peek", "size", "queues", "queue_sizes", "sample_queues", "remove_queue", "info", "keys"},
     "of all hosts": {"stats", "failures", "workers"},
@@ -17,6 +19,11 @@ FOR_USERS = {
     "whose": {"name", "release"},
     "its Redis": {"configure", "store", "close"},
 }  # fmt: skip
+
+
+def test_names_are_offered_before_they_are_imported() -> None:
+    """What completes names in a shell finds all that there is."""
+    assert {"App", "Retry", "current_job", "testing"} <= set(dir(resqd)) == set(resqd.__all__)
 
 
 def test_the_surface_holds_what_users_need() -> None:

@@ -123,6 +123,8 @@ def test_check_counts_the_jobs_and_refuses_none(tmp_path: Path, monkeypatch: pyt
     (tmp_path / f"{name}_empty.py").write_text("import resqd\napp = resqd.App()\n")
     (tmp_path / f"{name}_broken.py").write_text("def\n")
     assert run("check", "--app", f"{name}:app").output == f"{name}:app: 1 jobs\n"
+    told = run("check", "--app", f"{name}:app", "--json").output
+    assert json.loads(told) == {"app": f"{name}:app", "jobs": 1}
     empty = run("check", "--app", f"{name}_empty:app")
     assert (empty.exit_code, "has no job; looked at" in empty.stderr) == (1, True)
     broken = run("check", "--app", f"{name}_broken:app")
