@@ -5,6 +5,7 @@ A new option is a field in each of the two classes, and a check below; `app.job`
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields
 from typing import Any, Literal, TypedDict
@@ -15,6 +16,11 @@ from resqd.retry import Policy, is_seconds, policy_of
 from resqd.shared_limit import SharedLimit
 from resqd.text import lookalikes
 from resqd.unique import Unique
+
+LEAST_MEMORY = 32 << 20
+"""The least bytes of an isolated job's process: Python itself takes half of it."""
+_SIZE = re.compile(r"([0-9]{1,15}(?:\.[0-9]{1,3})?)([KMGT]?)(?:I?B)?")
+_UNITS = {"": 1, "K": 1 << 10, "M": 1 << 20, "G": 1 << 30, "T": 1 << 40}
 
 
 class GivenOptions(TypedDict, total=False):
@@ -31,6 +37,8 @@ class GivenOptions(TypedDict, total=False):
     ruby: bool
     unique: Unique | None
     limits: Sequence[Limit | SharedLimit] | Limit | SharedLimit | None
+    isolate: bool
+    memory: int | str | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,6 +67,10 @@ class JobOptions:
     """That there is only one such job at a time, and which calls are the same."""
     limits: Sequence[Limit | SharedLimit] | Limit | SharedLimit | None = None
     """How many such jobs may run at a time, or begin in a span of time, in the whole fleet: Concurrency and Rate."""
+    isolate: bool = False
+    """Whether it runs in a process of its own, which a job thread waits for."""
+    memory: int | str | None = None
+    """The most memory of that process: bytes, or a text such as "512M"."""
 
     @classmethod
     def of(cls, given: Mapping[str, Any]) -> JobOptions:
@@ -90,6 +102,7 @@ class JobOptions:
         checks: tuple[Callable[[], object], ...] = (
             lambda: checked(self.limits),
             lambda: policy_of(self.retry),
+            self._check_memory,
         )
         for check in checks:
             try:
@@ -101,6 +114,23 @@ class JobOptions:
             if value is not None and not is_seconds(value):
                 yield f"{name} is {value!r}; it takes a number of seconds above 0"
 
+    def _check_memory(self) -> None:
+        if self.memory_bytes is not None and not self.isolate:
+            raise JobDefinitionError("memory is for a process of its own: say isolate=True as well")
+
+    @property
+    def memory_bytes(self) -> int | None:
+        """`memory` in bytes; raises JobDefinitionError for what is no size, or too little to run anything."""
+        if self.memory is None:
+            return None
+        found = _SIZE.fullmatch(str(self.memory).strip().upper())
+        size = int(float(found[1]) * _UNITS[found[2]]) if found else 0
+        if size < LEAST_MEMORY:
+            raise JobDefinitionError(
+                f'memory is {self.memory!r}; it takes bytes, or a text such as "512M", at least {LEAST_MEMORY >> 20}M'
+            )
+        return size
+
     @property
     def policy(self) -> Policy | None:
         """When it is tried again."""
@@ -110,7 +140,7 @@ class JobOptions:
     def simple(self) -> bool:
         """Whether a run of it needs nothing to be looked at before or after."""
         special = (self.retry, self.timeout, self.expires, self.keep_result)
-        return all(option is None for option in special)
+        return not self.isolate and all(option is None for option in special)
 
 
 def _is_count(value: object) -> bool:

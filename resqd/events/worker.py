@@ -13,6 +13,13 @@ class Worker:
     signalled = Event(INFO, "got %(signal)s")
     jobs_killed = Event(WARNING, "%(by)s: killing the jobs %(jobs)s")
     orphaned = Event(WARNING, "the master is gone; leaving within %(grace)g s")
+    forker_lost = Event(
+        ERROR, "the process that forks isolated jobs is gone; this one finishes its jobs and gives way"
+    )
+    no_process = Event(
+        WARNING, "the system has no process for %(job)s, which is to be isolated; again in %(delay).0f s"
+    )
+    job_process_crashed = Event(ERROR, "a process for isolated jobs ends", traceback=True)
     moved = Event(WARNING, "a job left this process in another folder; it finishes its jobs and gives way")
     setting_restored = Event(
         WARNING,

@@ -6,6 +6,7 @@ import random
 from dataclasses import dataclass
 from functools import partial
 
+from resqd import SHORT_VERSION
 from resqd.app import App
 from resqd.clock import Clock, monotonic
 from resqd.failures import Aftermath
@@ -29,6 +30,8 @@ from resqd.worker.gating import Appetite, Gatekeeper
 from resqd.worker.guard import Guard
 from resqd.worker.holdings import Holdings
 from resqd.worker.home import Home
+from resqd.worker.isolation.isolation import start_forker
+from resqd.worker.isolation.job_process import Stage
 from resqd.worker.manager import Manager
 from resqd.worker.metrics import Metrics
 from resqd.worker.open_queues import OpenQueues
@@ -122,6 +125,20 @@ class Blueprint:
         """Where all jobs of the worker end."""
         return self._crew.endings
 
+    def begin_isolation(self, birth: Birth) -> None:
+        """Where jobs are isolated, fork the process that forks theirs, before this one has anything of its own."""
+        if self._crew.isolation is not None:
+            stage = Stage(
+                hooks=self._common.app.hooks,
+                jobs=self._common.app.jobs,
+                endings=self._crew.endings,
+                spared=self._supply.holdings.spared,
+                trials=self._crew.trials,
+                doors=self._doors,
+                title=f"{self._common.settings.procline_prefix}resqd-{SHORT_VERSION}: isolated",
+            )
+            self._crew.isolation.begin(start_forker(birth, stage))
+
     def manager(self, birth: Birth) -> Manager:
         """The threads of the worker that this process is. Nothing is started and no socket is opened yet."""
         self._supply.quotas.begin(birth.quotas)
@@ -161,7 +178,9 @@ class Blueprint:
         """The control thread that commands them."""
         settings = self._common.settings
         signals = Signals(settings.term)
+        isolation = self._crew.isolation
         descriptors = [birth.channel.fileno(), *signals.descriptors, *manager.descriptors()]
+        descriptors += isolation.descriptors if isolation else []
         account = Account(
             shared=manager.shared, pool=manager.pool, metrics=self._metrics, loop=self._crew.loop
         )
@@ -178,7 +197,11 @@ class Blueprint:
             ),
             pauses=PauseHooks(run=self._common.app.hooks.run, done=manager.shared.announce),
             signals=signals,
-            guard=Guard(descriptors=descriptors, wakeup=signals.wakeup),
+            guard=Guard(
+                descriptors=descriptors,
+                wakeup=signals.wakeup,
+                crippled=lambda: isolation is not None and isolation.lost,
+            ),
             clock=monotonic,
         )
 

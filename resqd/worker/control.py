@@ -168,9 +168,11 @@ class Control:
 
     def _look_around(self) -> None:
         """See what jobs have done to this process. Errors: DescriptorsLostError."""
-        if self._guard.look() and self._intent is Intent.RUNNING:
+        moved = self._guard.look()
+        if (moved or self._guard.crippled) and self._intent is Intent.RUNNING:
             self._command(Command.DRAIN)
-            events.Worker.moved()
+            if moved:
+                events.Worker.moved()
 
     def _lost(self) -> bool:
         """Whether an orphan has waited long enough for Redis: what it holds is recovered by the next daemon."""

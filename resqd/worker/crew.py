@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 
@@ -18,6 +19,7 @@ from resqd.worker.executor import Executor
 from resqd.worker.holdings import Holdings
 from resqd.worker.home import Home
 from resqd.worker.interrupt import Alarm, Ladder, Slot
+from resqd.worker.isolation.isolation import Isolation
 from resqd.worker.recorder import Recorder
 from resqd.worker.strangers import Strangers
 from resqd.worker.tasks import Loop
@@ -62,6 +64,8 @@ class Crew:
     rules: FailureRules
     title: Title
     server_clock: ServerClock
+    trials: Callable[[Slot], Trials]
+    isolation: Isolation | None
 
     @property
     def slots(self) -> list[Slot]:
@@ -116,6 +120,7 @@ def crew_of(common: Common, holdings: Holdings) -> Crew:
             endings=endings,
             trials=trials,
         )
+    isolation = Isolation(endings) if any(job.options.isolate for job in app.jobs.values()) else None
     executors = [
         Executor(
             index=index,
@@ -125,6 +130,7 @@ def crew_of(common: Common, holdings: Holdings) -> Crew:
             title=title,
             loud=settings.log_level == "debug",
             loop=loop,
+            isolation=isolation,
             trials=trials,
         )
         for index in range(settings.thread_count)
@@ -138,4 +144,4 @@ def crew_of(common: Common, holdings: Holdings) -> Crew:
         spared=holdings.spared,
         alarm=alarm,
     )
-    return Crew(executors, loop, endings, ladder, alarm, rules, title, server_clock)
+    return Crew(executors, loop, endings, ladder, alarm, rules, title, server_clock, trials, isolation)

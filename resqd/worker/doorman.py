@@ -52,10 +52,10 @@ class Doors:
         self._closed = closed
         self._connect = connect
         self._keys = keys
-        self._inflight = inflight
+        self.inflight = inflight
         self._jobs = jobs
-        self._using = using
-        self._force = force
+        self.using = using
+        self.force = force
         self._links: deque[Link] = deque()
         self._numbers = count(1)
 
@@ -87,8 +87,8 @@ class Doors:
                 f"{job.name} cannot hold {name} here, since limits are on the home shard: with any limit in the "
                 "option limits= of its job it goes there"
             )
-        self._using()
-        block = Block(self._inflight, token_text(slot.token), next(self._numbers), gate)
+        self.using()
+        block = Block(self.inflight, token_text(slot.token), next(self._numbers), gate)
         return Doorman(self, slot.token, block)
 
     def _declared(self, name: str) -> Limit | None:
@@ -109,7 +109,7 @@ class Doors:
 
     def enter(self, link: Link, block: Block) -> blocks.Entry:
         """Let a block in, or to its place in line."""
-        return blocks.enter(link, self._keys, block, force=self._force)
+        return blocks.enter(link, self._keys, block, force=self.force)
 
     def wait(self, link: Link, block: Block, seconds: float) -> None:
         """Wait until it may be in."""

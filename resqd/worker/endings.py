@@ -8,7 +8,7 @@ from collections.abc import Container
 from typing import TYPE_CHECKING
 
 from resqd.errors import Handover
-from resqd.store.inflight.owner import Failure
+from resqd.store.inflight.owner import Dismiss, Failure, Postpone
 from resqd.worker.copies import leave
 from resqd.worker.holdings import Failed, Outcome, Settled, Unfinished
 from resqd.worker.recorder import Report
@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from resqd.store.resque.payload import Payload
     from resqd.worker.interrupt import Slot
     from resqd.worker.trial import Trials
+
+Told = Failure | Postpone | Dismiss
 
 
 class Endings:
@@ -40,13 +42,19 @@ class Endings:
         self, slot: Slot, raw: bytes, payload: Payload | None, trials: Trials, error: BaseException
     ) -> Outcome:
         """The outcome of the job in this slot, which ended with `error`; a copy leaves with it instead."""
+        told = self.judged(slot, raw, payload, trials, error)
+        return Unfinished(slot.token) if told is None else self.outcome(slot, payload, told)
+
+    def judged(
+        self, slot: Slot, raw: bytes, payload: Payload | None, trials: Trials, error: BaseException
+    ) -> Told | None:
+        """What is to be told of it; None where it goes back to its queue, uncharged."""
         if self.copied:
             leave(error)
-        token = slot.token
-        if isinstance(error, Handover) or (slot.cancelled and token in self._spared):
-            return Unfinished(token)
-        told = self._report(
-            token,
+        if isinstance(error, Handover) or (slot.cancelled and self.spares(slot)):
+            return None
+        return self._report(
+            slot.token,
             queue=slot.queue,
             raw=raw,
             payload=payload,
@@ -54,5 +62,13 @@ class Endings:
             judgement=trials.fate(error),
             since=slot.since,
         )
+
+    def spares(self, slot: Slot) -> bool:
+        """Whether the job goes back to its queue where an interrupt ends it."""
+        return slot.token in self._spared
+
+    @staticmethod
+    def outcome(slot: Slot, payload: Payload | None, told: Told) -> Outcome:
+        """The outcome of a job of which this is to be told."""
         kind = Failed if isinstance(told, Failure) else Settled
-        return kind(token, payload, told, slot.since, time.monotonic())  # type: ignore[arg-type] # each has its own
+        return kind(slot.token, payload, told, slot.since, time.monotonic())  # type: ignore[arg-type] # each has its own

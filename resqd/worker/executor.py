@@ -27,6 +27,7 @@ from resqd.worker.recorder import named
 from resqd.worker.trial import Trials
 
 if TYPE_CHECKING:
+    from resqd.worker.isolation.isolation import Isolation
     from resqd.worker.tasks import Loop
 
 RETRY = 1.0
@@ -55,6 +56,7 @@ class Executor:
         trials: Callable[[Slot], Trials],
         loud: bool = False,
         loop: Loop | None = None,
+        isolation: Isolation | None = None,
     ) -> None:
         self.index = index
         self.slot = Slot()
@@ -71,6 +73,7 @@ class Executor:
         self._try = self._perform_aloud if loud else self._perform
         self._trials = trials(self.slot)
         self._loop = loop
+        self._isolation = isolation
 
     def run(self, *, thread_id: int, page: Page, wake: Wake) -> None:
         """Run jobs on this thread, by whose identifier it can be interrupted.
@@ -198,11 +201,16 @@ class Executor:
         return token
 
     def _tried(self, job: Job[..., object], payload: Payload) -> Outcome | None:
-        """Run a job that is more than a call of its code; an async one the loop runs, unless hooks go around it."""
-        loop = self._loop
-        if job.is_async and job.plain and loop is not None and loop.open:
+        """Run a job that is more than a call of its code, by a process or by the event loop where it is for these."""
+        loop, limit = self._loop, partial(write_limit, *self._page.limit(self.index))
+        if job.options.isolate and self._isolation is not None:
+            ended = self._trials.begin(job, payload, limit)
+            if ended is None:
+                return self._isolation.run(self.slot, job, payload, self._trials)
+        elif job.is_async and job.plain and loop is not None and loop.open:
             return loop.lend(self.slot.token, self.slot.queue, payload, job)
-        ended = self._trials.run(job, payload, partial(write_limit, *self._page.limit(self.index)))
+        else:
+            ended = self._trials.run(job, payload, limit)
         if ended is None:
             return None
         return Settled(self.slot.token, payload, ended, self.slot.since, time.monotonic())

@@ -110,11 +110,22 @@ class CommonSettings:
 
 
 class Guard:
-    """Looks now and then whether jobs have done anything of this to their process; made before the first one runs."""
+    """Looks now and then whether jobs have done anything of this to their process; made before the first one runs.
 
-    def __init__(self, *, descriptors: Iterable[int], wakeup: int) -> None:
+    `crippled`: whether it can run some jobs no more.
+    """
+
+    def __init__(
+        self, *, descriptors: Iterable[int], wakeup: int, crippled: Callable[[], bool] = lambda: False
+    ) -> None:
         self._surroundings = Surroundings(descriptors)
         self._common = CommonSettings(wakeup=wakeup)
+        self._crippled = crippled
+
+    @property
+    def crippled(self) -> bool:
+        """Whether this process can run some jobs no more, so that another should take its place."""
+        return self._crippled()
 
     def look(self) -> bool:
         """Set back what is common to all jobs; whether one has left the process in another folder.

@@ -6,7 +6,7 @@ import ctypes
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from resqd.cursors import Notes
 from resqd.errors import JobInterrupt
@@ -30,6 +30,17 @@ MOST = 2
 """Interrupts of one job: the second one is for what swallows the first, such as `__del__`."""
 
 
+class Deputy(Protocol):
+    """A process that runs a job for a thread."""
+
+    @property
+    def begun(self) -> bool:
+        """Whether the job's code has begun."""
+
+    def strike(self, time: int, *, late: bool) -> None:
+        """Interrupt the job, the first time; kill its process the second time. `late`: its time is over."""
+
+
 class Slot:
     """What one job thread does now; interrupts go through it.
 
@@ -45,6 +56,7 @@ class Slot:
 
     __slots__ = (
         "cancelled",
+        "deputy",
         "doors",
         "interrupts",
         "journal",
@@ -69,6 +81,8 @@ class Slot:
         """The queue as the shared page has it."""
         self.journal: Journal = Notes()
         """Where jobs say how far they are; a worker has one for all."""
+        self.deputy: Deputy | None = None
+        """What runs the job in another process, and is struck in this thread's place."""
         self.outcome: Outcome | None = None
         self.payload: Payload | None = None
         self.since = 0.0
@@ -126,7 +140,10 @@ class Slot:
             self.cancelled = True
             if self.interrupts < MOST:
                 self.interrupts += 1
-                _raise_in_thread(self.thread_id, JobInterrupt)
+                if self.deputy is not None:
+                    self.deputy.strike(self.interrupts, late=self.late)
+                else:
+                    _raise_in_thread(self.thread_id, JobInterrupt)
             return True
         finally:
             self.striking = False

@@ -140,6 +140,8 @@ class Stillness:
 
     def _has_begun(self, executor: Executor, frames: dict[int, FrameType]) -> bool:
         slot = executor.slot
+        if (deputy := slot.deputy) is not None:
+            return deputy.begun
         top = frames.get(slot.thread_id)
         inner = list(_inside_perform(top))
         if top is None or not inner:

@@ -28,6 +28,7 @@ def run(birth: Birth, *, settings: Settings, app: App, blueprints: Sequence[Blue
     """Be a worker of one shard: called in the forked child, returns its exit status."""
     sys.setswitchinterval(SWITCH_INTERVAL)
     blueprint = blueprints[birth.shard]
+    blueprint.begin_isolation(birth)
     app.hooks.run("after_fork")
     manager = blueprint.manager(birth)
     control = blueprint.control(birth, manager)

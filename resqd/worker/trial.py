@@ -63,8 +63,11 @@ class Trials:
 
     def run(self, job: Job[..., object], payload: Payload, limit: Limit) -> Dismiss | None:
         """Run the job, unless it has expired. None: a success and no more; raises what the job raises."""
-        if (ended := self.begin(job, payload, limit)) is not None:
-            return ended
+        ended = self.begin(job, payload, limit)
+        return self.work(job, payload) if ended is None else ended
+
+    def work(self, job: Job[..., object], payload: Payload) -> Dismiss | None:
+        """The rest of it."""
         gives: Debts = ()
         values: list[object] = []
         if (payload.marks or UNMARKED).options.get(GIVES):

@@ -36,6 +36,9 @@ class Shape:
     jobs_per_fork: int = 0
     queues: str = QUEUE
     statsd: bool = True
+    app: str = "tests.bench.jobs:app"
+    places: int = 100
+    """For async jobs, where the application has some."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +54,8 @@ class Bench:
         with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as statsd:
             statsd.bind(("127.0.0.1", 0))
             flags = [
-                *("--app", "tests.bench.jobs:app", "--queues", shape.queues, "--name", "bench", "--host", "bench"),
+                *("--app", shape.app, "--queues", shape.queues, "--name", "bench", "--host", "bench"),
+                *("--async", str(shape.places)),
                 *("--workers", str(shape.workers), "--threads", str(shape.threads)),
                 *("--jobs-per-fork", str(shape.jobs_per_fork), "--namespace", self.place.keys.namespace),
                 *("--log-level", "warning"),

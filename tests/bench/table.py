@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from tests.bench.bench import Bench
 from tests.bench.measures import (
     batches,
+    elsewhere,
     fairness,
     footprint,
     growth,
@@ -66,6 +67,12 @@ MEASURES = (
     )),
     Measure("naps", throughput.naps, 25, (
         Row("naps", "2 x 16, jobs that sleep for 1 ms", JOBS, least=27_200),
+    )),
+    Measure("isolated", elsewhere.isolated, 25, (
+        Row("isolated", "2 x 4, a process for each job", JOBS, least=250),
+    )),
+    Measure("async", elsewhere.awaiting, 25, (
+        Row("async", "2 x 500 on event loops, jobs that await 10 ms", JOBS, least=15_000),
     )),
     Measure("latency", latency.latency, 50, (
         Row("latency-p50", "push to start, idle, 2 x 8: median", MILLISECONDS, most=0.4),

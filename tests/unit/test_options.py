@@ -24,6 +24,12 @@ def test_type_checkers_know_each_option() -> None:
         ({"retry": "often"}, "retry is 'often'; it takes a number of retries, a resqd.Retry, or a callable"),
         ({"timeout": 0}, "timeout is 0; it takes a number of seconds above 0"),
         ({"expires": float("nan")}, "expires is nan; it takes a number of seconds above 0"),
+        (
+            {"isolate": True, "memory": "1M"},
+            "memory is '1M'; it takes bytes, or a text such as .*at least 32M",
+        ),
+        ({"isolate": True, "memory": "much"}, "memory is 'much'; it takes bytes"),
+        ({"memory": "512M"}, "memory is for a process of its own: say isolate=True as well"),
         ({"max_delivery": 3}, "a job has no option 'max_delivery'; did you mean max_deliveries"),
         ({"queues": "mail"}, "a job has no option 'queues'; did you mean queue"),
         ({"zzz": 1}, "a job has no option 'zzz'; there are on_crash, "),
@@ -44,3 +50,13 @@ def test_options_are_kept() -> None:
     """As they were given; those that were not are the daemon's affair."""
     options = JobOptions.of({"max_deliveries": 2})
     assert (options.on_crash, options.max_deliveries, options.skip_failed_queue) == (None, 2, False)
+
+
+@pytest.mark.parametrize(
+    ("given", "size"),
+    [("512M", 512 << 20), ("1.5g", 3 << 29), ("64 MiB".replace(" ", ""), 64 << 20), (1 << 26, 1 << 26)],
+)
+def test_memory_is_a_size(given: int | str, size: int) -> None:
+    """As people write it."""
+    options = JobOptions.of({"isolate": True, "memory": given})
+    assert (options.memory_bytes, options.simple) == (size, False)

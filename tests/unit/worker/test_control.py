@@ -125,7 +125,7 @@ class Scene:
             reporter=cast(Reporter, self.reporter),
             pauses=cast(PauseHooks, self.pauses),
             signals=self.signals,
-            guard=cast(Guard, SimpleNamespace(look=lambda: self.moved)),
+            guard=cast(Guard, SimpleNamespace(look=lambda: self.moved, crippled=False)),
             clock=self.clock,
         )
 
