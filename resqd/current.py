@@ -258,10 +258,15 @@ def doorman_here(name: str, rule: Limit | None, within: Iterable[Doorman]) -> Do
     return slot.doors.doorman(slot, name, rule, within)
 
 
-def named_in_log() -> dict[str, str]:
-    """The id, class and queue of the job that runs in this thread, short and printable; nothing outside of one."""
+def named_in_log() -> dict[str, str | int]:
+    """The id, class, queue and attempt of the job that runs in this thread, printable; nothing outside of one."""
     slot = _slot_here()
     payload = slot.payload if slot is not None else None
     if slot is None or payload is None:
         return {}
-    return {"job": shown(payload.id or ""), "class": shown(payload.job_class), "queue": shown(slot.queue)}
+    return {
+        "job": shown(payload.id or ""),
+        "class": shown(payload.job_class),
+        "queue": shown(slot.queue),
+        "attempt": (payload.attempts or 0) + 1,
+    }

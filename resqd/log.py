@@ -96,15 +96,23 @@ class Line:
             return duplicate.send(line, socket.MSG_DONTWAIT | socket.MSG_NOSIGNAL)
 
 
-def configure(*, level: str, format: str, role: str, descriptor: int = 1) -> None:  # noqa: A002 - the setting's word
+def configure(
+    *,
+    level: str,
+    format: str,  # noqa: A002 - the setting's word
+    role: str,
+    daemon: str = "",
+    descriptor: int = 1,
+) -> None:
     """Send every `resqd` logger's events of `level` (debug, info, warning, error) and up to stdout.
 
-    `format` is "text" or "json"; `role` ("master", "worker 2", "housekeeper") stands in every line. Call
+    `format` is "text" or "json"; `role` ("master", "worker 2", "housekeeper") stands in every line, and in JSON the
+    `daemon`'s name, too. Call
     it again after a fork with the child's role. Outside the master, loggers of the application end here
     too unless it has given the root logger handlers of its own.
     """
     logger, root = logging.getLogger("resqd"), logging.getLogger()
-    formatter = JsonFormatter(role) if format == "json" else TextFormatter(role)
+    formatter = JsonFormatter(role, daemon) if format == "json" else TextFormatter(role)
     handler = LineHandler(Line(descriptor), formatter)
     for old in [one for one in {*logger.handlers, *root.handlers} if isinstance(one, LineHandler)]:
         logger.removeHandler(old)

@@ -19,11 +19,11 @@ _LEAST = 200
 _BIG = 2**63
 """From here on a number is told as text: readers of JSON would round it, and Python refuses to write the longest."""
 
-About = Callable[[], Mapping[str, str]]
-"""Gives `job`, `class` and `queue` of the job that runs in the calling thread; nothing where none does."""
+About = Callable[[], Mapping[str, str | int]]
+"""Gives `job`, `class`, `queue` and `attempt` of the job that runs in the calling thread; nothing where none does."""
 
 
-def _nothing() -> Mapping[str, str]:
+def _nothing() -> Mapping[str, str | int]:
     return {}
 
 
@@ -49,14 +49,16 @@ class TextFormatter(logging.Formatter):
 
 
 class JsonFormatter(logging.Formatter):
-    """One JSON object a line: time, level, role, pid, logger, message, and of an event its name and its facts.
+    """One JSON object a line: time, level, daemon, role, pid, thread, logger, message; of an event its name and facts.
 
-    In a job also `job` (its id), `class` and `queue`; of an exception its `traceback`.
+    In a worker also `worker`, its number; in a job `job` (its id), `class`, `queue` and `attempt`; of an exception its
+    `traceback`.
     """
 
-    def __init__(self, role: str) -> None:
+    def __init__(self, role: str, daemon: str = "") -> None:
         super().__init__()
         self.role = role
+        self.daemon = daemon
         self.about: About = _nothing
 
     def format(self, record: logging.LogRecord) -> str:
@@ -64,8 +66,11 @@ class JsonFormatter(logging.Formatter):
         about: dict[str, object] = {
             "time": _time(record),
             "level": record.levelname.lower(),
+            **({"daemon": self.daemon} if self.daemon else {}),
             "role": self.role,
+            **_worker(self.role),
             "pid": os.getpid(),
+            "thread": record.threadName,
         }
         about |= {"logger": record.name, **_event_in(record), **self.about()}
         if trace := _trace(self, record):
@@ -77,6 +82,12 @@ class JsonFormatter(logging.Formatter):
             if len(line) >= LINE_BYTES:
                 line = json.dumps({**about, "message": _cut(message, limit)})
         return line + "\n"
+
+
+def _worker(role: str) -> dict[str, int]:
+    """The number of a worker, as its role says it."""
+    number = role.rpartition(" ")[2]
+    return {"worker": int(number)} if number.isdecimal() else {}
 
 
 def _event_in(record: logging.LogRecord) -> dict[str, object]:
@@ -108,8 +119,8 @@ def _ours(record: logging.LogRecord) -> bool:
     return record.name.partition(".")[0] == "resqd"
 
 
-def _job(about: Mapping[str, str]) -> str:
-    return f"{escaped(about['class'])} {escaped(about['job'] or '(no id)')}: " if about else ""
+def _job(about: Mapping[str, str | int]) -> str:
+    return f"{escaped(str(about['class']))} {escaped(str(about['job'] or '(no id)'))}: " if about else ""
 
 
 def _trace(formatter: logging.Formatter, record: logging.LogRecord) -> str:

@@ -50,7 +50,7 @@ def boot(settings: Settings) -> int:
         raise SettingsError(["RESQD_APP is not set: say where the App is, with --app MODULE:ATTR"])
     folder = StartFolder.of(os.environ)  # before the application's import may change it
     inherited = _inherited()
-    log.configure(level=settings.log_level, format=settings.log_format, role="master")
+    log.configure(level=settings.log_level, format=settings.log_format, role="master", daemon=settings.name)
     for line in settings.warnings():
         events.Cli.setting_warned(warning=line)
     if inherited is None:

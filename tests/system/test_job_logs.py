@@ -77,7 +77,8 @@ def test_json_carries_the_applications_lines_and_prints(
         one.wait_for_line("job_failed")
         one.stop()
         lines = [json.loads(line) for line in one.output().splitlines()]
-    job = {"job": "charge" * 4, "class": "Charge", "queue": "q"}
+    job = {"job": "charge" * 4, "class": "Charge", "queue": "q", "attempt": 1}
+    job |= {"daemon": "resqd", "worker": 0, "thread": "job-0"}
     for logger, message in (("shop", "charging 7"), ("resqd.stdout", "printed 7")):
         (found,) = [line for line in lines if line["message"] == message]
         assert found["logger"] == logger
