@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import time
 from typing import TYPE_CHECKING, Any
 
 from resqd import sharding
@@ -10,6 +11,7 @@ from resqd.errors import PayloadError
 from resqd.store.redis.default import Default, found_or_started
 from resqd.store.redis.projects import DEFAULT, claimed, folder_of_caller, is_shared
 from resqd.store.resque import payload as payloads
+from resqd.store.resque.pauses import Note, me
 from resqd.store.shards.store import open_store
 
 if TYPE_CHECKING:
@@ -115,6 +117,23 @@ class Access:
     def remove_queue(self, queue: str) -> int:
         """Delete a queue with all its jobs; how many there were."""
         return self.store.books.queues.remove(queue)
+
+    def pause_queue(self, queue: str, *, why: str | None = None, by: str | None = None) -> bool:
+        """Let no daemon take jobs from a queue, within a second and on any host; False where it was paused already.
+
+        `why` and `by` (default: this process's user and host) are shown to whoever looks. Jobs that run go on, and
+        Ruby's workers obey where they have resque-pause. Then the first note stays.
+        """
+        note = Note(by=me() if by is None else by, at=round(time.time(), 3), why=why)
+        return self.store.books.pauses.pause(queue, note)
+
+    def resume_queue(self, queue: str) -> bool:
+        """Take jobs from a queue again; whether it was paused."""
+        return self.store.books.pauses.resume(queue) is not None
+
+    def paused_queues(self) -> dict[str, Note]:
+        """The queues that are paused, each with a note of who did it (`by`), when (`at`) and `why`."""
+        return self.store.books.pauses.notes(self.queues())
 
     def info(self) -> dict[str, Any]:
         """Resque's overview: pending, processed, queues, workers, working, failed."""

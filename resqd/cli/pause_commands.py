@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
-import pwd
-import socket
 import time
 from typing import Any
 
@@ -15,21 +12,22 @@ from resqd.cli import output
 from resqd.cli.output import report
 from resqd.cli.program import NotDone, as_json, one_line, opened, with_redis
 from resqd.cli.queue_commands import complete_queue
-from resqd.store.resque.pauses import Note
+from resqd.store.resque.pauses import Note, me
 
 
 @click.command("pause-queue")
 @click.argument("queue", type=output.name, shell_complete=complete_queue)
 @click.option("--why", metavar="TEXT", help="A reason, for whoever looks at the queues.")
+@click.option("--by", metavar="TEXT", help="Who does it, in place of your user and host.")
 @with_redis
 @as_json
-def pause_queue(queue: str, why: str | None, in_json: bool, **redis: str | None) -> None:
+def pause_queue(queue: str, why: str | None, by: str | None, in_json: bool, **redis: str | None) -> None:
     """Take no more jobs from QUEUE.
 
     Every daemon on any host stops taking its jobs within a second, and so do Ruby workers with resque-pause; jobs that
     run go on. Producers may go on as well.
     """
-    note = Note(by=me(), at=round(time.time(), 3), why=why)
+    note = Note(by=by or me(), at=round(time.time(), 3), why=why)
     with opened(**redis) as there:
         fresh = there.store.books.pauses.pause(queue, note)
         held = there.store.books.overview.in_flight().get(queue, 0)
@@ -79,13 +77,3 @@ def _clock(at: float) -> str:
         return time.strftime("%Y-%m-%d %H:%M:%S UTC", time.gmtime(at))
     except (OverflowError, ValueError, OSError):  # whatever somebody wrote there
         return f"{at:g}"
-
-
-def me() -> str:
-    """Who types this, and on which host."""
-    uid = os.geteuid()
-    try:
-        name = pwd.getpwuid(uid).pw_name
-    except KeyError:  # a container's user need have no name
-        name = f"uid {uid}"
-    return f"{name}@{socket.gethostname()}"

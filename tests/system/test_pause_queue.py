@@ -125,3 +125,20 @@ def test_the_commands_say_who_when_and_why(app: App, redis_client: redis.Redis, 
     assert resqd(redis_url, "resume-queue", "mail")["was_paused"] == paused["paused"]
     resqd(redis_url, "resume-queue", "mail", status=1)
     assert redis_client.keys("resque:pause:*") == [b"resque:pause:queue:low"]
+
+
+def test_python_pauses_and_resumes(app: App, redis_url: str) -> None:
+    """As the commands do, and each sees what the other did; the first note stays."""
+    app.push("mail", {"class": "Noop", "args": []})
+    assert app.pause_queue("mail", why="SMTP is down", by="ann")
+    assert not app.pause_queue("mail", why="again")
+    note = app.paused_queues()["mail"]
+    assert (note.by, note.why, note.at is not None) == ("ann", "SMTP is down", True)
+    assert resqd(redis_url, "resume-queue", "mail")["was_paused"]["why"] == "SMTP is down"
+    assert app.paused_queues() == {}
+    assert not app.resume_queue("mail")
+    resqd(redis_url, "pause-queue", "mail", "--by", "bob")
+    assert app.paused_queues()["mail"].by == "bob"
+    assert app.resume_queue("mail")
+    app.pause_queue("mail")
+    assert "@" in (app.paused_queues()["mail"].by or "")

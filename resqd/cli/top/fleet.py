@@ -7,11 +7,11 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, Final
 
-from resqd.cli.pause_commands import me
 from resqd.cli.top.look import KILL, Column, Command, Line, Look, Remark
 from resqd.cli.views import duration, printable
 from resqd.clock import Deadline
 from resqd.errors import ResqdError
+from resqd.store.resque.pauses import me
 from resqd.web.data.samples import Samples, rates
 from resqd.web.data.snapshot import Host, Looks, Running, Snapshot
 

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
+import pwd
+import socket
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
@@ -35,6 +38,16 @@ class PauseKeys:
     def everything(self) -> tuple[str, str]:
         """What pauses all queues."""
         return f"{self.namespace}:{ALL}", f"{self.namespace}:{ALL_WORKERS}"
+
+
+def me() -> str:
+    """Who runs this process, and on which host."""
+    uid = os.geteuid()
+    try:
+        name = pwd.getpwuid(uid).pw_name
+    except KeyError:  # a container's user need have no name
+        name = f"uid {uid}"
+    return f"{name}@{socket.gethostname()}"
 
 
 class Paused(NamedTuple):
