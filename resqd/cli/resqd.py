@@ -28,6 +28,7 @@ from resqd.cli.queue_changes import clear, move, remove
 from resqd.cli.queue_commands import enqueue, info, peek, queues, workers
 from resqd.cli.retry_commands import retries
 from resqd.cli.scheduler_commands import scheduler
+from resqd.cli.shard_commands import shards
 from resqd.cli.top_command import top
 from resqd.cli.unique_commands import unique
 from resqd.cli.web_command import web
@@ -100,6 +101,7 @@ for command in (
     outbox,
     failed,
     scheduler,
+    shards,
     workers,
     top,
     info,

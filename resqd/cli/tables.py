@@ -133,6 +133,16 @@ def show_limits(limits: Sequence[dict[str, Any]]) -> None:
     console().print(table)
 
 
+def show_shards(shards: Sequence[dict[str, Any]]) -> None:
+    """One line for each shard."""
+    table = _table("shard", "where", "state", "daemons", "waiting", "in flight", "later", "failed")
+    counts = ("daemons", "waiting", "in_flight", "later", "failed")
+    for each in shards:
+        shown = ["-" if each[name] is None else str(each[name]) for name in counts]
+        table.add_row(*_cells(str(each["shard"]), each["where"], each["state"], *shown))
+    console().print(table)
+
+
 def show_gates(gates: Sequence[dict[str, Any]]) -> None:
     """One line for each value of a limit, with who holds it."""
     table = _table("value", "held", "waiting", "holders")

@@ -19,6 +19,10 @@ class Housekeeper:
         "the housekeeper failed at %(duty)s; trying that again in %(seconds)g s",
         traceback=True,
     )
+    shard_strange = Event(
+        ERROR,
+        "%(shard)s is a shard of another home: give the same REDIS_SHARDS everywhere, the home shard first",
+    )
     settings_lacking = Event(WARNING, "%(shortcoming)s")
     unanswered = Event(ERROR, "%(who)s does not answer within %(seconds)g s; going on without it")
 

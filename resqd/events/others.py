@@ -39,6 +39,7 @@ class App:
     backend_failed = Event(ERROR, "the failure backend %(backend)r failed", traceback=True)
     failure_code_failed = Event(ERROR, "the application's code for failures failed", traceback=True)
     failures_wait = Event(WARNING, "the application is not told of failures yet: %(error)s")
+    shard_unserved = Event(WARNING, "jobs are put on the shard %(shard)s, and no daemon serves it")
     failure_left_out = Event(
         ERROR, "a failure is kept, but the application is not told of it: %(waiting)d others wait"
     )

@@ -22,6 +22,7 @@ from resqd.housekeeper.doorbell import DoorbellThread
 from resqd.housekeeper.failover import FailoverWatch
 from resqd.housekeeper.house import House
 from resqd.housekeeper.inquest import Culprits
+from resqd.housekeeper.introductions import Introductions
 from resqd.housekeeper.keeper import Duty, Keeper, Settling
 from resqd.housekeeper.keepers import Accounts, Keepers, Shift
 from resqd.housekeeper.lock_sweep import LockSweep
@@ -134,6 +135,7 @@ def _control(houses: Sequence[House], aftermath: Aftermath, doorbell: DoorbellTh
     accounts = Accounts(len(houses), house.voice.say)
     health = _health(house)
     upkeep, tellers, kept = _upkeep(house, aftermath), Tellers.of(house, health), timekeepers(house)
+    introductions = Introductions(clock=monotonic)
     locks = LockSweep(sweep=Sweep(house.link, house.keys), owner=settings.daemon, clock=monotonic)
     keeper = _keeper(
         house,
@@ -144,13 +146,14 @@ def _control(houses: Sequence[House], aftermath: Aftermath, doorbell: DoorbellTh
             Duty(lock_sweep.LOOK_EVERY, locks.turn, "the sweep of unique jobs' locks", locks.wait),
             *(each.duty for each in kept),
             *tellers.duties(),
+            *([introductions.duty(house)] if len(houses) > 1 else []),
         ],
         last_words=partial(_last_words, upkeep, tellers),
         leaves=[each.leave for each in kept],
         health=health,
         say=accounts.voice(0),
     )
-    others = [_elsewhere(other, aftermath, accounts) for other in houses[1:]]
+    others = [_elsewhere(other, aftermath, accounts, introductions) for other in houses[1:]]
     keepers = Keepers([Shift(keeper, upkeep.farewells), *others], clock=monotonic)
     return Control(
         channel=birth.channel,
@@ -176,13 +179,13 @@ def _hearers(upkeep: Upkeep, tellers: Tellers, keepers: Keepers) -> Hearers:
     }
 
 
-def _elsewhere(house: House, aftermath: Aftermath, accounts: Accounts) -> Shift:
+def _elsewhere(house: House, aftermath: Aftermath, accounts: Accounts, introductions: Introductions) -> Shift:
     """Who keeps up a shard that is not home."""
     upkeep = _upkeep(house, aftermath)
     keeper = _keeper(
         house,
         upkeep,
-        duties=upkeep.duties(house),
+        duties=[*upkeep.duties(house), introductions.duty(house)],
         last_words=lambda: None,
         leaves=(),
         health=_health(house),

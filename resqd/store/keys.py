@@ -276,6 +276,20 @@ class Keys:
         """Sets of digests of the rows of outboxes that were seen, one for each four hours; used anew after 28."""
         return tuple(f"{self.namespace}:resqd:relayed:{i}" for i in range(7))
 
+    @property
+    def shard(self) -> str:
+        """The hash of what a shard knows of itself: its id, its home's, and whether it is closed."""
+        return f"{self.namespace}:resqd:shard"
+
+    @property
+    def shard_moving(self) -> str:
+        """The hash of what was put aside here to go to another shard."""
+        return f"{self.namespace}:resqd:shard:moving"
+
+    def shard_moved(self, source: str) -> str:
+        """The hash of the names of what came from another shard, by that one's id."""
+        return f"{self.namespace}:resqd:shard:moved:{source}"
+
     def suspects(self, daemon: str) -> str:
         """The list of a daemon's jobs that wait to be run alone."""
         return f"{self.namespace}:resqd:suspects:{daemon}"

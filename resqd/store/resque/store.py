@@ -113,6 +113,9 @@ class Store:
         """The stores of all shards: this one, where there is no other."""
         return (self,)
 
+    def survey(self) -> None:
+        """See which shards answer; an only one is not asked before it is needed."""
+
     @property
     def left_out(self) -> list[str]:
         """Where the shards are that did not answer when they were looked at; an only one raises an error instead."""

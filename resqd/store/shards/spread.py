@@ -31,6 +31,11 @@ class Spread:
         """The shards that did not answer, until somebody hears of them again."""
         return sorted(self._down)
 
+    @property
+    def closed(self) -> frozenset[int]:
+        """The shards that are to be emptied."""
+        return self._closed
+
     def close(self, shards: frozenset[int]) -> None:
         """Let these get no plain jobs, since they are to be emptied; all others get some again."""
         self._closed = shards
@@ -40,18 +45,19 @@ class Spread:
 
         Where all are down, or silent, or closed, this is said of none in vain: each is tried.
         """
-        count = len(self._awaited)
         with self._lock:
-            turn, self._turn = self._turn, (self._turn + 1) % count
+            self._turn += 1
             late = self._clock() - SILENT
-            around = [(turn + step) % count for step in range(count)]
-            open_ = [shard for shard in around if shard not in self._closed] or around
+            every = range(len(self._awaited))
+            open_ = [shard for shard in every if shard not in self._closed] or [*every]
             well = [
                 shard
                 for shard in open_
                 if shard not in self._down and not any(at <= late for at in self._awaited[shard].values())
-            ]
-        return well or open_
+            ] or open_
+            # The turn counts those alone: else the next one would get the share of one that is away.
+            first = self._turn % len(well)
+        return well[first:] + well[:first]
 
     def ask(self, shard: int) -> int:
         """Somebody asks this shard now; a number for `answered`."""

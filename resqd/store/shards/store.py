@@ -12,6 +12,7 @@ from resqd.errors import NotSent, PayloadError, StoreError, StoreUnavailable
 from resqd.sharding import shards_of
 from resqd.store.resque.store import PUSH_CHUNK, Store
 from resqd.store.shards.later import AllLater
+from resqd.store.shards.marks import Marks, ShardClosed
 from resqd.store.shards.probe import Prober
 from resqd.store.shards.reach import Reach
 from resqd.store.shards.spread import Spread
@@ -51,6 +52,7 @@ class ShardedStore(Store):
         self._every = tuple(stores)
         self._spread = Spread(len(stores), clock=monotonic)
         self._prober = Prober([each.config for each in stores], self._spread)
+        self._marks = Marks(shards, stores, self._spread, clock=monotonic)
         self._reach = Reach(shards, stores, spread=self._spread, prober=self._prober)
         self._pid = os.getpid()
 
@@ -79,6 +81,10 @@ class ShardedStore(Store):
     def on_later(self, use: Callable[[Later], T]) -> T:
         """What `use` returns, which looks at the jobs of all shards that are to run later, or changes them."""
         return use(AllLater(self._reach))
+
+    def survey(self) -> None:
+        """See which shards answer."""
+        self._reach.survey()
 
     @property
     def left_out(self) -> list[str]:
@@ -121,6 +127,8 @@ class ShardedStore(Store):
         if self._pid != os.getpid():
             self._spread.forked()
             self._pid = os.getpid()
+        if self._spread.closed:
+            self._marks.remember()
         order = self._spread.order()
         for shard in order[:-1]:
             try:
@@ -132,11 +140,13 @@ class ShardedStore(Store):
     def _put(self, shard: int, put: Callable[[Store], T]) -> T:
         ask = self._spread.ask(shard)
         try:
+            self._marks.check(shard)
             return put(self._every[shard])
         except PayloadError:
             raise
         except StoreError as error:
-            if isinstance(error, StoreUnavailable) and self._spread.failed(shard):
+            away = isinstance(error, StoreUnavailable) and not isinstance(error, ShardClosed)
+            if away and self._spread.failed(shard):
                 self._prober.watch(shard)
             raise
         finally:

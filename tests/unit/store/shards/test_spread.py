@@ -66,3 +66,9 @@ def test_a_forked_child_waits_for_nobody_of_its_parent() -> None:
     time.now += SILENT
     spread.forked()
     assert sorted(spread.order()) == [0, 1]
+
+
+def test_the_share_of_one_that_is_away_is_divided() -> None:
+    spread = Spread(3, clock=Time())
+    spread.failed(1)
+    assert Counter(spread.order()[0] for _ in range(300)) == {0: 150, 2: 150}
