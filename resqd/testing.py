@@ -16,6 +16,7 @@ from resqd.retry import Snooze
 from resqd.store.later.later import MICRO, When
 from resqd.store.resque import payload as payloads
 from resqd.store.unique.stand_in import FakeLocks
+from resqd.using import FRONT
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -127,7 +128,9 @@ class Fake:
         due = [job for job in self.later if job.due <= self.now]
         self.later = [job for job in self.later if job.due > self.now]
         self.enqueued += due
-        self._waiting += due
+        first = [job for job in due if job.payload.marks and FRONT in job.payload.marks.options]
+        self._waiting.extendleft(reversed(first))
+        self._waiting += [job for job in due if job not in first]
         return len(due)
 
     def args_of(self, job: Job[..., Any] | str) -> list[list[Any]]:

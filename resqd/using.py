@@ -30,6 +30,10 @@ class GivenUsing(TypedDict, total=False):
 _NAMES: Final = tuple(GivenUsing.__annotations__)
 
 
+FRONT: Final = "front"
+"""The mark of a job that is to run later and goes to the front of its queue then; the first one, for promote.lua."""
+
+
 @dataclass(frozen=True, slots=True)
 class Delivery:
     """How one job, or many, go to Redis."""
@@ -41,7 +45,7 @@ class Delivery:
     front: bool = False
     """Whether it goes before all that wait."""
     marks: Mapping[str, Any] = field(default_factory=dict)
-    """What travels in the payload for whoever runs it: `timeout` and `expires`, in seconds."""
+    """What travels in the payload: `timeout` and `expires` in seconds for whoever runs it; see also FRONT."""
 
     def with_(self, given: GivenUsing) -> Delivery:
         """The same but for what is given. Errors: TypeError, ValueError, each naming what is wrong."""
@@ -49,20 +53,16 @@ class Delivery:
             raise TypeError(f"using() takes {', '.join(_NAMES)}, and not {unknown[0]}")
         if "delay" in given and "at" in given:
             raise TypeError("using() takes delay or at, and not both")
-        queue = given.get("queue", self.queue)
+        queue, due = given.get("queue", self.queue), when(given) or self.when
         if queue is not None and not (isinstance(queue, str) and queue.strip()):
             raise ValueError(f"queue is {queue!r}; give a name")
         marks = {name: _seconds(name, value) for name, value in self._marks(given).items()}
-        delivery = replace(
-            self,
-            queue=queue,
-            when=when(given) or self.when,
-            front=given.get("front", self.front),
-            marks={**self.marks, **marks},
+        front = bool(given.get("front", self.front or FRONT in self.marks))
+        kept = {name: value for name, value in self.marks.items() if name != FRONT}
+        first = {FRONT: 1} if front and due is not None else {}
+        return replace(
+            self, queue=queue, when=due, front=front and due is None, marks={**first, **kept, **marks}
         )
-        if delivery.front and delivery.when is not None:
-            raise ValueError("a job that is to run later has no front to go to: give front, or delay or at")
-        return delivery
 
     @staticmethod
     def _marks(given: GivenUsing) -> dict[str, Any]:

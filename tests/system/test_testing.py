@@ -292,3 +292,18 @@ def test_long_jobs_go_on_from_their_cursor(jobs: Fake) -> None:
     with resqd.testing.inline(offline):
         export.enqueue(5)
     assert ran == [("from", None, 1), ("from", 2, 2), ("to", 5)] * 2
+
+
+def test_a_later_job_may_go_to_the_front() -> None:
+    """Before all that wait when it is due, with a fake as with a daemon."""
+    app = App()
+    seen: list[int] = []
+    job = app.job(queue="q", name="seen")(lambda number: seen.append(number))  # noqa: PLW0108 - a job needs a name and parameters
+    with resqd.testing.fake(app) as jobs:
+        for number in (1, 2):
+            job.using(delay=5, front=True).enqueue(number)
+        job.enqueue_in(5, 3)
+        job.enqueue(4)
+        jobs.advance(5)
+        jobs.drain()
+    assert seen == [1, 2, 4, 3]

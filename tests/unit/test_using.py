@@ -25,7 +25,6 @@ from tests.support.loose_jobs import job_of, mail
         ({"queue": " "}, ValueError, "queue is ' '"),
         ({"timeout": 0}, ValueError, "timeout is 0"),
         ({"expires": None}, TypeError, "expires is None"),
-        ({"front": True, "delay": 1}, ValueError, "no front to go to"),
     ],
 )
 def test_what_makes_no_sense_is_refused_by_its_name(given: Any, error: type[Exception], says: str) -> None:
@@ -41,6 +40,15 @@ def test_terms_are_laid_over_each_other() -> None:
     both = NOW.with_(first).with_(then)
     assert (both.queue, both.when, both.front) == ("a", When.after(9), False)
     assert both.marks == {"timeout": 1.0, "expires": 2.0}
+
+
+def test_a_later_jobs_front_is_that_of_the_moment_when_it_is_due() -> None:
+    """It travels first in the payload, where the script that moves it looks; what comes later may take it back."""
+    later = NOW.with_({"timeout": 1}).with_({"front": True}).with_({"delay": 5})
+    assert (later.front, [*later.marks]) == (False, ["front", "timeout"])
+    assert later.with_({"expires": 2}).marks == {"front": 1, "timeout": 1.0, "expires": 2.0}
+    assert later.with_({"front": False}).marks == {"timeout": 1.0}
+    assert NOW.with_({"front": True}).front
 
 
 def test_a_signature_shows_what_it_would_enqueue() -> None:

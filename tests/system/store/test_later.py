@@ -62,6 +62,30 @@ def test_jobs_go_in_the_order_in_which_they_are_due(
     assert queue(redis_client) == [b"first", *(b"%d" % number for number in range(1500))]
 
 
+def test_some_go_to_the_fronts_of_their_queues(
+    schedule: Schedule, later: Later, clock: RedisClock, redis_client: redis.Redis
+) -> None:
+    """Those that were enqueued so, in their order; one that was tried before goes to the end. None is lost."""
+    redis_client.rpush("resque:queue:mail", b"waits")
+    first = [b'{"resqd":{"front":1},"n":%d}' % number for number in range(3)]
+    tried = b'{"attempts":1,' + first[0][1:]
+    schedule.put("mail", [("a", first[0]), ("b", b"plain"), ("c", first[1]), ("t", tried)], When.after(1))
+    schedule.put("low", [("d", first[2])], When.after(1))
+    clock.now += 2
+    assert later.promote().moved == 5
+    assert queue(redis_client) == [first[0], first[1], b"waits", b"plain", tried]
+    assert queue(redis_client, "low") == [first[2]]
+    redis_client.delete("resque:queue:mail")
+    redis_client.set("resque:queue:mail", "no list")
+    schedule.put("mail", [("e", first[0]), ("f", b"plain")], When.after(1))
+    clock.now += 2
+    assert later.promote()[:2] == (0, 2)
+    redis_client.delete("resque:queue:mail")
+    clock.now += PUT_OFF + 1
+    assert later.promote().moved == 2
+    assert queue(redis_client) == [first[0], b"plain"]
+
+
 def test_ids_that_are_not_unique_overwrite_nothing(
     schedule: Schedule, later: Later, clock: RedisClock, redis_client: redis.Redis
 ) -> None:
