@@ -35,10 +35,17 @@ class Title:
     title is `idle`, that is at the most once for each report.
     """
 
-    def __init__(self) -> None:
+    def __init__(
+        self,
+        *,
+        write: Callable[[str], object] = setproctitle,
+        rename: Callable[[str], object] = setthreadtitle,
+    ) -> None:
         self.idle = False
         self._head = ""
         self._text = ""
+        self._show = write
+        self._rename = rename
 
     def show(self, head: str, activity: str, *, idle: bool) -> None:
         """Show what is known now. Once `idle` stands, look at the threads again: one may have begun just before."""
@@ -50,12 +57,12 @@ class Title:
         """Name a job that begins on the calling thread. A title renames that too: it is called `thread` again."""
         self.idle = False
         self._write(f"{self._head} Processing: {job_class}")
-        setthreadtitle(thread)
+        self._rename(thread)
 
     def _write(self, text: str) -> None:
         if text != self._text:
             self._text = text
-            setproctitle(escaped(text))
+            self._show(escaped(text))
 
 
 class Wake:

@@ -39,6 +39,7 @@ from resqd.worker import process as worker
 from resqd.worker.blueprint import Blueprint
 from resqd.worker.crew import has_async
 from resqd.worker.home import Home
+from resqd.worker.rehearsal import rehearse
 
 SERVER_FAREWELL = 10.0
 """Seconds that the embedded server may take to write its files and end."""
@@ -164,6 +165,7 @@ def _run(
             clock=monotonic,
         )
     )
+    rehearse(settings, clock=monotonic)
     gc.collect()
     gc.freeze()  # what is imported stays shared: a later collection in a child would write to every object's header
     return master.run()

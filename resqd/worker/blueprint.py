@@ -41,9 +41,9 @@ from resqd.worker.poller import Poller, Sleeper
 from resqd.worker.pool import Pool
 from resqd.worker.prefetch import Permits, Prefetch
 from resqd.worker.queues import Quotas, Sources, Suspects
+from resqd.worker.reach import Reach
 from resqd.worker.reports import Account, Reporter
 from resqd.worker.shared import MANDATES, Shared
-from resqd.worker.signals import Signals
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,8 +92,11 @@ class Blueprint:
         where: str,
         worker_id: str,
         clock: Clock,
+        reach: Reach | None = None,
     ) -> None:
-        self._common = common = Common(settings, app, link, home, where, worker_id, clock)
+        common = Common(settings, app, link, home, where, worker_id, clock, reach or Reach())
+        self._common = common
+        self._limited = common.limited  # which asks every job
         self._supply = _supply(common)
         self._crew = crew = crew_of(common, self._supply.holdings)
         self._metrics = Metrics(held=self._supply.holdings.holds) if settings.metered else None
@@ -107,7 +110,7 @@ class Blueprint:
             keys=common.keys,
             worker_id=worker_id,
             locks=PluginLocks(settings.namespace) if settings.resque_locks == "on" else None,
-            gating=Gatekeeper(app.jobs) if common.limited else None,
+            gating=Gatekeeper(app.jobs) if self._limited else None,
             releases=any(job.unique and job.unique.until == "start" for job in app.jobs.values()),
             time_heard=crew.server_clock.heard,
         )
@@ -161,6 +164,7 @@ class Blueprint:
             page=birth.page,
             wake=shared.wake,
             ended=shared.announce,
+            thread=self._common.reach.thread,
             clock=self._common.clock,
         )
         aftermath = Aftermath(rules=self._crew.rules, eased=shared.wake.ring)
@@ -172,12 +176,13 @@ class Blueprint:
             ladder=self._crew.ladder,
             aftermath=aftermath,
             drop_link=self._common.link.abort,
+            thread=self._common.reach.thread,
         )
 
     def control(self, birth: Birth, manager: Manager) -> Control:
         """The control thread that commands them."""
         settings = self._common.settings
-        signals = Signals(settings.term)
+        signals = self._common.reach.signals(settings.term)
         isolation = self._crew.isolation
         descriptors = [birth.channel.fileno(), *signals.descriptors, *manager.descriptors()]
         descriptors += isolation.descriptors if isolation else []
@@ -232,7 +237,7 @@ class Blueprint:
                 burst=probation or self._common.settings.interval == 0,
             ),
             pool=pool,
-            appetite=Appetite() if self._common.limited else None,
+            appetite=Appetite() if self._limited else None,
             permits=Permits(1 if probation else self._common.settings.jobs_per_fork or None),
             told=self._metrics.told if self._metrics else lambda _outcomes: None,
             clock=self._common.clock,

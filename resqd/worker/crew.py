@@ -20,6 +20,7 @@ from resqd.worker.holdings import Holdings
 from resqd.worker.home import Home
 from resqd.worker.interrupt import Alarm, Ladder, Slot
 from resqd.worker.isolation.isolation import Isolation
+from resqd.worker.reach import Reach
 from resqd.worker.recorder import Recorder
 from resqd.worker.strangers import Strangers
 from resqd.worker.tasks import Loop
@@ -40,6 +41,7 @@ class Common:
     """Redis, as log lines name it."""
     worker_id: str
     clock: Clock
+    reach: Reach
 
     @property
     def keys(self) -> Keys:
@@ -103,7 +105,7 @@ def _strangers(common: Common) -> Strangers | None:
 def crew_of(common: Common, holdings: Holdings) -> Crew:
     """Everybody, of whom none is at work yet."""
     settings, app = common.settings, common.app
-    rules, title, alarm, server_clock = _rules(common), Title(), Alarm(), ServerClock()
+    rules, title, alarm, server_clock = _rules(common), common.reach.title(), Alarm(), ServerClock()
     trials = partial(Trials, jobs=app.jobs, alarm=alarm, clock=server_clock, strangers=_strangers(common))
     endings = Endings(
         outcomes=holdings.outcomes,

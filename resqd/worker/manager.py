@@ -34,6 +34,7 @@ class Manager:
         ladder: Ladder,
         aftermath: Aftermath,
         drop_link: Callable[[], None],
+        thread: type[NamedThread] = NamedThread,
     ) -> None:
         self.shared = shared
         self.pool = pool
@@ -44,7 +45,7 @@ class Manager:
         self._aftermath = aftermath
         self._stillness = Stillness(holdings=shared.holdings, executors=pool.executors)
         self._strays = 0
-        self._thread = NamedThread(name="fetcher", target=self._fetch)
+        self._thread = thread(name="fetcher", target=self._fetch)
 
     def start(self) -> None:
         """Start the fetcher, which starts as many job threads as slots allow and jobs need."""

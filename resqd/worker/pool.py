@@ -78,6 +78,7 @@ class Pool:
         page: Page,
         wake: Wake,
         ended: Callable[[], None],
+        thread: type[NamedThread] = NamedThread,
         clock: Clock,
     ) -> None:
         self.executors = executors
@@ -90,6 +91,7 @@ class Pool:
         self._page = page
         self._wake = wake
         self._ended = ended
+        self._thread = thread
         self._clock = clock
         self._dismissed = False
         self._fallen: set[int] = set()  # threads that say themselves that they end out of turn
@@ -187,7 +189,7 @@ class Pool:
                 events.Worker.thread_replaced(index=index)
 
     def _launch(self, executor: Executor) -> NamedThread:
-        thread = NamedThread(name=f"job-{executor.index}", target=partial(self._run, executor))
+        thread = self._thread(name=f"job-{executor.index}", target=partial(self._run, executor))
         thread.start()
         return thread
 

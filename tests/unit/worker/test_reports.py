@@ -7,7 +7,6 @@ from typing import Any, cast
 
 import pytest
 
-from resqd import threads
 from resqd.errors import PayloadError
 from resqd.master.child import NO_STATS
 from resqd.settings import Settings
@@ -60,16 +59,15 @@ class Facts:
 
 
 class Scene:
-    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+    def __init__(self) -> None:
         self.titles: list[str] = []
-        monkeypatch.setattr(threads, "setproctitle", self.titles.append)
         self.line, self.facts = Line(), Facts(NO_STATS)
         birth = cast(Birth, SimpleNamespace(channel=self.line, kind=Kind.WORKER, index=0))
         self.reporter = Reporter(
             birth=birth,
             settings=Settings.load({}),
             account=cast(Account, self.facts),
-            title=Title(),
+            title=Title(write=self.titles.append),
             clock=lambda: 100.0,
         )
 
@@ -90,9 +88,9 @@ HOSTILE = [
 
 
 @pytest.mark.parametrize("raw", HOSTILE)
-def test_a_hostile_job_is_told_of(monkeypatch: pytest.MonkeyPatch, raw: bytes) -> None:
+def test_a_hostile_job_is_told_of(raw: bytes) -> None:
     """By names that any frame, title and terminal can hold, and a payload that is no longer than it may be."""
-    scene = Scene(monkeypatch)
+    scene = Scene()
     running = reports.running([slot_with(raw, "\ud800" * 70_000)] * 300)
     scene.facts.told = replace(NO_STATS, running=running)
     scene.reporter.report(Intent.RUNNING)
@@ -121,10 +119,10 @@ def _decode_deeper(raw: bytes, levels: int) -> Any:
 
 
 def test_a_report_that_fails_is_left_out_and_said_once(
-    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+    caplog: pytest.LogCaptureFixture,
 ) -> None:
     """The next one is due as ever; one line for as long as it goes on."""
-    scene = Scene(monkeypatch)
+    scene = Scene()
     scene.facts.error = RuntimeError("no")
     with caplog.at_level("ERROR"):
         for _ in range(3):
@@ -138,9 +136,9 @@ def test_a_report_that_fails_is_left_out_and_said_once(
     assert scene.line.sent == [NO_STATS]
 
 
-def test_what_no_frame_can_hold_is_left_out_and_the_counts_are_told(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_no_frame_can_hold_is_left_out_and_the_counts_are_told() -> None:
     """It would be as long the next time; what a stalled master does not take is kept for later."""
-    scene = Scene(monkeypatch)
+    scene = Scene()
     counted = JobMetrics("A", 1, 1, 0, (), ())
     scene.facts.told = replace(NO_STATS, processed=7, metrics=(counted,) * 200)
     scene.line.room = 200
