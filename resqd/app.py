@@ -14,6 +14,7 @@ from resqd.application.modules import JOBS
 from resqd.application.parts import Parts
 from resqd.application.places import Places
 from resqd.application.producer import Producer
+from resqd.application.results import Result
 from resqd.application.workflows import Workflow
 from resqd.by_hand import run_next
 from resqd.class_job import ClassJob
@@ -24,6 +25,7 @@ from resqd.hooks import ProcessHooks
 from resqd.job import Job
 from resqd.options import GivenOptions, JobOptions, defaults_of
 from resqd.resque_scheduler import ResqueScheduler
+from resqd.sealing import Keyring
 from resqd.store.resque import payload as payloads
 from resqd.testing import Inline
 
@@ -53,7 +55,7 @@ class App(Places):
     `namespace` default to REDIS_URL (else the embedded server, else localhost) and RESQD_NAMESPACE, read at
     the first use. No socket is opened before that; a forked child opens its own. With `arguments=resqd.typed` they
     are converted by the jobs' annotations. `defaults` are options of every job, as in {"retry": 5}, where the job
-    itself does not say otherwise.
+    itself does not say otherwise. With `keys` arguments and results are encrypted: the first one encrypts, all decrypt.
 
     Entries of `cron` belong to the application: `name` (default: where the daemon was told to find it) tells it from
     others in the same namespace, and `release`, a number that grows such as 42 or "2026.11.3", its releases from each
@@ -74,12 +76,14 @@ class App(Places):
         modules: Sequence[str] = (),
         arguments: Arguments | None = None,
         defaults: GivenOptions | None = None,
+        keys: Sequence[str | bytes] | None = None,
     ) -> None:
         super().__init__(redis_url, namespace)
         self.name = name
         self.release = release_text(release)
         producer = self._producer_type(lambda: self._store or self.store)
-        self._parts = Parts(Catalog(job_type=self._job_type, sender=producer), producer)
+        keyring = Keyring(keys) if keys is not None else None
+        self._parts = Parts(Catalog(job_type=self._job_type, sender=producer, keyring=keyring), producer)
         self._parts.catalog.modules.name(_names("modules", modules), because=f"{self!r}")
         self._arguments = arguments
         self._defaults: Mapping[str, Any] = defaults_of(defaults or {})
@@ -214,7 +218,7 @@ class App(Places):
         if not job.hooks.allow("before_dequeue", args):
             return 0
         deleted = self.store.books.queues.delete(
-            job.queue, payloads.matcher(job.name, job.as_in_payload(args) or None)
+            job.queue, payloads.matcher(job.name, job.as_in_payload(args) or None, job.opened)
         )
         job.hooks.notify("after_dequeue", args)
         return deleted
@@ -244,6 +248,11 @@ class App(Places):
         Errors: BatchDone, where the job belongs to none, here or as the block ends.
         """
         return self._room.own()
+
+    def result(self, job_id: str) -> Result:
+        """What became of a job with `keep_result`, to be looked at or waited for."""
+        keyring = self._parts.catalog.keyring
+        return Result(self.store, job_id) if keyring is None else Result(self.store, job_id, keyring.opened)
 
     @property
     def batches(self) -> BatchBook:

@@ -38,6 +38,7 @@ def run_here(
     keep: Callable[[Any], None] | None = None,
 ) -> bool:
     """Run one job now, hooks and `current_job()` included; False where a hook ended it quietly."""
+    payload = job.opened(payload)
     with _here(payload, queue):
         return job.run(payload.args, judge, keep)
 
@@ -55,7 +56,7 @@ def try_here(job: Job[..., Any], payload: Payload, queue: str) -> NextTry | None
 
     Raises what the job raises at its last try. What Python itself raises to end a program is never tried again.
     """
-    fates: list[Again | Dropped | None] = []
+    payload, fates = job.opened(payload), list[Again | Dropped | None]()
 
     def judge(error: BaseException) -> Again | Dropped | None:
         if not fates:  # hooks and we ask: the delay may be drawn

@@ -35,6 +35,10 @@ class PayloadError(ResqdError):
     """A payload's bytes are not a job: bad JSON, not UTF-8, NaN, no class, args that are not a list."""
 
 
+class Undecipherable(PayloadError):  # noqa: N818 - names what is wrong with the payload
+    """A job's arguments, or a result, are encrypted with a key that this App does not have, or were changed."""
+
+
 class ProtocolError(ResqdError):
     """Bytes on a socket between resqd's own processes are not a message, or too many."""
 

@@ -165,7 +165,8 @@ class FailureRules:
         inside of the hooks around jobs, and to them it is the failed job that runs.
         """
         told: Record = payloads.load(record)
-        bind_thread(Here(crashed or _payload_of(told), str(told["queue"])))
+        crashed = self._opened(crashed)
+        bind_thread(Here(crashed or self._opened(_payload_of(told)), str(told["queue"])))
         try:
             run_within(self._around, lambda: self._tell(told, crashed))
         finally:
@@ -173,12 +174,21 @@ class FailureRules:
 
     def after_overrun(self, payload: Payload, queue: str, delay: float) -> None:
         """Call the on_retry hooks of a job whose process was killed for its timeout, as `after` does."""
+        payload = self._opened(payload) or payload
         hooks, error = self._jobs[payload.job_class].hooks, JobTimeout(OVERRUN)
         bind_thread(Here(payload, queue))
         try:
             run_within(self._around, lambda: hooks.report(error, payload.args, lambda _: Again(delay)))
         finally:
             bind_thread(None)
+
+    def _opened(self, payload: Payload | None) -> Payload | None:
+        """The same with its arguments in clear, where they can be."""
+        job = self._jobs.get(payload.job_class) if payload else None
+        try:
+            return payload if job is None or payload is None else job.opened(payload)
+        except PayloadError:
+            return payload
 
     def _tell(self, told: Record, crashed: Payload | None) -> None:
         if crashed is not None and self.hooked(crashed):

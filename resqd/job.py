@@ -10,6 +10,7 @@ from resqd.current import as_recorded
 from resqd.errors import JobDefinitionError
 from resqd.hooks import Hook, JobHooks, Judge, fails
 from resqd.limits import Gauge, checked
+from resqd.sealing import Seal, refuse
 from resqd.unique import Fingerprints, Unique
 from resqd.using import NOW, Delivery, Signature, Using, after, at
 from resqd.using import Sender as Deliverer
@@ -24,6 +25,8 @@ if TYPE_CHECKING:
     from resqd.definition import Definition
     from resqd.limits import Limit
     from resqd.options import JobOptions
+    from resqd.sealing import Keyring
+    from resqd.store.resque.payload import Payload
     from resqd.tracing import Tracer
     from resqd.using import GivenUsing
 
@@ -87,8 +90,17 @@ class Job(Generic[P, R]):
     __qualname__: str
 
     def __init__(
-        self, definition: Definition, *, name: str, queue: str, options: JobOptions, sender: Sender
+        self,
+        definition: Definition,
+        *,
+        name: str,
+        queue: str,
+        options: JobOptions,
+        sender: Sender,
+        keyring: Keyring | None = None,
     ) -> None:
+        self.seal = Seal(keyring, name) if keyring is not None and options.encrypt else None
+        """How its arguments and results are encrypted; None: they are not."""
         self.name = name
         self.label = name.encode("utf-8", "backslashreplace")
         self.queue = queue
@@ -102,7 +114,7 @@ class Job(Generic[P, R]):
             self.perform = to_its_end(definition.perform)
         self._code: Callable[P, R] = definition.code
         self.policy = options.policy
-        self.simple = options.simple and not definition.is_async
+        self.simple = options.simple and not definition.is_async and self.seal is None
         self.hooks = JobHooks(definition.hooks())
         self._tracer: Tracer | None = None
         self.plain = not self.hooks.around_running
@@ -111,6 +123,8 @@ class Job(Generic[P, R]):
         """Whether nothing goes around its code: neither hooks nor somebody who is told."""
         self.bare = self.direct and self.simple
         """Whether a run of it is a call of its code and nothing else."""
+        self.marked = options.keep_result is not None or self.seal is not None
+        """Whether its payloads say something before its class."""
         self.unique = options.unique
         self.fingerprints = self._fingerprints(options.unique or Unique(), definition)
         self._definition = definition
@@ -124,13 +138,29 @@ class Job(Generic[P, R]):
 
     def _fingerprints(self, unique: Unique, definition: Definition) -> Fingerprints:
         return Fingerprints(
-            unique, name=self.name, signature=definition.signature, keywords=definition.keywords
+            unique,
+            name=self.name,
+            signature=definition.signature,
+            keywords=definition.keywords,
+            secret=self._secret(),
         )
+
+    def _secret(self) -> bytes | None:
+        return None if self.seal is None else self.seal.secret
 
     def gauge_of(self, limits: Sequence[Limit]) -> Gauge:
         """What tells the gates of its calls where these are its limits. Errors: JobDefinitionError."""
         own = self._definition
-        return Gauge(limits, name=self.name, signature=own.signature, keywords=own.keywords)
+        return Gauge(
+            limits, name=self.name, signature=own.signature, keywords=own.keywords, secret=self._secret()
+        )
+
+    def opened(self, payload: Payload) -> Payload:
+        """The same with its arguments in clear. Errors: Undecipherable."""
+        if self.seal is not None:
+            return payload._replace(args=self.seal.opened(payload.args))
+        refuse(payload.marks.options if payload.marks else {}, self.name)
+        return payload
 
     def __call__(self, *args: P.args, **kwargs: P.kwargs) -> R:
         """Run the job's code directly, without queue or hooks."""

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Final
 
 from resqd.errors import JobDefinitionError
+from resqd.sealing import told_apart
 from resqd.shared_limit import SharedLimit
 from resqd.store.gates.calls import Gate
 
@@ -103,13 +103,21 @@ class Gauge:
     """Tells the gates of one job's calls; its limits are `named`."""
 
     def __init__(
-        self, limits: Sequence[Limit], *, name: str, signature: inspect.Signature, keywords: bool
+        self,
+        limits: Sequence[Limit],
+        *,
+        name: str,
+        signature: inspect.Signature,
+        keywords: bool,
+        secret: bytes | None = None,
     ) -> None:
+        """`secret`: values of parameters are not shown, and nobody who has none may guess them."""
         for each in limits:
             if each.by is not None and each.by not in signature.parameters:
                 raise JobDefinitionError(f"{name}: a limit is by {each.by!r}, which the job does not take")
         self._signature = signature
         self._keywords = keywords
+        self._secret = secret
         self.named = [(_name_of(each, name), each) for each in limits]
         names = [own for own, _ in self.named]
         if twice := {own for own in names if names.count(own) > 1}:
@@ -133,7 +141,8 @@ class Gauge:
         bound.apply_defaults()
         values = bound.arguments
         return self._whole + tuple(
-            Gate(f"{own}={_shown(values[each.by or ''])}", each.definition) for own, each in self._parted
+            Gate(f"{own}={_shown(values[each.by or ''], self._secret)}", each.definition)
+            for own, each in self._parted
         )
 
 
@@ -154,11 +163,11 @@ def _name_of(each: Limit, job: str) -> str:
     return ":".join([job.replace("=", "~"), kind, *([each.by] if each.by else [])])
 
 
-def _shown(value: Any) -> str:
+def _shown(value: Any, secret: bytes | None) -> str:
     text = value if isinstance(value, str) else json.dumps(value, sort_keys=True, default=repr)
-    if len(text) <= _LONGEST and text.isprintable():
+    if secret is None and len(text) <= _LONGEST and text.isprintable():
         return text
-    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:32]
+    return told_apart(text, secret)
 
 
 def _check(each: Limit) -> None:

@@ -35,6 +35,7 @@ class GivenOptions(TypedDict, total=False):
     mask: Sequence[str] | Callable[..., Sequence[Any]] | None
     keep_result: float | None
     ruby: bool
+    encrypt: bool
     unique: Unique | None
     limits: Sequence[Limit | SharedLimit] | Limit | SharedLimit | None
     isolate: bool
@@ -63,6 +64,8 @@ class JobOptions:
     """Seconds for which it is known how the job ended, and what it returned; see App.result."""
     ruby: bool = True
     """Whether Ruby programs may read and write it; where not, keyword-only parameters travel as a trailing object."""
+    encrypt: bool = True
+    """Whether its arguments and results are encrypted, where its App has keys; Ruby could not read them."""
     unique: Unique | None = None
     """That there is only one such job at a time, and which calls are the same."""
     limits: Sequence[Limit | SharedLimit] | Limit | SharedLimit | None = None

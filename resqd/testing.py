@@ -68,14 +68,20 @@ class Fake:
 
     def push(self, queue: str, raws: Iterable[bytes]) -> int:
         """Take payloads in place of Redis."""
-        taken = [Enqueued(queue, payloads.decode(raw)) for raw in raws]
+        taken = [Enqueued(queue, self._read(raw)) for raw in raws]
         self.enqueued += taken
         self._waiting += taken
         return len(taken)
 
+    def _read(self, raw: bytes) -> Payload:
+        """A payload with its arguments in clear, as the job will get them."""
+        payload = payloads.decode(raw)
+        job = parts_of(self._app).catalog.jobs.get(payload.job_class)
+        return payload if job is None else job.opened(payload)
+
     def push_front(self, queue: str, raws: Sequence[bytes]) -> int:
         """Take payloads before all that wait."""
-        taken = [Enqueued(queue, payloads.decode(raw)) for raw in raws]
+        taken = [Enqueued(queue, self._read(raw)) for raw in raws]
         self.enqueued += taken
         self._waiting.extendleft(reversed(taken))
         return len(taken)
@@ -83,7 +89,7 @@ class Fake:
     def put_later(self, queue: str, jobs: Iterable[tuple[str, bytes]], when: When) -> list[str]:
         """Take jobs that are due at a moment."""
         due = when.micros / MICRO + (self.now if when.relative else 0.0)
-        taken = [Delayed(queue, payloads.decode(raw), due, job_id) for job_id, raw in jobs]
+        taken = [Delayed(queue, self._read(raw), due, job_id) for job_id, raw in jobs]
         self.later = sorted(
             [*self.later, *taken], key=lambda job: job.due
         )  # stable: equal moments keep their order

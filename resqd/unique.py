@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -10,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Final, Literal, get_args
 
 from resqd.errors import JobDefinitionError
 from resqd.retry import is_seconds
+from resqd.sealing import told_apart
 from resqd.store.debts import OWES
 
 if TYPE_CHECKING:
@@ -19,7 +19,6 @@ Until = Literal["start", "done"]
 OnConflict = Literal["skip", "replace", "raise"]
 
 DAY: Final = 86_400.0
-_DIGITS: Final = 32
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,13 +67,23 @@ class Unique:
 class Fingerprints:
     """Tells which calls of one job are the same."""
 
-    def __init__(self, unique: Unique, *, name: str, signature: inspect.Signature, keywords: bool) -> None:
+    def __init__(
+        self,
+        unique: Unique,
+        *,
+        name: str,
+        signature: inspect.Signature,
+        keywords: bool,
+        secret: bytes | None = None,
+    ) -> None:
+        """`secret`: nobody who has none may guess arguments by a fingerprint."""
         if unknown := [each for each in unique.by or () if each not in signature.parameters]:
             raise JobDefinitionError(f"Unique: by names {', '.join(unknown)}, which {name} does not take")
         self._unique = unique
         self._name = name
         self._signature = signature
         self._keywords = keywords
+        self._secret = secret
 
     def of(self, queue: str, args: Sequence[Any]) -> str:
         """The fingerprint of a payload's arguments on this queue. Defaults count as given. Errors: TypeError."""
@@ -87,7 +96,7 @@ class Fingerprints:
             separators=(",", ":"),
             default=repr,
         )
-        return hashlib.sha256(text.encode()).hexdigest()[:_DIGITS]
+        return told_apart(text, self._secret)
 
     def _values(self, args: Sequence[Any]) -> Mapping[str, Any]:
         named: Mapping[str, Any] = {}

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from resqd.definition import Definition
     from resqd.job import Job, Sender
     from resqd.options import JobOptions
+    from resqd.sealing import Keyring
     from resqd.tracing import Tracer
 
 
@@ -28,7 +29,9 @@ _NAMED: Final = 5
 class Catalog:
     """The jobs that were registered; each is made as a `job_type` that enqueues through `sender`."""
 
-    def __init__(self, *, job_type: type[Job[..., Any]], sender: Sender) -> None:
+    def __init__(
+        self, *, job_type: type[Job[..., Any]], sender: Sender, keyring: Keyring | None = None
+    ) -> None:
         self.jobs: dict[str, Job[..., Any]] = {}
         self.around: list[Callable[[], Iterator[None]]] = []
         """The hooks around all jobs, those to come as well."""
@@ -36,6 +39,8 @@ class Catalog:
         """What is imported before a job is missed."""
         self._job_type = job_type
         self._sender = sender
+        self.keyring = keyring
+        """The keys of the application, if it has some."""
         self._tracer: Tracer | None = None
 
     def add(
@@ -46,7 +51,9 @@ class Catalog:
         known = self.jobs.get(name)
         if known is not None and not known.is_again(definition):
             raise JobDefinitionError(f"there is a job named {name} already: {known.__qualname__}")
-        job = self._job_type(definition, name=name, queue=queue, options=options, sender=self._sender)
+        job = self._job_type(
+            definition, name=name, queue=queue, options=options, sender=self._sender, keyring=self.keyring
+        )
         for hook in self.around:
             job.surround(hook)
         if self._tracer is not None:

@@ -5,13 +5,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from resqd.errors import BatchError
+from resqd.sealing import MARK
 from resqd.store.batches.filling import entry_of
 from resqd.store.debts import OWES
 from resqd.store.resque import payload as payloads
 from resqd.using import Signature
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
     from typing import Any
 
 
@@ -27,11 +28,20 @@ def belonging(raw: bytes, kind: str, member: str) -> bytes:
     return payloads.marked(rest, {**marks, OWES: {**marks.get(OWES, {}), kind: member}})
 
 
-def payload_of(signature: Signature, job_id: str, marks: Mapping[str, Any]) -> bytes:
-    """A payload for later: it says nothing of when it was enqueued, since nobody knows. Errors: PayloadError."""
-    raw = payloads.encode(signature.job.name, signature.args, id=job_id)
+def payload_of(
+    signature: Signature, job_id: str, marks: Mapping[str, Any], clear: Callable[[str], bool] | None = None
+) -> bytes:
+    """A payload for later: it says nothing of when it was enqueued, since nobody knows. Errors: PayloadError.
+
+    Where it is encrypted, texts that are `clear` stay as they are, since something will stand in their place.
+    """
+    job, args = signature.job, signature.args
+    if job.seal is not None:
+        marks, written = {**marks, MARK: 1}, payloads.written(job.name, args)
+        args = job.seal.args(written) if clear is None else job.seal.keyring.but_for(list(args), clear)
+    raw = payloads.encode(job.name, args, id=job_id)
     if (tracer := signature.tracer) is not None:
-        raw = tracer.creating(signature.job.name, queue_of(signature), job_id, raw)
+        raw = tracer.creating(job.name, queue_of(signature), job_id, raw)
     return payloads.marked(raw, marks) if marks else raw
 
 

@@ -8,7 +8,6 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, Literal
 
 from resqd.application.access import Access
-from resqd.application.results import Result
 from resqd.errors import StoreError
 from resqd.store.gates.gates import Gates
 from resqd.store.later.later import CHUNK, Later, Waiting
@@ -93,10 +92,6 @@ class Places(Access):
         if job is None and queue is None:
             raise TypeError("give job or queue; app.later() stands for all that are to run later")
         return self.later(job, queue=queue)
-
-    def result(self, job_id: str) -> Result:
-        """What became of a job with `keep_result`, to be looked at or waited for."""
-        return Result(self.store, job_id)
 
     def where(self, job_id: str, *, queue: str | None = None) -> Place:
         """Where a job is: "later", "parked" since a limit is full, "running", "waiting" or "gone".

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from resqd.application import aside
 from resqd.errors import AlreadyEnqueued, BatchError, PayloadError, StoreError
+from resqd.sealing import MARK
 from resqd.store.debts import OWES
 from resqd.store.later.later import MICRO, When
 from resqd.store.resque import payload as payloads
@@ -94,8 +95,11 @@ class Producer:
                 return self.deliver(job, args, Delivery(queue=queue))
             if not job.hooks.allow("before_enqueue", args):
                 return None
-        job_id, raw = payloads.encode_new(job.name, args, enqueued_at=time.time())
-        if job.options.keep_result is not None:
+        if job.seal is not None:
+            [(job_id, raw)] = self.encoded(job, [args], time.time())
+        else:
+            job_id, raw = payloads.encode_new(job.name, args, enqueued_at=time.time())
+        if job.marked:
             [(_, raw)] = self._marked(job, [(job_id, raw)])
         if self.gathering is None:
             self.push(queue, [raw], keyed=job.gauge is not None)
@@ -122,8 +126,8 @@ class Producer:
         return [next(ids) if allow else None for allow in allowed]
 
     def _send_rows(self, job: Job[..., Any], queue: str, rows: list[Sequence[Any]]) -> list[str]:
-        pairs = list(payloads.encode_many(job.name, rows, enqueued_at=time.time()))
-        if job.options.keep_result is not None:
+        pairs = self.encoded(job, rows, time.time())
+        if job.marked:
             pairs = self._marked(job, pairs)
         self._push(queue, pairs, keyed=job.gauge is not None)
         if job.hooks.of("after_enqueue"):
@@ -136,7 +140,10 @@ class Producer:
         if not job.plain_enqueue:
             [job_id] = self.deliver_many(job, [args], delivery)
             return job_id
-        pair = payloads.encode_new(job.name, args, enqueued_at=_due(delivery.when))
+        if job.seal is not None:
+            [pair] = self.encoded(job, [args], _due(delivery.when))
+        else:
+            pair = payloads.encode_new(job.name, args, enqueued_at=_due(delivery.when))
         self._put(job, [pair], delivery)
         return pair[0]
 
@@ -146,13 +153,22 @@ class Producer:
         """Put many jobs as told; their ids, None for each that a before_enqueue hook vetoed."""
         rows = [args if job.hooks.allow("before_enqueue", args) else None for args in batch]
         allowed = [args for args in rows if args is not None]
-        pairs = list(payloads.encode_many(job.name, allowed, enqueued_at=_due(delivery.when)))
+        pairs = self.encoded(job, allowed, _due(delivery.when))
         if self.tracer is None or not pairs:
             ids = iter(self._enter(job, allowed, pairs, delivery))
         else:
             with self.tracer.sending(job.name, delivery.queue or job.queue, pairs) as carrying:
                 ids = iter(self._enter(job, allowed, carrying, delivery))
         return [None if args is None else next(ids) for args in rows]
+
+    @staticmethod
+    def encoded(
+        job: Job[..., Any], rows: Sequence[Sequence[Any]], enqueued_at: float
+    ) -> list[tuple[str, bytes]]:
+        """Ids and payloads, encrypted where the application has keys. Errors: PayloadError."""
+        if (seal := job.seal) is not None:
+            rows = [seal.args(payloads.written(job.name, args)) for args in rows]
+        return list(payloads.encode_many(job.name, rows, enqueued_at=enqueued_at))
 
     def _enter(
         self,
@@ -195,7 +211,7 @@ class Producer:
 
     def _put(self, job: Job[..., Any], pairs: list[tuple[str, bytes]], delivery: Delivery) -> None:
         queue, keyed = delivery.queue or job.queue, job.gauge is not None
-        if delivery.marks or job.options.keep_result is not None:
+        if delivery.marks or job.marked:
             pairs = self._marked(job, pairs, delivery.marks)
         if self.gathering is not None and (batch := self.gathering.get()) is not None:
             batch.take(queue, pairs, when=delivery.when, front=delivery.front)
@@ -213,7 +229,9 @@ class Producer:
         return [(job_id, payloads.marked(raw, self._marks(job, job_id, marks))) for job_id, raw in pairs]
 
     def _marks(self, job: Job[..., Any], job_id: str, marks: Mapping[str, Any]) -> Mapping[str, Any]:
-        """The marks, with what a job owes whose end is kept."""
+        """The marks, with what a job owes whose end is kept, and that it is encrypted."""
+        if job.seal is not None:
+            marks = {**marks, MARK: 1}
         kept = job.options.keep_result
         if kept is None:
             return marks

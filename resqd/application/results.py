@@ -8,6 +8,8 @@ from resqd.errors import JobFailed
 from resqd.store.resque.outcome import PENDING, Outcome, State, read
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from resqd.store.resque.store import Store
 
 
@@ -18,9 +20,11 @@ class Result:
     ended, has no such option, or its result is forgotten.
     """
 
-    def __init__(self, store: Store, job_id: str) -> None:
+    def __init__(self, store: Store, job_id: str, opened: Callable[[Any], Any] = lambda value: value) -> None:
+        """`opened` decrypts what is encrypted of a value."""
         self.id = job_id
         self._store = store
+        self._opened = opened
         self._outcome = PENDING
 
     def __repr__(self) -> str:
@@ -34,7 +38,7 @@ class Result:
     @property
     def value(self) -> Any:
         """What the job has returned, after its way through JSON; None where it has not."""
-        return self._look().value
+        return self._opened(self._look().value)
 
     @property
     def error(self) -> str | None:
@@ -82,7 +86,7 @@ class Result:
             raise JobFailed(
                 f"job {self.id} has {_TOLD.get(state, state)}{f': {error}' if error else ''}", state
             )
-        return value
+        return self._opened(value)
 
     def _look(self) -> Outcome:
         if not self._outcome.ended:

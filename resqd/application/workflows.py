@@ -150,7 +150,9 @@ class Workflow(Batch):
         )
         written = Signature(node.signature.job, tuple(args), node.signature.delivery, node.signature._sender)  # noqa: SLF001 - the same
         marks = {**written.delivery.marks, **({"gives": True} if gives else {})}
-        return belonging(payload_of(written, node.id, marks), "node", f"{node.id} {self._belongs}")
+        takes = any(True for _ in _results(node.signature.args))
+        clear = (lambda text: text.startswith(self._mark)) if takes else None
+        return belonging(payload_of(written, node.id, marks, clear), "node", f"{node.id} {self._belongs}")
 
     def _in_parts(self, raw: bytes) -> bytes:
         pieces = re.split(rb'"%b([0-9a-f]{32})"' % self._mark.encode(), raw)

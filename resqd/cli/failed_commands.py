@@ -6,10 +6,11 @@ import json
 import re
 from collections.abc import Callable, Sequence
 from types import ModuleType
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import click
 
+from resqd import sealing
 from resqd.cli import output
 from resqd.cli.output import report
 from resqd.cli.program import NotDone, as_json, confirm, one_line, opened, with_redis
@@ -56,7 +57,7 @@ def list_(
         ]
         total = there.store.books.failures.count(queue=queue, job_class=job_class)
     if in_json:
-        click.echo(json.dumps([failure.as_dict() for failure in shown]))
+        click.echo(json.dumps([_facts(failure) for failure in shown]))
     elif not shown:
         click.echo("no failures" if not total else f"no failures from number {start} on; there are {total}")
     else:
@@ -72,10 +73,10 @@ def show(failure: str, in_json: bool, **redis: str | None) -> None:
     with opened(**redis) as there:
         found = _find(there.store.books.failures, failure)
     if in_json:
-        click.echo(json.dumps(found.as_dict()))
+        click.echo(json.dumps(_facts(found)))
         return
-    about = found.as_dict()
-    about["args"] = json.dumps(found.args, ensure_ascii=False)
+    about = _facts(found)
+    about["args"] = json.dumps(about["args"], ensure_ascii=False)
     for name in ("job_class", "args", "id", "queue", "failed_at", "retried_at", "generation", "worker"):
         if about[name] is not None:
             click.echo(f"{name.replace('_', ' ').removeprefix('job '):12}{one_line(str(about[name]))}")
@@ -162,6 +163,11 @@ def clear(retried: bool, yes: bool, in_json: bool, **redis: str | None) -> None:
         question = "Delete those that were requeued?" if retried else f"Delete all of {_of(count, None)}?"
         confirm(question, yes=yes or not count)
         _say("removed", store.clear(everything=not retried), in_json)
+
+
+def _facts(failure: FailedJob) -> dict[str, Any]:
+    """All that a record says, but for what is encrypted."""
+    return {**failure.as_dict(), "args": sealing.shown(failure.args)}
 
 
 def _only_one_way(failures: Sequence[str], everything: bool, queue: str | None) -> None:

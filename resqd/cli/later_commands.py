@@ -14,6 +14,7 @@ from typing import Any, TypeVar
 
 import click
 
+from resqd import sealing
 from resqd.cli import output
 from resqd.cli.output import report
 from resqd.cli.program import NotDone, OpenedStore, as_json, confirm, one_line, opened, with_redis
@@ -187,7 +188,7 @@ def _facts(job: Waiting) -> dict[str, Any]:
         "due": datetime.fromtimestamp(job.due, UTC).isoformat(timespec="milliseconds"),
         "queue": job.queue,
         "class": payload.job_class,
-        "args": payload.args,
+        "args": sealing.shown(payload.args),
         "id": payload.id,
     }
 

@@ -12,7 +12,7 @@ import click
 from click.core import ParameterSource
 from click.shell_completion import CompletionItem
 
-from resqd import __version__
+from resqd import __version__, sealing
 from resqd.app import App
 from resqd.cli import output
 from resqd.cli.arguments import json_argument
@@ -159,7 +159,7 @@ def _job(position: int, job: Payload) -> dict[str, Any]:
     return {
         "position": position,
         "class": job.job_class,
-        "args": job.args,
+        "args": sealing.shown(job.args),
         "id": job.id,
         "generation": job.generation,
         "deliveries": job.deliveries,

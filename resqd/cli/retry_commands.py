@@ -12,6 +12,7 @@ from typing import Any
 
 import click
 
+from resqd import sealing
 from resqd.cli import output
 from resqd.cli.program import as_json, opened, with_redis
 from resqd.store.later.later import Later
@@ -56,7 +57,7 @@ def _retried(place: Later, queue: str | None, job_class: str | None) -> Iterator
             "due": datetime.fromtimestamp(job.due, UTC).isoformat(timespec="milliseconds"),
             "queue": job.queue,
             "class": payload.job_class,
-            "args": payload.args,
+            "args": sealing.shown(payload.args),
             "id": payload.id,
             "tries": payload.attempts,
             "attempts": place.attempts(payload.id) if payload.id else [],

@@ -14,6 +14,7 @@ from resqd.application.catalog import unknown_job
 from resqd.current import bind_thread, stopped
 from resqd.errors import JobInterrupt, PayloadError
 from resqd.job import Job
+from resqd.sealing import MARK
 from resqd.store.inflight.owner import Reservation
 from resqd.store.resque.payload import Payload, decode
 from resqd.text import shown
@@ -202,6 +203,8 @@ class Executor:
 
     def _tried(self, job: Job[..., object], payload: Payload) -> Outcome | None:
         """Run a job that is more than a call of its code, by a process or by the event loop where it is for these."""
+        if job.seal is not None or (payload.marks is not None and MARK in payload.marks.options):
+            self.slot.payload = payload = job.opened(payload)
         loop, limit = self._loop, partial(write_limit, *self._page.limit(self.index))
         if job.options.isolate and self._isolation is not None:
             ended = self._trials.begin(job, payload, limit)

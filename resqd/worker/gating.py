@@ -34,7 +34,10 @@ class Gatekeeper:
         job = self._jobs.get(payload.job_class)
         if job is None or job.gauge is None:
             return "", ()
-        return payload.id or secrets.token_hex(16), job.gauge.gates(payload.args)
+        try:
+            return payload.id or secrets.token_hex(16), job.gauge.gates(job.opened(payload).args)
+        except PayloadError:
+            return "", ()  # it cannot be decrypted
 
 
 @dataclass(slots=True)

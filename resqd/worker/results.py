@@ -26,18 +26,24 @@ def run_for_result(
 
     Raises what the job raises, and PayloadError for what JSON has not.
     """
-    member, results = member_of((payload.marks or UNMARKED).debts), list[str]()
+    given: list[Debts] = []
 
     def keep(result: object) -> None:
         told(result)
-        try:
-            results.append(json.dumps(result, separators=(",", ":"), allow_nan=False))
-        except (TypeError, ValueError, RecursionError) as error:
-            raise PayloadError(
-                f"the result of {named(payload)} is an argument of another job, and cannot be written as JSON: {error}"
-            ) from None
+        given.append(giving(job, payload, result))
 
     job.run(payload.args, judge, keep)
-    if member is None or not results:
-        return ()
-    return (Debt("result", f"{member[0]} {member[1][0]} {results[0]}"),)
+    return given[0] if given else ()
+
+
+def giving(job: Job[..., object], payload: Payload, result: object) -> Debts:
+    """What is to be settled before the end of a job that has returned this. Errors: PayloadError, as above."""
+    member = member_of((payload.marks or UNMARKED).debts)
+    try:
+        sealed = job.seal.keyring.value(result) if job.seal is not None else result
+        text = json.dumps(sealed, separators=(",", ":"), allow_nan=False)
+    except (TypeError, ValueError, RecursionError) as error:
+        raise PayloadError(
+            f"the result of {named(payload)} is an argument of another job, and cannot be written as JSON: {error}"
+        ) from None
+    return () if member is None else (Debt("result", f"{member[0]} {member[1][0]} {text}"),)

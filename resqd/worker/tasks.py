@@ -242,7 +242,7 @@ class Loop:
                 with job.traced():
                     value = await job.begun(*payload.args)
                 close(task)
-                ended = trials.end(job, payload, value)
+                ended = trials.end(job, payload, value, trials.given(job, payload, value))
             if ended is not None:
                 outcome = Settled(token, payload, ended, since, time.monotonic())
             elif self._endings.timed:

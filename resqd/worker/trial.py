@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 
 from resqd import events
 from resqd.current import stopped
-from resqd.errors import DirtyExit, JobInterrupt
+from resqd.errors import DirtyExit, JobInterrupt, Undecipherable
 from resqd.job import Job
 from resqd.retry import decide
 from resqd.store.debts import Debts
@@ -19,7 +19,7 @@ from resqd.store.resque.tries import tried
 from resqd.text import shown
 from resqd.worker.interrupt import Alarm, Slot
 from resqd.worker.recorder import Fate, Judgement, named
-from resqd.worker.results import GIVES, run_for_result
+from resqd.worker.results import GIVES, giving, run_for_result
 from resqd.worker.strangers import Strangers
 
 Limit = Callable[[float, int], object]
@@ -96,6 +96,12 @@ class Trials:
             self._alarm.set(self._slot.since + timeout)
         return None
 
+    @staticmethod
+    def given(job: Job[..., object], payload: Payload, value: object) -> Debts:
+        """What is to be settled first where another job takes what this one has returned. Errors: PayloadError."""
+        wanted = (payload.marks or UNMARKED).options.get(GIVES)
+        return giving(job, payload, value) if wanted else ()
+
     def end(
         self, job: Job[..., object], payload: Payload, value: object, gives: Debts = ()
     ) -> Dismiss | None:
@@ -104,11 +110,11 @@ class Trials:
         known, debts = tried(payload), (*gives, *kept(marks.debts, payload.id, job.options.keep_result))
         if not known and not debts:
             return None
-        return Dismiss(self._slot.token, "done", known, self._valued(debts, value))
+        return Dismiss(self._slot.token, "done", known, self._valued(debts, value, job))
 
-    def _valued(self, debts: Debts, value: object) -> Debts:
-        """With what the job has returned, where somebody wants to know."""
-        valued = with_value(debts, value)
+    def _valued(self, debts: Debts, value: object, job: Job[..., object]) -> Debts:
+        """With what the job has returned, where somebody wants to know; encrypted, where its App has keys."""
+        valued = with_value(debts, value, None if job.seal is None else job.seal.keyring.value)
         if (why := refusal(valued)) is not None and self._slot.payload is not None:
             events.Worker.result_not_kept(job=named(self._slot.payload), why=why)
         return valued
@@ -144,8 +150,10 @@ class Trials:
     def _judge(self, error: BaseException) -> Judgement:
         payload = self._slot.payload
         job = self._jobs.get(payload.job_class) if payload else None
-        if payload is None or job is None or issubclass(type(error), DirtyExit):
-            return None  # who kills a job does not want it tried again
+        if payload is None or job is None or issubclass(type(error), DirtyExit | Undecipherable):
+            return (
+                None  # who kills a job does not want it tried again, and a key that lacks will lack then, too
+            )
         if (attempts := payload.attempts) is None:
             return None
         try:

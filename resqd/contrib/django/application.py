@@ -144,6 +144,7 @@ class App(plain.App):
         modules: Sequence[str] = (),
         arguments: Arguments | None = None,
         defaults: GivenOptions | None = None,
+        keys: Sequence[str | bytes] | None = None,
     ) -> None:
         said = configuration()
         redis_url, namespace = (
@@ -158,6 +159,7 @@ class App(plain.App):
             modules=modules,
             arguments=arguments,
             defaults=defaults,
+            keys=said.keys if keys is None else keys,
         )
         if (project := folder_of_module(str(getattr(settings, "SETTINGS_MODULE", "")))) is not None:
             self._folder = project  # whoever has made this App, be it Django

@@ -17,7 +17,7 @@ _DAEMON: Final = {option.flag.removeprefix("--").replace("-", "_").upper(): opti
 """Each flag of `resqd start` is a key: --jobs-per-fork is RESQD["JOBS_PER_FORK"]."""
 _SWITCHES: Final = ("ON_COMMIT", "INLINE")
 _LINKS: Final = ("http://", "https://", "/")
-KEYS: Final = (*_DAEMON, *_SWITCHES, "WEB_URL")
+KEYS: Final = (*_DAEMON, *_SWITCHES, "WEB_URL", "KEYS")
 _BY_VARIABLE: Final = {
     variable: key for key, option in _DAEMON.items() for variable in (option.variable, *option.aliases)
 }
@@ -33,6 +33,8 @@ class Configuration:
     """Whether what is enqueued within a transaction goes to Redis when that is committed."""
     inline: bool = False
     """Whether enqueueing runs the job at once."""
+    keys: tuple[str | bytes, ...] | None = field(default=None, repr=False)
+    """With which arguments and results are encrypted: the first one encrypts, all decrypt."""
     web_url: str = ""
     """Where `resqd web` is seen, for the admin's link."""
 
@@ -73,6 +75,10 @@ def _own(key: object, value: object) -> dict[str, Any]:
         if not isinstance(value, bool):
             raise ValueError(f"{value!r}: give True or False")
         return {str(key).lower(): value}
+    if key == "KEYS":
+        if value is not None and not isinstance(value, list | tuple):
+            raise ValueError("give a list of keys, and not one by itself")
+        return {"keys": tuple(value) if value else None}
     if key == "WEB_URL":
         if value and not (isinstance(value, str) and value.startswith(_LINKS)):
             raise ValueError(f"{value!r}: give an address, such as https://example.com/resqd/")

@@ -19,6 +19,7 @@ from resqd.store.resque.payload import believed
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from resqd.sealing import Keyring
     from resqd.store.tasks.record import Record
 
 _CHOSEN: Final = ("backend", "queue_name", "priority")
@@ -70,29 +71,33 @@ def task_as_sent(known: Any, said: Mapping[str, Any]) -> Any:
     return task
 
 
-def written(result: Any) -> dict[str, Any]:
-    """What is kept of a task when it is enqueued: all that its result says of it."""
+def written(result: Any, keyring: Keyring | None = None) -> dict[str, Any]:
+    """What is kept of a task when it is enqueued: all that its result says of it, its arguments encrypted by keys."""
     task = result.task
+    given = {"args": result.args, "kwargs": result.kwargs}
     return {
         **about(task),
         "path": task.module_path,
-        "args": result.args,
-        "kwargs": result.kwargs,
+        **(given if keyring is None else {"given": keyring.value(given)}),
         "enqueued_at": result.enqueued_at.timestamp(),
         "run_after": None if task.run_after is None else task.run_after.timestamp(),
     }
 
 
-def read_back(result_id: str, record: Record, outcome: Outcome, known: Any) -> Any:
-    """The result of a task as it is now, of what is kept of it."""
-    said = record.task
+def read_back(
+    result_id: str, record: Record, outcome: Outcome, known: Any, keyring: Keyring | None = None
+) -> Any:
+    """The result of a task as it is now, of what is kept of it. Errors: Undecipherable."""
+    said, value = record.task, outcome.value
+    if keyring is not None:
+        said, value = {**said, **keyring.opened(said.get("given", {}))}, keyring.opened(value)
     task = task_as_sent(known, said)
     fill(task, run_after=moment(said.get("run_after")))
     result = new(task, said.get("args", []), said.get("kwargs", {}))
     fill(result, id=result_id, enqueued_at=moment(said.get("enqueued_at")), status=_status(record, outcome))
     tell_tries(result, record)
     if outcome.ended:
-        fill(result, finished_at=moment(record.finished), _return_value=outcome.value)
+        fill(result, finished_at=moment(record.finished), _return_value=value)
         result.errors.extend(_last_words(record, outcome))
     return result
 

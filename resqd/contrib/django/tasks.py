@@ -28,6 +28,7 @@ from resqd.contrib.django.task_runs import perform, remembered, run_inline
 from resqd.contrib.django.transaction import after_commit
 from resqd.contrib.django.upstream import BaseTaskBackend, base, exceptions, signals
 from resqd.errors import StoreError
+from resqd.sealing import MARK
 from resqd.store.debts import OWES
 from resqd.store.later.later import When
 from resqd.store.resque import outcome
@@ -39,6 +40,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
     from resqd.contrib.django.application import App
+    from resqd.sealing import Keyring
 
 KEEP_RESULT: Final = 3_600
 """Seconds for which a task's result can be read after its end, unless OPTIONS say otherwise."""
@@ -76,9 +78,9 @@ class ResqdBackend(BaseTaskBackend):  # type: ignore[misc] # Django ships no typ
         result = results.new(task, args, kwargs)
         app = _registry.adopt(the_app())
         due = time.time() if task.run_after is None else task.run_after.timestamp()
-        job_id, raw = payloads.encode_new(
-            task.module_path, [result.args, result.kwargs, results.about(task)], enqueued_at=due
-        )
+        job = app.find(task.module_path)
+        row = [result.args, result.kwargs, results.about(task)]
+        [(job_id, raw)] = parts_of(app).producer.encoded(job, [row], due)
         results.fill(result, id=job_id, enqueued_at=timezone.now(), backend=self.alias)
         tell = partial(signals.task_enqueued.send, type(self), task_result=result)
         put = partial(now_or_after, partial(self._put, app, result, raw))
@@ -92,19 +94,21 @@ class ResqdBackend(BaseTaskBackend):  # type: ignore[misc] # Django ships no typ
 
     def _put(self, app: App, result: Any, raw: bytes) -> None:
         """Write the record, if results are kept, and put the job where it belongs."""
+        sealed = _sealed(app, result)
         if parts_of(app).producer.outlet is not None:
             remembered.add(result)
-            self._push(app, result, raw)
+            self._push(app, result, payloads.marked(raw, sealed) if sealed else raw)
         elif self.keep_result is None:
-            self._push(app, result, raw)
+            self._push(app, result, payloads.marked(raw, sealed) if sealed else raw)
         else:
             self._put_kept(app, result, raw, self.keep_result)
 
     def _put_kept(self, app: App, result: Any, raw: bytes, seconds: float) -> None:
         tasks, delay = app.store.open(Tasks), _delay(result.task)
         owes = dict([outcome.debt_for(result.id, seconds), record.debt_for(result.id, seconds)])
-        kept = payloads.marked(raw, {OWES: owes})
-        add = partial(tasks.add, result.id, results.written(result), seconds=delay + seconds)
+        kept = payloads.marked(raw, {**_sealed(app, result), OWES: owes})
+        said = results.written(result, _keyring(app, result))
+        add = partial(tasks.add, result.id, said, seconds=delay + seconds)
         if into_outbox():
             self._push(app, result, kept)
             after_commit(partial(_if_redis_answers, add))
@@ -152,6 +156,17 @@ class ResqdBackend(BaseTaskBackend):  # type: ignore[misc] # Django ships no typ
         text = f"RESQD['QUEUES'] lacks queues that TASKS[{self.alias!r}] may use: {', '.join(missing)}"
         hint = "A daemon that is told its queues elsewhere is not looked at."
         return [checks.Warning(text, hint=hint, id="resqd.W001")]
+
+
+def _keyring(app: App, result: Any) -> Keyring | None:
+    """With which the task is encrypted."""
+    seal = app.find(result.task.module_path).seal
+    return None if seal is None else seal.keyring
+
+
+def _sealed(app: App, result: Any) -> dict[str, int]:
+    """What its payload says of that."""
+    return {} if _keyring(app, result) is None else {MARK: 1}
 
 
 def _if_redis_answers(add: Callable[[], None]) -> None:
@@ -211,7 +226,7 @@ def _looked_up(app: App, result_id: str) -> Any:
     known = _registry.tasks.get(str(kept.task.get("path"))) if kept else None
     if kept is None or known is None:
         return None
-    return results.read_back(result_id, kept, outcome.read(ended), known)
+    return results.read_back(result_id, kept, outcome.read(ended), known, parts_of(app).catalog.keyring)
 
 
 def _delay(task: Any) -> float:

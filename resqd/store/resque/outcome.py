@@ -11,7 +11,7 @@ from resqd.store.resque.payload import dump, load
 from resqd.text import shown
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
 KIND: Final = "kept"
 """What a job owes whose end is to be kept; its member is SECONDS ID, and behind these what is to be written."""
@@ -52,9 +52,12 @@ def kept(debts: Debts, job_id: str | None, seconds: float | None) -> Debts:
     return (*debts, debt_for(job_id, seconds))
 
 
-def with_value(debts: Debts, value: object) -> Debts:
-    """The debts of a job that has returned something; also why that is not kept, where it is not."""
-    return _written(debts, lambda: _valued(value))
+def with_value(debts: Debts, value: object, seal: Callable[[object], object] | None = None) -> Debts:
+    """The debts of a job that has returned something; also why that is not kept, where it is not.
+
+    `seal` encrypts the value.
+    """
+    return _written(debts, lambda: _valued(value, seal))
 
 
 def with_error(debts: Debts, error: tuple[str, str]) -> Debts:
@@ -101,9 +104,10 @@ def _written(debts: Debts, outcome: Any) -> Debts:
     return tuple(Debt(KIND, f"{debt.member} {text}") if debt.kind == KIND else debt for debt in debts)
 
 
-def _valued(value: object) -> Mapping[str, Any]:
+def _valued(value: object, seal: Callable[[object], object] | None) -> Mapping[str, Any]:
     try:
         size = len(dump({"value": value}))
+        value = seal(value) if seal is not None else value
     except PayloadError as error:
         return {"state": "done", "error": shown(f"the result cannot be written as JSON: {error}")}
     if size > LONGEST:

@@ -6,6 +6,7 @@ import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
+from resqd import sealing
 from resqd.text import escaped
 from resqd.web import words
 
@@ -40,6 +41,9 @@ class Masks:
         names = [] if job is None else job.parameters
         rule = None if job is None else job.options.mask
         shown = list(args)[:_MOST_ARGUMENTS]
+        if any(map(sealing.is_sealed, shown)):
+            names = names if len(shown) > 1 or len(names) == 1 else []
+            return [_sealed(_name(names, at), value, most) for at, value in enumerate(shown)]
         if self._hide_all:
             return [_masked(_name(names, at), value) for at, value in enumerate(shown)]
         if callable(rule):
@@ -114,6 +118,11 @@ def _same(told: Any, value: Any) -> bool:
         return json.dumps(told) == json.dumps(value)
     except (TypeError, ValueError, RecursionError):
         return False
+
+
+def _sealed(name: str, value: Any, most: int) -> Argument:
+    """One of several of which some are encrypted: a result of another job may stand beside what was given."""
+    return Argument(name, words.as_json(sealing.shown(value), most), masked=True)
 
 
 def _masked(name: str, value: Any) -> Argument:

@@ -157,6 +157,22 @@ def test_another_process_reads_what_becomes_of_a_task(
     assert 0 < redis_client.ttl(f"resque:resqd:task:{ids['bad']}") <= 3_600
 
 
+def test_with_keys_nothing_of_a_task_is_in_clear(project: Project, redis_client: redis.Redis) -> None:
+    """Neither in its payload nor in its record; the worker, and who asks for its result, have it as it was."""
+    key = "A" * 43 + "="
+    project.configure(KEYS=[key])
+    said = project.shell("from orders.tasks import double; print('told', double.enqueue(41424344).id, 'so')")
+    ids = {"good": said.partition("told ")[2].partition(" so")[0]}
+    client = redis_client
+    kept = [client.hgetall(f"resque:resqd:task:{ids['good']}"), client.lrange("resque:queue:default", 0, -1)]
+    assert ("41424344" in repr(kept), repr(kept).count("resqd:encrypted")) == (False, 2)
+    with project.daemon("--burst") as daemon:
+        assert daemon.wait(30) == 0
+    found = looked_up(project, ids)["good"]
+    assert (found["status"], found["args"], found["value"]) == ("SUCCESSFUL", [41424344], {"twice": 82848688})
+    assert "82848688" not in repr(client.get(f"resque:resqd:result:{ids['good']}"))
+
+
 @pytest.fixture
 def tasks(databases: None) -> Any:  # noqa: ARG001 - Django must be set up
     module: Any = import_module("tests.support.given_tasks")
