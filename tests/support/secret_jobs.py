@@ -55,6 +55,14 @@ def collect(first: dict[str, Any], rest: list[dict[str, Any]], note: str) -> Non
     say("collected", first["card"], [each["card"] == SECRET for each in rest], note)
 
 
+@app.job(name="alone", queue="q", isolate=True, keep_result=600)
+def alone(card: str) -> list[str]:
+    """In a process of its own."""
+    job = resqd.current_job()
+    say("alone", card, "as", job.args[0] if job else None)
+    return [card]
+
+
 @app.job(name="open", queue="q", encrypt=False)
 def open_job(text: str) -> None:
     """One that Ruby may read."""

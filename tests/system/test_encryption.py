@@ -79,6 +79,7 @@ def test_nothing_of_them_is_in_clear(
     paid = jobs.pay.enqueue(SECRET, amount=7)
     assert jobs.pay.enqueue(SECRET, amount=7) is None, "unique"
     jobs.pay.enqueue_in(0.05, SECRET, 8)
+    apart = jobs.alone.enqueue(SECRET)
     failed = jobs.fail.enqueue(SECRET)
     with jobs.app.batch(on_done=jobs.collect.s({"card": SECRET}, [], SECRET)):
         jobs.give.enqueue(SECRET)
@@ -98,9 +99,11 @@ def test_nothing_of_them_is_in_clear(
             r"collected CARD \[\] CARD",
             r"collected CARD \[True, False\] CARD",
             "noted CARD",
+            "alone CARD as CARD",
         ):
             running.wait_for_line(f"^{line}$", 20)
         assert jobs.app.result(paid).wait(10) == {"card": SECRET}
+        assert jobs.app.result(apart).wait(10) == [SECRET]
         wait_for(lambda: redis_client.llen("resque:failed") == 1, what="the failure's record")
         assert SECRET.encode() not in everything(redis_client)
         assert running.stop() == 0

@@ -149,6 +149,7 @@ class JobProcess:
         self._line.send(PROCESS, descriptor=pidfd)
         os.close(pidfd)
         payload = decode(request.raw)
+        payload = self._stage.jobs[payload.job_class].opened(payload)
         setproctitle(f"{self._stage.title} {named(payload)}")
         self._stage.hooks.run("after_fork")
         self._begin(request, payload)
