@@ -6,6 +6,7 @@ from http import HTTPStatus
 from typing import TYPE_CHECKING, Final
 
 from resqd.store.resque import payload as payloads
+from resqd.web import lives
 from resqd.web.data.histories import OVERS
 from resqd.web.data.samples import rates
 from resqd.web.data.wrong import faults
@@ -75,6 +76,7 @@ def show_waiting_job(desk: Desk, request: Request) -> Page:
                     "job": job,
                     "arguments": desk.masks.arguments(job.job_class, job.args),
                     "payload": desk.masks.payload(job.job_class, job.raw),
+                    **lives.waiting_life(desk, job, name),
                 },
             )
     raise HttpError(
@@ -158,14 +160,15 @@ def find(desk: Desk, request: Request) -> Page:
         return Page(goto=link("/queue", name=text))
     for job in look.running:
         if job.job_id == text:
-            return Page("running_job.html", {"row": fleet.running_row(job, desk.masks, look.now),
-                                             "arguments": desk.masks.arguments(job.job_class, job.args)})  # fmt: skip
+            return lives.running_job(desk, job)
     found = desk.search.of_job(text)
     if found is not None:
         return Page(goto=link("/failure", list=found.list_name, at=found.index, sha=failures.failed_row(
             found, desk.masks).digest))  # fmt: skip
     if (place := _waiting(desk, text)) is not None:
         return Page(goto=place)
+    if (page := lives.found_elsewhere(desk, text)) is not None:
+        return page
     if text in desk.app.jobs or any(job.job_class == text for job in look.running):
         return Page(goto=link("/failed", **{"class": text}))
     return Page("not_found.html", {"text": text, "queues": _SEARCHED_QUEUES, "jobs": _SEARCHED_JOBS})

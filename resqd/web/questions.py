@@ -38,6 +38,8 @@ class Question:
     number: str = ""
     """What the number that is asked for is called; empty for none."""
     value: str = ""
+    least: int = 1
+    most: int = 1024
     fields: Mapping[str, str] = field(default_factory=dict)
 
 

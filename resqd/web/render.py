@@ -17,7 +17,8 @@ if TYPE_CHECKING:
 _SECTIONS: Final = {
     "/": "/", "/queues": "/queues", "/queue": "/queues", "/job": "/queues", "/running": "/running",
     "/later": "/later", "/cron": "/cron", "/classes": "/classes", "/failed": "/failed", "/failure": "/failed",
-    "/hosts": "/hosts", "/host": "/hosts",
+    "/hosts": "/hosts", "/host": "/hosts", "/later/job": "/later", "/limits": "/limits", "/limit": "/limits",
+    "/unique": "/unique", "/batches": "/batches", "/batch": "/batches", "/workflows": "/workflows",
 }  # fmt: skip
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from resqd.web import acts, pages, plans, questions, steer
+from resqd.web import acts, gates, gatherings, lives, pages, plans, questions, steer
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -21,7 +21,14 @@ PAGES: Final[dict[str, Handler]] = {
     "/job": pages.show_waiting_job,
     "/running": pages.show_running,
     "/later": plans.show_later,
+    "/later/job": lives.show_later_job,
     "/cron": plans.show_cron,
+    "/limits": gates.show_limits,
+    "/limit": gates.show_limit,
+    "/unique": gates.show_unique,
+    "/batches": gatherings.show_batches,
+    "/workflows": gatherings.show_workflows,
+    "/batch": gatherings.show_batch,
     "/classes": pages.show_classes,
     "/failed": pages.show_failed,
     "/failure": pages.show_failure,
@@ -33,6 +40,9 @@ PAGES: Final[dict[str, Handler]] = {
     "/host/steer": steer.ask_steer,
     "/queue/delete": questions.ask_delete,
     "/later/cancel": questions.ask_cancel,
+    "/limit/set": gates.ask_limit,
+    "/unique/release": gates.ask_release,
+    "/batch/cancel": gatherings.ask_cancel_batch,
     "/failed/remove": questions.ask_remove,
     "/failed/all/remove": questions.ask_remove_matching,
 }
@@ -51,6 +61,11 @@ ACTS: Final[dict[str, Handler]] = {
     "/cron/run": plans.run_entry,
     "/cron/pause": plans.pause_entry,
     "/cron/resume": plans.resume_entry,
+    "/limit/set": gates.set_limit,
+    "/limit/declared": gates.unset_limit,
+    "/unique/release": gates.release,
+    "/batch/cancel": gatherings.cancel_batch,
+    "/batch/retry": gatherings.retry_batch,
     "/failed/requeue": acts.requeue,
     "/failed/remove": acts.remove,
     "/failed/ticked": acts.ticked,

@@ -109,6 +109,16 @@ class Batches:
         key = self._keys.batch(batch_id)[1 if kind == "pending" else 2]
         return self._walk("SSCAN", key)
 
+    def some(self, batch_id: str, kind: str, most: int) -> list[str]:
+        """So many of these ids, in no order, in one look. Errors: StoreError."""
+        key = self._keys.batch(batch_id)[1 if kind == "pending" else 2]
+        return [to_text(each) for each in self._link.call("SSCAN", key, b"0", "COUNT", most)[1]][:most]
+
+    def page(self, start: int, count: int) -> tuple[int, list[Status]]:
+        """How many batches there are, and some of them, the newest first. Errors: StoreError."""
+        ids = self._link.call("ZREVRANGE", self._keys.batches, start, start + count - 1)
+        return self._link.call("ZCARD", self._keys.batches), self.look([to_text(each) for each in ids])
+
     def nodes(self, batch_id: str) -> dict[str, str]:
         """What a workflow keeps of its jobs: of those that wait, entries, and results (batches.lua)."""
         flat = self._link.call("HGETALL", self._keys.batch(batch_id)[3])

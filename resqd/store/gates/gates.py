@@ -19,6 +19,8 @@ CHUNK: Final = 50
 """Gates that one call settles."""
 SHOWN: Final = 100
 """Holders, and gates of one limit, that are shown."""
+_LOOKED: Final = 20
+"""Values of one limit whose lines of waiting jobs are counted."""
 FORGET: Final = 60_000_000
 """Microseconds after which a pass that nobody used is forgotten, and with it since when its job waited."""
 
@@ -56,6 +58,23 @@ class LimitState:
     definition: str | None
     people: int | None
     gates: tuple[GateState, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class LimitLine:
+    """Of a limit, within bounds: who holds it and waits where it is not counted by a value, else at how many values.
+
+    `definition` is None where nobody declares it, `people` what people have set in place of its number. `more` says
+    that jobs wait at more values than were looked at, so that `waiting` is a part of them.
+    """
+
+    name: str
+    definition: str | None
+    people: int | None
+    used: int
+    waiting: int
+    values: int
+    more: bool = False
 
 
 class Gates:
@@ -106,6 +125,62 @@ class Gates:
             most = int(people[name]) if name in people else None
             found.append(LimitState(name, declared.get(name), most, tuple(states)))
         return found
+
+    def lines(self) -> list[LimitLine]:
+        """The first SHOWN limits by name, in four round trips however many gates there are."""
+        keys, link = self._keys, self._link
+        declared, people = (
+            _texts(link.call("HGETALL", keys.limits)),
+            _texts(link.call("HGETALL", keys.limits_set)),
+        )
+        names = sorted({*declared, *people})[:SHOWN]
+        values: dict[str, list[str]] = {name: [] for name in names}
+        for gate in map(to_text, link.call("SMEMBERS", keys.gates)):
+            name, by, _ = gate.partition("=")
+            if by and name in values:
+                values[name].append(gate)
+        asked: list[tuple[str, str]] = []
+        for name in names:
+            held, waits, _, granted = gate_keys(keys, name)
+            asked += [
+                ("ZCARD", granted if (declared.get(name) or "").startswith("r") else held),
+                ("ZCARD", waits),
+            ]
+        looked = {name: sorted(found)[:_LOOKED] for name, found in values.items()}
+        asked += [("ZCARD", gate_keys(keys, gate)[1]) for name in names for gate in looked[name]]
+        counts = iter(
+            [each if isinstance(each, int) else 0 for each in link.pipeline(asked)] if asked else []
+        )
+        plain = {name: (next(counts), next(counts)) for name in names}
+        return [
+            LimitLine(
+                name=name,
+                definition=declared.get(name),
+                people=int(people[name]) if people.get(name, "").isdecimal() else None,
+                used=plain[name][0],
+                waiting=plain[name][1] + sum(next(counts) for _ in looked[name]),
+                values=len(values[name]),
+                more=len(values[name]) > _LOOKED,
+            )
+            for name in names
+        ]
+
+    def values_of(self, name: str) -> list[str]:
+        """The gates of a limit where jobs wait, itself first where it is one; SHOWN at the most."""
+        waiting = sorted(map(to_text, self._link.call("SMEMBERS", self._keys.gates)))
+        return [name, *(gate for gate in waiting if gate.startswith(f"{name}="))][: SHOWN + 1]
+
+    def waiting_at(self, gate: str, count: int) -> list[Parked]:
+        """The first jobs that wait at a gate; blocks of running jobs that wait there, too, are left out."""
+        tickets = [
+            to_text(each) for each in self._link.call("ZRANGE", gate_keys(self._keys, gate)[1], 0, count - 1)
+        ]
+        values = self._link.call("HMGET", self._keys.parked, *tickets) if tickets else []
+        return [
+            Parked.read(ticket, value)
+            for ticket, value in zip(tickets, values, strict=True)
+            if value is not None
+        ]
 
     def gate(self, gate: str, definition: str | None) -> GateState:
         """Who holds a gate, and how many wait."""

@@ -115,6 +115,61 @@ class Locks:
         """All locks, the oldest first, then the windows."""
         return self._links.lend(lambda link: [*self._held(link), *self._windows(link)])
 
+    def some(self, most: int) -> list[Lock]:
+        """So many locks and windows, in no order but that windows come last: within bounds, however many there are."""
+
+        def read(link: Link) -> list[Lock]:
+            found: list[Lock] = []
+            cursor: Any = b"0"
+            while len(found) < most:
+                cursor, flat = link.call("HSCAN", self._keys.unique, cursor, "COUNT", most)
+                found += [_lock(*pair) for pair in zip(flat[::2], flat[1::2], strict=True)]
+                if cursor == b"0":
+                    break
+            flat = link.call("ZRANGE", self._keys.unique_windows, 0, most - 1, "WITHSCORES")
+            found += [
+                Lock(to_text(member), until=float(score) / MICRO)
+                for member, score in zip(flat[::2], flat[1::2], strict=True)
+            ]
+            return found[:most]
+
+        return self._links.lend(read)
+
+    def counts(self) -> tuple[int, int]:
+        """How many locks and windows there are."""
+        keys = self._keys
+        return self._links.lend(
+            lambda link: (link.call("HLEN", keys.unique), link.call("ZCARD", keys.unique_windows))
+        )
+
+    def find(self, fingerprint: str) -> Lock | None:
+        """The lock, or window, of that fingerprint."""
+
+        def read(link: Link) -> Lock | None:
+            lock = link.call("HGET", self._keys.unique, fingerprint)
+            until = link.call("ZSCORE", self._keys.unique_windows, fingerprint)
+            if lock is not None:
+                return _lock(fingerprint.encode(), lock)
+            return None if until is None else Lock(fingerprint, until=float(until) / MICRO)
+
+        return self._links.lend(read)
+
+    def release_one(self, lock: Lock) -> bool:
+        """Release a lock, or a window, if it is still what was seen."""
+
+        def act(link: Link) -> bool:
+            seen = link.call("HGET", self._keys.unique, lock.fingerprint)
+            if _holds(seen) != lock.ticket:
+                return False
+            call = ScriptCall(
+                RELEASE,
+                PackedKeys.of(self._keys.unique, self._keys.unique_windows),
+                [lock.fingerprint, seen or ""],
+            )
+            return bool(link.run_script(call))
+
+        return self._links.lend(act)
+
     def _held(self, link: Link) -> list[Lock]:
         locks = [_lock(*pair) for pair in each_lock(link, self._keys)]
         return sorted(locks, key=lambda lock: (lock.since or 0.0, lock.fingerprint))
@@ -152,6 +207,10 @@ def since_of(lock: bytes) -> float:
 
 def _lock(fingerprint: bytes, lock: bytes) -> Lock:
     return Lock(to_text(fingerprint), to_text(lock.partition(b" ")[2]), since_of(lock))
+
+
+def _holds(lock: bytes | None) -> str:
+    return "" if lock is None else to_text(lock.partition(b" ")[2])
 
 
 def _chunk(claims: Sequence[Claim], start: int) -> Sequence[Claim]:

@@ -64,6 +64,11 @@ class Masks:
         shown = [each.text for each in self.arguments(job_class, args, most=100_000) if not each.masked]
         return ", ".join(shown)
 
+    @property
+    def hides_all(self) -> bool:
+        """Whether no argument of any job is shown."""
+        return self._hide_all
+
     def hides(self, job_class: str) -> bool:
         """Whether anything of this job is hidden, so that its payload must not be shown as it is."""
         job = self._jobs.get(job_class)

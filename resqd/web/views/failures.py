@@ -5,9 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
+from resqd.errors import PayloadError
+from resqd.explain.reasons import JobFacts, of_job
+from resqd.store.resque import payload as payloads
 from resqd.store.resque.glimpses import digest_of
 from resqd.web import words
 from resqd.web.data.failed import ROWS, Filter
+from resqd.web.views.timeline import Moment, seen, timeline
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -141,8 +145,31 @@ def failure(found: FailedJob, masks: Masks) -> dict[str, object]:
         "backtrace": [words.cut(line, 400) for line in found.backtrace[:200]],
         "hidden": masks.hides(found.job_class),
         "size": len(found.record),
+        "reasons": of_job(
+            JobFacts(
+                found.id or "without id",
+                failed=f"{found.exception}: {words.cut(found.error, 200)} ({found.failed_at})",
+            )
+        ),
+        "timeline": _timeline(found),
         "alike": {"class": found.job_class, "error": found.exception},
     }
+
+
+def _timeline(found: FailedJob) -> list[Moment]:
+    """Its life up to its end, from its record."""
+    try:
+        told = payloads.load(found.record)
+    except PayloadError:
+        told = None
+    kept = told.get("payload") if isinstance(told, dict) else None
+    job = seen(kept if isinstance(kept, dict) else {"class": found.job_class, "args": []})
+    why = words.cut(f"{found.exception}: {found.error}", 300)
+    end = Moment(words.moment_of(found.failed_at), "Failed", why, "failed")
+    moments = timeline(job, found.attempts, end, attempts=len(found.attempts))
+    if found.retried_at:
+        moments.append(Moment(words.moment_of(found.retried_at), "Requeued", "by hand", "waiting"))
+    return moments
 
 
 def groups_of(work: Work) -> list[dict[str, Any]]:

@@ -8,5 +8,5 @@ def test_what_asks_leads_to_what_acts() -> None:
     assert set(PAGES) & set(ACTS) == {
         path
         for path in PAGES
-        if path.rsplit("/")[-1] in {"kill", "steer", "clear", "delete", "cancel", "remove"}
+        if path.rsplit("/")[-1] in {"kill", "steer", "clear", "delete", "cancel", "remove", "set", "release"}
     }
