@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 _LIBRARIES: Final = ("inflight/entries", "clock", "later/later")
 PUT: Final = Script.load("later/put", *_LIBRARIES)
+PUT_ONE: Final = Script.load("later/put_one", "clock")
 PROMOTE: Final = Script.load("later/promote", *_LIBRARIES)
 CHANGE: Final = Script.load("later/change", *_LIBRARIES)
 CANCEL: Final = Script.load("later/cancel", *_LIBRARIES, *PAYING)
@@ -92,6 +93,10 @@ class Schedule:
 
         Errors: StoreError; those of chunks before it are put.
         """
+        if when.relative and isinstance(jobs, list) and len(jobs) == 1:
+            [(job_id, raw)] = jobs
+            if self._put_one(queue, job_id, raw, when):
+                return [job_id]
         tickets: list[str] = []
         for chunk in _chunks(jobs):
             arguments: list[Argument] = [when.word, when.micros, queue]
@@ -101,6 +106,12 @@ class Schedule:
             reply = self._links.lend(lambda link, call=call: link.run_script(call))  # type: ignore[misc] # bound now
             tickets += map(to_text, reply)
         return tickets
+
+    def _put_one(self, queue: str, job_id: str, raw: bytes, when: When) -> bool:
+        """Whether a job could be put under its id, at the very moment."""
+        name = to_bytes(queue)
+        call = ScriptCall(PUT_ONE, self._keys, (when.micros, job_id, b"%d:%b%b" % (len(name), name, raw)))
+        return bool(self._links.run_one(call))
 
 
 class Later:

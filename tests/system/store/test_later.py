@@ -86,6 +86,19 @@ def test_some_go_to_the_fronts_of_their_queues(
     assert queue(redis_client) == [first[0], b"plain"]
 
 
+def test_single_jobs_of_one_moment_keep_their_order(
+    schedule: Schedule, later: Later, clock: RedisClock, redis_client: redis.Redis
+) -> None:
+    """The first is put by the short script, the others find its moment, or their id, taken."""
+    tickets = [schedule.put("mail", [(name, name.encode())], When.after(5)) for name in ("z", "y", "z", "x")]
+    assert tickets == [["z"], ["y"], ["z~2"], ["x"]]
+    assert later.count() == 4
+    clock.now += 6
+    later.promote()
+    assert queue(redis_client) == [b"z", b"y", b"z", b"x"]
+    assert redis_client.exists("resque:resqd:later", "resque:resqd:later:jobs") == 0
+
+
 def test_ids_that_are_not_unique_overwrite_nothing(
     schedule: Schedule, later: Later, clock: RedisClock, redis_client: redis.Redis
 ) -> None:
