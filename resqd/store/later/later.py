@@ -28,6 +28,8 @@ MICRO: Final = 1_000_000
 """Microseconds in a second; moments are kept in them."""
 CHUNK: Final = 500
 """Jobs in one call, and BYTES of them: Redis serves nobody else meanwhile."""
+AT_ONCE: Final = 200
+"""Jobs that are moved in one call: it takes them apart, so each costs more than where they are put."""
 BYTES: Final = 1 << 20
 PUT_OFF: Final = 5.0
 """Seconds by which a job is put off whose queue does not take it, since its key is of another type."""
@@ -123,12 +125,12 @@ class Later:
         self._lists: dict[bytes, None] = {}  # of the queues that jobs went to lately
 
     def promote(self) -> Promoted:
-        """Move up to CHUNK jobs that are due to the ends of their queues, in the order in which they are due.
+        """Move up to AT_ONCE jobs that are due to the ends of their queues, in the order in which they are due.
 
         Errors: StoreError. Whoever else does so at the same time gets others.
         """
         call = partial(self._call, PROMOTE, [self._keys.later, self._keys.later_jobs, self._keys.queues])
-        facts: list[Argument] = [self._keys.queue_prefix, CHUNK, BYTES, round(PUT_OFF * MICRO)]
+        facts: list[Argument] = [self._keys.queue_prefix, AT_ONCE, BYTES, round(PUT_OFF * MICRO)]
         moved, refused, left, now = self._run(lambda named: call(named, facts))
         return Promoted(moved, refused, None if int(left) < 0 else int(left) / MICRO, int(now) / MICRO)
 

@@ -6,7 +6,7 @@ import redis
 from resqd.errors import StoreError
 from resqd.store.keys import Keys
 from resqd.store.later import later as module
-from resqd.store.later.later import CHUNK, PUT_OFF, Later, Schedule, When
+from resqd.store.later.later import AT_ONCE, PUT_OFF, Later, Schedule, When
 from resqd.store.redis.link import Link, Links
 from resqd.store.redis.url import ConnectionConfig
 from tests.support.redis_clock import RedisClock
@@ -57,8 +57,8 @@ def test_jobs_go_in_the_order_in_which_they_are_due(
     schedule.put("mail", [(f"b{number}", b"%d" % number) for number in range(5, 1500)], When.at(due))
     schedule.put("mail", [("first", b"first")], When.at(due - 1))
     clock.now = due + 1
-    moved = [later.promote().moved for _ in range(4)]
-    assert moved == [CHUNK, CHUNK, CHUNK, 1]
+    moved = [later.promote().moved for _ in range(1500 // AT_ONCE + 1)]
+    assert moved == [*[AT_ONCE] * (1500 // AT_ONCE), 1501 % AT_ONCE]
     assert queue(redis_client) == [b"first", *(b"%d" % number for number in range(1500))]
 
 
