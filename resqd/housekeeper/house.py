@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from resqd.app import App
 from resqd.housekeeper.control import Voice
@@ -10,9 +10,12 @@ from resqd.settings import Settings
 from resqd.sharding import Shard
 from resqd.store.keys import Keys
 from resqd.store.redis.link import Link
-from resqd.store.redis.url import ConnectionConfig
+from resqd.store.redis.url import ConnectionConfig, configured
 from resqd.wire.birth import Birth
 from resqd.wire.doorbell import Bell
+
+HOME_WITHIN = 1.0
+"""Seconds."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +34,13 @@ class House:
     worker_id: str
     voice: Voice
     shard: Shard
+    home: Shard
     bell: Bell
+
+    def connect_home(self) -> Link:
+        """A link to the home shard, for another shard's keeper, which a silent home must not hold up for long."""
+        config = configured(self.home.url)
+        return Link(replace(config, socket_timeout=HOME_WITHIN, connect_timeout=HOME_WITHIN))
 
     @property
     def is_home(self) -> bool:

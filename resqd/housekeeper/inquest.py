@@ -157,7 +157,8 @@ def _decoded(held: Held) -> Payload | None:
 class Inquest:
     """For the dead of this daemon and of others.
 
-    `convicted` is told what failed, with the records, `retried` what runs again, with the delays.
+    `convicted` is told what failed, with the records, `retried` what runs again, with the delays. `came` tells which
+    jobs an incarnation has sent home.
     """
 
     def __init__(
@@ -167,7 +168,9 @@ class Inquest:
         culprits: Culprits,
         convicted: Callable[[Iterable[tuple[Held, bytes]]], None],
         retried: Callable[[Iterable[tuple[Held, float]]], None],
+        came: Callable[[Incarnation], set[int]] = lambda _incarnation: set(),
     ) -> None:
+        self._came = came
         self._recovery = recovery
         self._culprits = culprits
         self._convicted = convicted
@@ -178,6 +181,8 @@ class Inquest:
 
         `left`: what it had ended, by its own words.
         """
+        if incarnation.homeward and (gone := self._came(incarnation)):
+            self._recovery.drop(incarnation, gone)
         ended = self._ended(incarnation, left) if left else {}
         running = death.running if death else ()
         found = self._recovery.inspect(incarnation, running, patience=self._culprits.patience)

@@ -72,7 +72,8 @@ def run(
     birth.page.unmap()  # it marks a worker
     setproctitle(f"{settings.procline_prefix}resqd-{SHORT_VERSION}: housekeeper")
     voice = Voice()
-    houses = [_house(birth, settings, app, shard, worker_id=worker_id, voice=voice) for shard in shards]
+    make = partial(_house, birth, settings, app, worker_id=worker_id, voice=voice, home=shards[0])
+    houses = [make(shard) for shard in shards]
     # Only when it has to run the application's code this process is made fit for it, as a worker is.
     aftermath = Aftermath(rules=_rules(houses[0]), prepare=partial(app.hooks.run, "after_fork"))
     if embedded is not None:
@@ -93,7 +94,7 @@ def run(
 
 
 def _house(
-    birth: Birth, settings: Settings, app: App, shard: Shard, *, worker_id: str, voice: Voice
+    birth: Birth, settings: Settings, app: App, shard: Shard, *, worker_id: str, voice: Voice, home: Shard
 ) -> House:
     connection = configured(shard.url)
     return House(
@@ -106,6 +107,7 @@ def _house(
         worker_id=worker_id,
         voice=voice,
         shard=shard,
+        home=home,
         bell=birth.bells.each[shard.number] if birth.bells else birth.bell,
     )
 

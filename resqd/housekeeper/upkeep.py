@@ -20,9 +20,11 @@ from resqd.housekeeper.remote import Remote
 from resqd.store.batches.batches import Batches
 from resqd.store.inflight.incarnation import life
 from resqd.store.inflight.recovery import Recovery
+from resqd.store.keys import Keys
 from resqd.store.resque.acts import Judge
 from resqd.store.resque.knowers import Knowers
 from resqd.store.resque.registry import Registry
+from resqd.store.shards.homeward import came
 
 CLOSE_EVERY = 30.0
 """Seconds between two looks for batches whose producer has died before it had put all of their jobs."""
@@ -66,6 +68,7 @@ class Upkeep:
             culprits=culprits,
             convicted=aftermath.put_crashed,
             retried=aftermath.put_retried,
+            came=partial(came, house.connect_home, Keys(house.home.namespace)),
         )
         farewells = Farewells(clock=monotonic)
         remote = Remote(

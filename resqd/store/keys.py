@@ -286,6 +286,10 @@ class Keys:
         """The hash of what was put aside here to go to another shard."""
         return f"{self.namespace}:resqd:shard:moving"
 
+    def shard_came(self, daemon: str, incarnation: str) -> str:
+        """The hash, at home, of the tokens of jobs that one incarnation on another shard has sent there."""
+        return f"{self.namespace}:resqd:shard:came:{daemon}:{incarnation}"
+
     def shard_moved(self, source: str) -> str:
         """The hash of the names of what came from another shard, by that one's id."""
         return f"{self.namespace}:resqd:shard:moved:{source}"

@@ -17,6 +17,7 @@ from resqd.store.names import to_text
 from resqd.store.redis.health import Backoff, Health
 from resqd.store.redis.link import Link
 from resqd.store.resque.plugin_locks import PluginLocks
+from resqd.store.shards.homeward import Homeward
 from resqd.wire.birth import Birth, Kind
 from resqd.wire.intent import Intent
 from resqd.worker.control import Control, Mercy
@@ -102,7 +103,11 @@ class Blueprint:
         self._metrics = Metrics(held=self._supply.holdings.holds) if settings.metered else None
         self._health = Health(where=where, clock=clock)
         self._incarnation = partial(
-            of_this_process, daemon=settings.daemon, place=this_place(), master=this_process()
+            of_this_process,
+            daemon=settings.daemon,
+            place=this_place(),
+            master=this_process(),
+            homeward=self._limited and not home.here,
         )
         self._inflight = partial(
             Inflight,
@@ -110,10 +115,11 @@ class Blueprint:
             keys=common.keys,
             worker_id=worker_id,
             locks=PluginLocks(settings.namespace) if settings.resque_locks == "on" else None,
-            gating=Gatekeeper(app.jobs) if self._limited else None,
+            gating=Gatekeeper(app.jobs) if self._limited and home.here else None,
             releases=any(job.unique and job.unique.until == "start" for job in app.jobs.values()),
             time_heard=crew.server_clock.heard,
         )
+        self._homeward = partial(Homeward, connect=home.connect, keys=home.keys, gating=Gatekeeper(app.jobs))
         self._doors = partial(
             Doors, connect=home.connect, keys=common.keys, jobs=app.jobs, closed=not home.here
         )
@@ -215,7 +221,10 @@ class Blueprint:
         sleeper = Sleeper(wake=shared.wake, bell=birth.bell, fork=birth.fork)
         suspects = Suspects(capped=self._supply.sources.capped, quotas=self._supply.quotas)
         incarnation: Incarnation = self._incarnation(epoch=birth.epoch, fork=birth.fork)
-        inflight = self._inflight(incarnation=incarnation, source="suspects" if probation else "queues")
+        homeward = self._homeward(incarnation=incarnation) if incarnation.homeward else None
+        inflight = self._inflight(
+            incarnation=incarnation, source="suspects" if probation else "queues", homeward=homeward
+        )
         doors = self._doors(inflight=inflight.key, using=inflight.hold_more, force=probation)
         for slot in self._crew.slots:
             slot.doors = doors

@@ -166,6 +166,8 @@ class Exchange:
             ended=self._inflight.ended,
             recent=self._recent.recall(),
         )
+        gone = self._inflight.departures.drop(found.strangers)
+        found.strangers = [token for token in found.strangers if token not in gone]
         found.tell(self.outbox)
         _say(found)
         return found.absent

@@ -27,6 +27,11 @@ class Home:
         """Whether the worker's own jobs are there."""
         return self._link is not None
 
+    @property
+    def keys(self) -> Keys:
+        """The names there."""
+        return Keys(self._namespace)
+
     def pauses(self, queues: Sequence[str]) -> Paused:
         """Which queues are paused. Errors: StoreError."""
         keys = PauseKeys(self._namespace)
@@ -36,7 +41,7 @@ class Home:
 
     def knowers(self) -> list[Knower]:
         """Who knows which jobs, over a connection of its own: the fetcher's is the fetcher's alone."""
-        return self._ask(lambda link: Knowers(link, Keys(self._namespace)).look())
+        return self._ask(lambda link: Knowers(link, self.keys).look())
 
     def _ask(self, question: Callable[[Link], T]) -> T:
         link = self.connect()

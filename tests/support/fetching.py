@@ -40,6 +40,8 @@ class Owner:
         self.error: Exception | None = None
         self.meanwhile: Callable[[], None] = lambda: None
         self.ended: set[int] = set()
+        self.departures = self
+        self.gone: set[int] = set()
         self.held: set[int] | None = None
         self.looks = 0
 
@@ -74,6 +76,9 @@ class Owner:
         self._fail()
         self.closed = [*done]
         return Exchanged([], processed=len(done))
+
+    def drop(self, tokens: list[int]) -> set[int]:
+        return self.gone.intersection(tokens)
 
     def look(self) -> set[int] | None:
         self._fail()

@@ -38,6 +38,13 @@ def only(number):
     os.write(journal, b"%d\\n" % number)
 
 
+@app.job(queue="q", name="few", limits=[resqd.Concurrency(2)])
+def few(number):
+    os.write(journal, b"+%d\\n" % number)
+    time.sleep(0.01)
+    os.write(journal, b"-%d\\n" % number)
+
+
 @app.job(queue="one", name="alone")
 def alone(number):
     os.write(journal, b"+%d\\n" % number)
@@ -197,3 +204,23 @@ def test_a_cap_holds_over_all_shards(scene: Scene) -> None:
         running += {"+": 1, "-": -1}.get(line[0], 0)
         most = max(most, running)
     assert most == 1
+
+
+def test_a_job_under_a_limit_runs_on_the_home_shard_wherever_it_was_put(scene: Scene) -> None:
+    """Whoever does not know its class puts it anywhere; it goes home before it begins, so the limit holds for all."""
+    with scene.client(0) as home, scene.client(1) as other:
+        for number in range(40):
+            client = (home, other)[number % 2]
+            raw = b'{"class":"few","args":[%d],"id":"few%d"}' % (number, number)
+            client.rpush("resque:queue:q", raw)
+            client.sadd("resque:queues", "q")
+        wanted = {f"-{number}" for number in range(40)}
+        wait_for(lambda: wanted <= set(scene.ran()), 30, what="all have run")
+        running = most = 0
+        for line in scene.order():
+            running += {"+": 1, "-": -1}.get(line[0], 0)
+            most = max(most, running)
+        assert most == 2
+        assert all(scene.ran()[line] == 1 for line in wanted)
+        # 20 plain ones of the fixture ran on both; those under the limit on the home shard only
+        assert [int(client.get("resque:stat:processed") or 0) for client in (home, other)] == [50, 10]

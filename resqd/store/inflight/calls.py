@@ -31,6 +31,7 @@ POSTPONE = Script.load("inflight/postpone", *_BATCH[:2], *_TRIES, "inflight/slot
 DISMISS = Script.load("inflight/dismiss", *_BATCH[:2], *_TRIES, "inflight/slots", *PAYING)
 CHECKPOINT = Script.load("inflight/checkpoint", *_BATCH[:2], "inflight/cursors")
 RETURN = Script.load("inflight/return", *_BATCH[:2], "inflight/slots")
+DROP = Script.load("inflight/drop", "inflight/tokens")
 RECORD = Script.load("inflight/record", *_RECORDS)
 FIELDS = Script.load("inflight/fields", "inflight/tokens")
 CLOSE = Script.load("inflight/close", *_RECORDS, "inflight/slots")
@@ -113,6 +114,10 @@ class Calls:
             arguments += (token_text(each.token), each.kind, each.tried)
             arguments += arguments_of(each.debts, self._keys)
         return ScriptCall(DISMISS, PackedKeys.of(*self._dismiss_keys, *owed, *slots), arguments)
+
+    def drop(self, tokens: Iterable[int]) -> ScriptCall:
+        """Forget jobs that are on another shard by now."""
+        return ScriptCall(DROP, PackedKeys.of(self.inflight), (token_ranges(sorted(tokens)),))
 
     def put_back(self, returned: Iterable[Return], named: Iterable[Key]) -> ScriptCall:
         """Put jobs back to the front of where they came from; `named` are lists that this may concern."""

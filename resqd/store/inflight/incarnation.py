@@ -21,7 +21,7 @@ class Incarnation:
     worker in it. `pid`, `start_time` (in clock ticks after boot, as in `/proc/PID/stat`) and `place` (the boot and
     the pid namespace, outside of which a pid means nothing) let the next master see whether the process still lives.
     `master` is the pid and the start time of the master that forked it, which stay over a reload; (0, 0) where an
-    older release has not told them.
+    older release has not told them. `homeward`: on another shard than home it may have sent jobs there.
     """
 
     daemon: str
@@ -31,6 +31,7 @@ class Incarnation:
     start_time: int
     place: str
     master: tuple[int, int] = (0, 0)
+    homeward: bool = False
 
     @property
     def id(self) -> str:
@@ -41,7 +42,7 @@ class Incarnation:
         """The facts as the index keeps them."""
         facts = {"daemon": self.daemon, "epoch": self.epoch, "fork": self.fork, "pid": self.pid,
                  "start_time": self.start_time, "place": self.place, "master": list(self.master)}  # fmt: skip
-        return json.dumps(facts)
+        return json.dumps(facts | ({"homeward": True} if self.homeward else {}))
 
     @property
     def life(self) -> str:
@@ -56,10 +57,11 @@ class Incarnation:
             known = json.loads(facts)
             pid, start_time, place = int(known["pid"]), int(known["start_time"]), str(known["place"])
             master = tuple(map(int, known.get("master", (0, 0))))
+            homeward = known.get("homeward") is True
         except (ValueError, TypeError, KeyError, AttributeError, OverflowError, RecursionError):
-            pid, start_time, place, master = 0, 0, "", (0, 0)
+            pid, start_time, place, master, homeward = 0, 0, "", (0, 0), False
         masters = (master[0], master[1]) if len(master) == 2 else (0, 0)
-        return cls(daemon, epoch, number(fork) or 0, pid, start_time, place, masters)
+        return cls(daemon, epoch, number(fork) or 0, pid, start_time, place, masters, homeward)
 
 
 def life(daemon: str, epoch: str) -> str:
@@ -74,11 +76,17 @@ def of_life(name: str) -> tuple[str, str]:
 
 
 def of_this_process(
-    *, daemon: str, epoch: str, fork: int, place: str, master: tuple[int, int] = (0, 0)
+    *,
+    daemon: str,
+    epoch: str,
+    fork: int,
+    place: str,
+    master: tuple[int, int] = (0, 0),
+    homeward: bool = False,
 ) -> Incarnation:
     """The incarnation that this process is, with the facts of proc(5); `place` is that of the master, too."""
     pid, start_time = this_process()
-    return Incarnation(daemon, epoch, fork, pid, start_time, place, master)
+    return Incarnation(daemon, epoch, fork, pid, start_time, place, master, homeward)
 
 
 def this_process() -> tuple[int, int]:

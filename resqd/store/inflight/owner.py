@@ -10,6 +10,7 @@ from resqd.errors import Fenced
 from resqd.store.debts import owed_by, settle_call
 from resqd.store.inflight.calls import Calls, FromQueues, FromSuspects, Key, Source, named_by, read_batch
 from resqd.store.inflight.confirmed import Part, settle
+from resqd.store.inflight.departures import Departures, Homeward
 from resqd.store.inflight.ended import Ended
 from resqd.store.inflight.outbox import (
     ALL,
@@ -73,6 +74,7 @@ class Inflight:
         locks: Locks | None = None,
         releases: bool = False,
         gating: Gating | None = None,
+        homeward: Homeward | None = None,
         time_heard: Callable[[float], object] = lambda _time: None,
     ) -> None:
         self._link = link
@@ -90,6 +92,7 @@ class Inflight:
         self._slots = Slots(
             link=link, keys=keys, inflight=calls.inflight, gating=gating, force=source == "suspects"
         )
+        self.departures = Departures(link=link, calls=calls, homeward=homeward)
         self._names = Names()
         self._seq = 1
         self._unsure = False
@@ -116,7 +119,8 @@ class Inflight:
         gates = self._slots.gates(ended)
         if gates:
             calls.append(self._slots.settle(gates, self._met()))
-        if reserving := want is not None or self._unsure:
+        again = self._unsure
+        if reserving := want is not None or again:
             calls.append(self._from.reserve(self._seq, want or Want(0)))
             self._unsure = True
         self._most = want.begin if want else self._most
@@ -136,7 +140,7 @@ class Inflight:
         if self._locks is not None and answer[0]:
             self._unlock(self._locks, answer[0])
         skipped = tuple(map(to_text, answer[1])) if answer[1] else ()
-        admitted = self._accept(answer[0])
+        admitted = self._accept(answer[0], again=again)
         outbox.returned += [Return(token) for token in admitted.over]
         return counts.exchanged(admitted, skipped)
 
@@ -273,14 +277,15 @@ class Inflight:
         if owing := [owed for _, _, raw in batch if (owed := owed_by(raw))]:
             self._link.run_script(settle_call("begun", owing, self._keys))
 
-    def _accept(self, groups: list[Any]) -> Admitted:
-        """The batch, without what is parked. When it raises, the same batch comes again."""
+    def _accept(self, groups: list[Any], *, again: bool) -> Admitted:
+        """The batch, without what is parked. When it raises, the same batch comes again: what is left of it."""
         batch = read_batch(self._seq, groups, self._names, self._from.names)
-        admitted = self._slots.admit(batch, self._most)
+        admitted = self._slots.admit(self.departures.send(batch), self._most)
         if self._releases:
             self._release(admitted.batch)
         if batch:
             self.ended.expect(self._seq, len(batch))
+        if batch or again:  # all of a batch that came again may be elsewhere by now
             self._seq += 1
         self._unsure = False
         return admitted

@@ -64,6 +64,7 @@ _RECOVER = Script.load(
     "clock",
     "later/later",
 )
+_DROP = Script.load("inflight/drop", "inflight/tokens")
 _INSPECT = Script.load("inflight/inspect", "inflight/entries", "inflight/tokens", "inflight/cursors")
 _COUNT_SUSPECTS = Script.load("inflight/count_suspects", "inflight/entries")
 _RELEASE = Script.load("inflight/release", "inflight/entries")
@@ -196,6 +197,11 @@ class Recovery:
         """The jobs that are in flight, but for those that have failed and only wait to be recorded."""
         key = self._keys.inflight(incarnation.daemon, incarnation.id)
         return tokens_of(self._link.call("HKEYS", key))
+
+    def drop(self, incarnation: Incarnation, tokens: Iterable[int]) -> None:
+        """Forget jobs that are on another shard by now."""
+        key = self._keys.inflight(incarnation.daemon, incarnation.id)
+        self._link.run_script(ScriptCall(_DROP, PackedKeys.of(key), (token_ranges(sorted(tokens)),)))
 
     def recover(
         self,

@@ -5,11 +5,12 @@ from __future__ import annotations
 import os
 from functools import cached_property, partial
 from itertools import islice
-from typing import TYPE_CHECKING, Final, TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 from resqd.clock import monotonic
 from resqd.errors import NotSent, PayloadError, StoreError, StoreUnavailable
 from resqd.sharding import shards_of
+from resqd.store.debts import owed_by
 from resqd.store.resque.store import PUSH_CHUNK, Store
 from resqd.store.shards.later import AllLater
 from resqd.store.shards.marks import Marks, ShardClosed
@@ -25,9 +26,6 @@ if TYPE_CHECKING:
     from resqd.store.resque.books import Books
 
 T = TypeVar("T")
-
-PLAIN: Final = b'{"class"'
-"""What the payload of a job without a key begins with: see store/debts."""
 
 
 def open_store(urls: Sequence[str], *, namespace: str, hint: str = "") -> Store:
@@ -95,24 +93,24 @@ class ShardedStore(Store):
         """Append payloads, plain ones to one shard after the other; how many were pushed. Errors as for Store.push."""
         pushed, source = 0, iter(raws)
         while chunk := list(islice(source, PUSH_CHUNK)):
-            keyed = [raw for raw in chunk if not raw.startswith(PLAIN)]
+            keyed = [raw for raw in chunk if _keyed(raw)]
             if keyed:
                 pushed += self.home.push(queue, keyed)
-            plain = [raw for raw in chunk if raw.startswith(PLAIN)] if keyed else chunk
+            plain = [raw for raw in chunk if not _keyed(raw)] if keyed else chunk
             for part in _parts(plain, len(self._every)):
                 pushed += self._spread_out(partial(_push, queue=queue, raws=part))
         return pushed
 
     def push_front(self, queue: str, raws: Sequence[bytes]) -> int:
         """Put payloads before all that wait on a shard, all on one: the first of them will be the first there."""
-        if not all(raw.startswith(PLAIN) for raw in raws):
+        if any(map(_keyed, raws)):
             return super().push_front(queue, raws)
         return self._spread_out(lambda store: store.push_front(queue, raws))
 
     def put_later(self, queue: str, jobs: Iterable[tuple[str, bytes]], when: When) -> list[str]:
         """Put jobs that are due at a moment, all on one shard; their tickets. Errors: StoreError."""
         rows = list(jobs)
-        if not all(raw.startswith(PLAIN) for _, raw in rows):
+        if any(_keyed(raw) for _, raw in rows):
             return super().put_later(queue, rows, when)
         return self._spread_out(lambda store: store.put_later(queue, rows, when))
 
@@ -151,6 +149,11 @@ class ShardedStore(Store):
             raise
         finally:
             self._spread.answered(shard, ask)
+
+
+def _keyed(raw: bytes) -> bool:
+    """Whether a job owes something at its end, which has to be settled on the home shard: a lock, a batch, a result."""
+    return bool(owed_by(raw))
 
 
 def _push(store: Store, *, queue: str, raws: list[bytes]) -> int:

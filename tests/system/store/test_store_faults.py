@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 import redis
 
-from resqd.errors import StoreError, StoreRefused, StoreUnavailable
+from resqd.errors import NotSent, StoreError, StoreRefused, StoreUnavailable
 from resqd.store.inflight.owner import Failure, Inflight, Outbox, Return, Source, Want
 from resqd.store.inflight.recovery import Charge, Convict, Recovered, Recovery, Suspect, Verdict
 from resqd.store.keys import Keys
@@ -275,7 +275,7 @@ def answer(listener: socket.socket, reply: bytes) -> None:
         (b"-ERR max number of clients reached\r\n", StoreUnavailable),
         (b"-LOADING Redis is loading the dataset in memory\r\n", StoreUnavailable),
         (b"-DENIED Redis is running in protected mode\r\n", StoreRefused),
-        (b"HTTP/1.1 400 Bad Request\r\n", StoreUnavailable),
+        (b"HTTP/1.1 400 Bad Request\r\n", NotSent),
     ],
 )
 def test_a_greeting_decides_whether_to_try_again(
