@@ -21,9 +21,9 @@ from resqd.class_job import ClassJob
 from resqd.cron.releases import release_text
 from resqd.definition import Definition
 from resqd.failures import FailurePolicy
-from resqd.hooks import ProcessHooks
 from resqd.job import Job
 from resqd.options import GivenOptions, JobOptions, defaults_of
+from resqd.process_hooks import ProcessHooks
 from resqd.resque_scheduler import ResqueScheduler
 from resqd.sealing import Keyring
 from resqd.store.resque import payload as payloads
@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 
     from resqd.cron.options import GivenRecurrence
     from resqd.forms import Arguments
-    from resqd.job import HasPerform, Registrar
+    from resqd.registrar import HasPerform, Registrar
     from resqd.store.resque.payload import Payload
     from resqd.using import Signature
 
@@ -179,6 +179,10 @@ class App(Places):
     def enqueue(self, job: AJob, /, *args: Any, **kwargs: Any) -> str | None:
         """Put a registered job, given itself or by name, on its queue; its id, or None where a hook vetoed."""
         return self._job(job).enqueue(*args, **kwargs)
+
+    async def aenqueue(self, job: AJob, /, *args: Any, **kwargs: Any) -> str | None:
+        """The same for a task on an event loop, which goes on meanwhile."""
+        return await self._job(job).aenqueue(*args, **kwargs)
 
     def enqueue_to(self, queue: str, job: AJob, /, *args: Any, **kwargs: Any) -> str | None:
         """Put a job on any queue. A name that is not registered here goes as it is, for workers that know it."""

@@ -9,7 +9,7 @@ if TYPE_CHECKING:
     from datetime import datetime, timedelta
 
     from resqd.cron.options import GivenRecurrence
-    from resqd.job import HasPerform
+    from resqd.registrar import HasPerform
     from resqd.using import GivenUsing, Signature, Using
 
 P = ParamSpec("P")

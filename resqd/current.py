@@ -208,7 +208,7 @@ def bound_slot() -> Slot | None:
 
 def as_recorded(error: BaseException) -> BaseException:
     """What the failure record of this thread's job will say of an error: that it was killed, if it was."""
-    slot = _bound.slot
+    slot = _slot_here()
     if isinstance(error, DirtyExit) or not (isinstance(error, JobInterrupt) or (slot and slot.cancelled)):
         return error
     return stopped(slot)

@@ -11,29 +11,17 @@ from collections.abc import Callable, Generator, Iterable, Sequence
 from functools import partial
 from typing import Any, Final, TypeVar
 
-from resqd import events
+from resqd import async_hooks, events
 from resqd.definition import JOB_HOOKS
-from resqd.errors import DontPerform, Handover, HookError, JobDefinitionError
-from resqd.hook_checks import check, named
+from resqd.errors import DontPerform, Handover, JobDefinitionError
+from resqd.hook_checks import AWAITED, check, is_async, named
+from resqd.on_loops import to_its_end
 from resqd.retry import Again, Dropped
 
 Hook = Callable[..., Any]
 H = TypeVar("H", bound=Hook)
 Told = Callable[[BaseException], BaseException]
 """From what ended a job to what its on_failure hooks are told."""
-
-PROCESS_HOOKS: Final = (
-    "before_first_fork",
-    "before_fork",
-    "after_fork",
-    "after_jobs_run",
-    "before_pause",
-    "after_pause",
-    "worker_exit",
-)
-"""The kinds of process hooks; all are called without arguments."""
-AFTER_BOOT: Final = ("after_jobs_run", "before_pause", "after_pause", "worker_exit")
-"""Those of them that run in a worker that is at work."""
 
 _PERFORMING: Final = tuple(kind for kind in JOB_HOOKS if kind.endswith("_perform") or kind.startswith("on_"))
 Judge = Callable[[BaseException], Again | Dropped | None]
@@ -47,9 +35,10 @@ def fails(_error: BaseException) -> None:
 class Hooks:
     """Hooks by kind, in the order in which they were added, and what goes around all hooks of a kind."""
 
-    __slots__ = ("_around", "_by_kind")
+    __slots__ = ("_around", "_awaits", "_by_kind")
 
-    def __init__(self, kinds: Sequence[str]) -> None:
+    def __init__(self, kinds: Sequence[str], *, awaits: bool = False) -> None:
+        self._awaits = awaits
         self._by_kind: dict[str, list[Hook]] = {kind: [] for kind in kinds}
         self._around: dict[str, list[Hook]] = {kind: [] for kind in kinds}
 
@@ -59,7 +48,7 @@ class Hooks:
 
     def add(self, kind: str, hook: H) -> H:
         """Append a hook; raises JobDefinitionError where it cannot work as that kind."""
-        check(kind, hook)
+        check(kind, hook, awaits=self._awaits)
         self._by_kind[kind].append(hook)
         return hook
 
@@ -75,8 +64,8 @@ class JobHooks(Hooks):
 
     __slots__ = ()
 
-    def __init__(self, found: Iterable[tuple[str, Hook]] = ()) -> None:
-        super().__init__(JOB_HOOKS)
+    def __init__(self, found: Iterable[tuple[str, Hook]] = (), *, awaits: bool = False) -> None:
+        super().__init__(JOB_HOOKS, awaits=awaits)
         for kind, hook in found:
             self.add(kind, hook)
 
@@ -88,6 +77,23 @@ class JobHooks(Hooks):
     def around_running(self) -> bool:
         """Whether any hook takes part in performing the job."""
         return bool(self._around["around_perform"]) or any(self._by_kind[kind] for kind in _PERFORMING)
+
+    @property
+    def awaited(self) -> bool:
+        """Whether any hook around a run is a coroutine, so that a loop must run all of them."""
+        return self._awaits and any(is_async(hook) for kind in AWAITED for hook in self._by_kind[kind])
+
+    @property
+    def blocking(self) -> bool:
+        """Whether any hook that takes part in a run is none, and would keep an event loop from its other tasks."""
+        plain = (hook for kind in _PERFORMING for hook in self._by_kind[kind] if not is_async(hook))
+        return bool(self._around["around_perform"]) or any(True for _ in plain)
+
+    async def perform_async(self, code: Hook, args: Sequence[Any], *, told: Told, judge: Judge) -> bool:
+        """Run an async job with its hooks on an event loop; as `perform`, but for what goes around all jobs."""
+        return await async_hooks.perform(
+            self, code, args, lambda error: self.report(told(error), args, judge)
+        )
 
     def allow(self, kind: str, args: Sequence[Any]) -> bool:
         """Call the hooks of a `before_` kind; False where one returned False, which vetoes."""
@@ -130,6 +136,8 @@ class JobHooks(Hooks):
         return ended == [True]
 
     def _perform(self, perform: Hook, args: Sequence[Any], report: Callable[[BaseException], None]) -> bool:
+        if self.awaited:
+            return to_its_end(async_hooks.perform(self, perform, args, report))
         run = _Run(perform, args)
         try:
             self.notify("before_perform", args)
@@ -167,69 +175,9 @@ class JobHooks(Hooks):
             call("on_failure hook", hook, error, *args)
 
 
-class ProcessHooks(Hooks):
-    """The hooks of an application around its processes: a fork, a pause, a worker's end."""
-
-    __slots__ = ()
-
-    def __init__(self) -> None:
-        super().__init__(PROCESS_HOOKS)
-
-    def run(self, kind: str, *args: Any) -> None:
-        """Call the hooks of one kind; an error in one is logged, and the others still run.
-
-        sys.exit ends nothing, so that a hook cannot take the daemon away from its jobs; but in after_fork it ends
-        the boot of that worker, and in before_first_fork the start: HookError, which a reload only logs.
-        """
-        if self._by_kind[kind]:
-            run_within(self._around[kind], partial(self._run, kind, *args))
-
-    def surround(self, hook: Hook, kinds: Iterable[str] = AFTER_BOOT) -> None:
-        """Wrap all hooks of these kinds in the generator `hook()`, as around a job; it yields once."""
-        self._surround(hook, kinds)
-
-    def _run(self, kind: str, *args: Any) -> None:
-        for hook in self._by_kind[kind]:
-            try:
-                call(f"{kind} hook", hook, *args)
-            except SystemExit as error:
-                if kind == "after_fork":
-                    raise
-                if kind == "before_first_fork":
-                    line = f"the {kind} hook {named(hook)} called sys.exit({error.code!r})"
-                    raise HookError(line) from error
-                events.App.hook_called_exit(kind=kind, hook=named(hook), code=error.code)
-
-    def before_first_fork(self, hook: H) -> H:
-        """Call `hook()` in the master, once, before it forks the first worker."""
-        return self.add("before_first_fork", hook)
-
-    def before_fork(self, hook: H) -> H:
-        """Call `hook()` in the master before each fork of a worker."""
-        return self.add("before_fork", hook)
-
-    def after_fork(self, hook: H) -> H:
-        """Call `hook()` in each worker after the fork, before its first job. sys.exit in it ends the boot.
-
-        The housekeeper calls it too, before it first runs the application's code: for a job whose process died.
-        """
-        return self.add("after_fork", hook)
-
-    def after_jobs_run(self, hook: H) -> H:
-        """Call `hook()` in a worker once its JOBS_PER_FORK jobs are done."""
-        return self.add("after_jobs_run", hook)
-
-    def before_pause(self, hook: H) -> H:
-        """Call `hook()` in a worker when it is told to pause."""
-        return self.add("before_pause", hook)
-
-    def after_pause(self, hook: H) -> H:
-        """Call `hook()` in a worker when its pause ends."""
-        return self.add("after_pause", hook)
-
-    def worker_exit(self, hook: H) -> H:
-        """Call `hook()` in a worker just before it exits."""
-        return self.add("worker_exit", hook)
+def kept(perform: Hook, keep: Callable[[Any], None]) -> Hook:
+    """The same code, of which `keep` is told what it returns."""
+    return lambda *args: keep(perform(*args))
 
 
 def call(what: str, hook: Hook, *args: Any) -> None:

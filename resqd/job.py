@@ -4,23 +4,22 @@ from __future__ import annotations
 
 import functools
 from contextlib import nullcontext
-from typing import TYPE_CHECKING, Any, Final, Generic, ParamSpec, Protocol, TypeVar, Unpack, overload
+from typing import TYPE_CHECKING, Any, Final, Generic, ParamSpec, TypeVar, Unpack
 
+from resqd import async_hooks
 from resqd.current import as_recorded
 from resqd.errors import JobDefinitionError
-from resqd.hooks import Hook, JobHooks, Judge, fails
+from resqd.hooks import Hook, JobHooks, Judge, fails, kept
 from resqd.limits import Gauge, checked
+from resqd.on_loops import beside, to_its_end
 from resqd.sealing import Seal, refuse
 from resqd.unique import Fingerprints, Unique
-from resqd.using import NOW, Delivery, Signature, Using, after, at
-from resqd.using import Sender as Deliverer
+from resqd.using import NOW, Delivery, JobSender, Signature, Using, after, at
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
-    from contextlib import AbstractContextManager
     from datetime import datetime, timedelta
 
-    from resqd.cron.declared import Declared
     from resqd.cron.options import GivenRecurrence
     from resqd.definition import Definition
     from resqd.limits import Limit
@@ -33,54 +32,11 @@ if TYPE_CHECKING:
 
 P = ParamSpec("P")
 R = TypeVar("R")
-R_co = TypeVar("R_co", covariant=True)
-
 
 _AS_WHAT_IT_WRAPS: Final = ("__module__", "__name__", "__qualname__", "__doc__")
 
 
-def to_its_end(code: Callable[..., Any]) -> Callable[..., Any]:
-    """An async job's code as a thread runs it that has no loop: on one of its own."""
-
-    def run(*args: Any) -> Any:
-        import asyncio  # noqa: PLC0415 - 5 MB and 50 ms, for whoever runs such a job
-
-        return asyncio.run(code(*args))
-
-    return run
-
-
-class HasPerform(Protocol[P, R_co]):
-    """A class with a static method `perform`."""
-
-    @staticmethod
-    def perform(*args: P.args, **kwargs: P.kwargs) -> R_co:
-        """Do the job's work."""
-
-
-class Registrar(Protocol):
-    """What `app.job(...)` with options returns: a decorator for a function or a class."""
-
-    @overload
-    def __call__(self, target: HasPerform[P, R], /) -> Job[P, R]: ...
-    @overload
-    def __call__(self, target: Callable[P, R], /) -> Job[P, R]: ...
-
-
 H = TypeVar("H", bound=Hook)
-
-
-class Sender(Deliverer, Protocol):
-    """Where a job's `enqueue` goes: the Producer of its App."""
-
-    timetable: Declared | None
-    """The entries of jobs that recur, where there are any."""
-
-    def send(self, job: Job[..., Any], queue: str, args: Sequence[Any]) -> str | None:
-        """Put one job on a queue; its id, or None where a hook vetoed."""
-
-    def send_many(self, job: Job[..., Any], queue: str, batch: Iterable[Sequence[Any]]) -> list[str | None]:
-        """Put many jobs on a queue, 2,000 to a round trip; their ids, None for each that a hook vetoed."""
 
 
 class Job(Generic[P, R]):
@@ -96,7 +52,7 @@ class Job(Generic[P, R]):
         name: str,
         queue: str,
         options: JobOptions,
-        sender: Sender,
+        sender: JobSender,
         keyring: Keyring | None = None,
     ) -> None:
         self.seal = Seal(keyring, name) if keyring is not None and options.encrypt else None
@@ -111,14 +67,16 @@ class Job(Generic[P, R]):
         """What runs it; where it is async what it returns is for an event loop."""
         self.perform: Callable[P, R] = definition.perform
         if self.is_async:
-            self.perform = to_its_end(definition.perform)
+            self.perform = lambda *args, **kwargs: to_its_end(definition.perform(*args, **kwargs))
         self._code: Callable[P, R] = definition.code
         self.policy = options.policy
         self.simple = options.simple and not definition.is_async and self.seal is None
-        self.hooks = JobHooks(definition.hooks())
+        self.hooks = JobHooks(definition.hooks(), awaits=self.is_async)
         self._tracer: Tracer | None = None
         self.plain = not self.hooks.around_running
         """Whether it has no hooks around a run."""
+        self.loops = self.is_async and not self.hooks.blocking
+        """Whether it runs on an event loop that others share: it is async, and so is all that goes around it."""
         self.direct = self.plain
         """Whether nothing goes around its code: neither hooks nor somebody who is told."""
         self.bare = self.direct and self.simple
@@ -213,6 +171,14 @@ class Job(Generic[P, R]):
         bound = definition.bind(args, kwargs) if kwargs else definition.check(args)
         return self._sender.send(self, self.queue, bound)
 
+    async def aenqueue(self, *args: P.args, **kwargs: P.kwargs) -> str | None:
+        """The same as `enqueue` for a task on an event loop, which goes on meanwhile."""
+        return await beside(functools.partial(self.enqueue, *args, **kwargs))
+
+    async def aenqueue_many(self, batch: Iterable[Sequence[Any]]) -> list[str | None]:
+        """The same as `enqueue_many`."""
+        return await beside(functools.partial(self.enqueue_many, batch))
+
     def _bound(self, args: Sequence[Any], kwargs: dict[str, Any]) -> Sequence[Any]:
         return self._definition.bind(args, kwargs) if kwargs else self._definition.check(args)
 
@@ -274,11 +240,28 @@ class Job(Generic[P, R]):
                 return self._run(args, judge, keep)
         return self._run(args, judge, keep)
 
+    async def arun(
+        self, args: Sequence[Any], judge: Judge = fails, keep: Callable[[Any], None] | None = None
+    ) -> bool:
+        """The same for an async job on an event loop: its hooks are coroutines, see `loops`."""
+        with nullcontext() if self._tracer is None else self._tracer.running():
+            code: Hook = self.begun if keep is None else async_hooks.kept(self.begun, keep)
+            if self.plain:
+                await code(*args)
+                return True
+            return await self.hooks.perform_async(code, args, told=as_recorded, judge=judge)
+
     def _run(self, args: Sequence[Any], judge: Judge, keep: Callable[[Any], None] | None) -> bool:
-        perform: Hook = self.perform if keep is None else _kept(self.perform, keep)
         if self.plain:
-            perform(*args)
+            code: Hook = self.perform
+            result = code(*args)
+            if keep is not None:
+                keep(result)
             return True
+        if self.hooks.awaited:
+            perform: Hook = self.begun if keep is None else async_hooks.kept(self.begun, keep)
+        else:
+            perform = self.perform if keep is None else kept(self.perform, keep)
         return self.hooks.perform(perform, args, told=as_recorded, judge=judge)
 
     def surround(self, hook: Hook) -> None:
@@ -291,10 +274,6 @@ class Job(Generic[P, R]):
         self._tracer = tracer
         self._reckon()
 
-    def traced(self) -> AbstractContextManager[object]:
-        """Around a run on an event loop, where nothing else goes around it."""
-        return nullcontext() if self._tracer is None else self._tracer.running()
-
     def _hook(self, kind: str, hook: H) -> H:
         self.hooks.add(kind, hook)
         self._reckon()
@@ -302,6 +281,7 @@ class Job(Generic[P, R]):
 
     def _reckon(self) -> None:
         self.plain = not self.hooks.around_running
+        self.loops = self.is_async and not self.hooks.blocking
         self.direct = self.plain and self._tracer is None
         self.bare = self.direct and self.simple
         self.plain_enqueue = self._enqueues_plainly()
@@ -355,7 +335,3 @@ class Job(Generic[P, R]):
     def on_discard(self, hook: H) -> H:
         """Call `hook(reason, *args)` when the job discarded itself, or expired and was not begun."""
         return self._hook("on_discard", hook)
-
-
-def _kept(perform: Hook, keep: Callable[[Any], None]) -> Hook:
-    return lambda *args: keep(perform(*args))

@@ -5,11 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
+from functools import partial
 from typing import TYPE_CHECKING, Any, Final, Generic, ParamSpec, Protocol, TypedDict, Unpack
 
+from resqd.on_loops import beside
 from resqd.store.later.later import When
 
 if TYPE_CHECKING:
+    from resqd.cron.declared import Declared
     from resqd.definition import Definition
     from resqd.tracing import Tracer
 
@@ -123,6 +126,19 @@ class Sender(Protocol):
         """Put many jobs as told; their ids, None for each that a hook vetoed."""
 
 
+class JobSender(Sender, Protocol):
+    """Where a job's `enqueue` goes: the Producer of its App."""
+
+    timetable: Declared | None
+    """The entries of jobs that recur, where there are any."""
+
+    def send(self, job: Any, queue: str, args: Sequence[Any]) -> str | None:
+        """Put one job on a queue; its id, or None where a hook vetoed."""
+
+    def send_many(self, job: Any, queue: str, batch: Iterable[Sequence[Any]]) -> list[str | None]:
+        """Put many jobs on a queue, 2,000 to a round trip; their ids, None for each that a hook vetoed."""
+
+
 class Using(Generic[P]):
     """A job, and how it is to be enqueued. Made by `Job.using`; it may be kept and used again."""
 
@@ -139,6 +155,10 @@ class Using(Generic[P]):
     def enqueue(self, *args: P.args, **kwargs: P.kwargs) -> str | None:
         """Enqueue the job as told; its id, or None where a before_enqueue hook vetoed."""
         return self._sender.deliver(self._job, self._definition.bind(args, kwargs), self._delivery)
+
+    async def aenqueue(self, *args: P.args, **kwargs: P.kwargs) -> str | None:
+        """The same for a task on an event loop, which goes on meanwhile."""
+        return await beside(partial(self.enqueue, *args, **kwargs))
 
     def enqueue_many(self, batch: Iterable[Sequence[Any]]) -> list[str | None]:
         """Enqueue one job for each list or tuple of positional arguments, as told; see Job.enqueue_many."""

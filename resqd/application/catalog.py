@@ -14,10 +14,11 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
     from resqd.definition import Definition
-    from resqd.job import Job, Sender
+    from resqd.job import Job
     from resqd.options import JobOptions
     from resqd.sealing import Keyring
     from resqd.tracing import Tracer
+    from resqd.using import JobSender
 
 
 _LONGEST: Final = 200
@@ -30,7 +31,7 @@ class Catalog:
     """The jobs that were registered; each is made as a `job_type` that enqueues through `sender`."""
 
     def __init__(
-        self, *, job_type: type[Job[..., Any]], sender: Sender, keyring: Keyring | None = None
+        self, *, job_type: type[Job[..., Any]], sender: JobSender, keyring: Keyring | None = None
     ) -> None:
         self.jobs: dict[str, Job[..., Any]] = {}
         self.around: list[Callable[[], Iterator[None]]] = []

@@ -210,7 +210,7 @@ class Executor:
             ended = self._trials.begin(job, payload, limit)
             if ended is None:
                 return self._isolation.run(self.slot, job, payload, self._trials)
-        elif job.is_async and job.plain and loop is not None and loop.open:
+        elif job.is_async and job.loops and loop is not None and loop.open:
             return loop.lend(self.slot.token, self.slot.queue, payload, job)
         else:
             ended = self._trials.run(job, payload, limit)

@@ -22,6 +22,7 @@ from resqd.wire.birth import Page, id_line, text_line, write_limit, write_line
 from resqd.worker.copies import leave
 from resqd.worker.holdings import Holdings, Lent, Outcome, Settled, Unfinished
 from resqd.worker.interrupt import MOST, Slot, clear_pending, raise_in_thread
+from resqd.worker.results import Kept
 
 if TYPE_CHECKING:
     import asyncio
@@ -239,10 +240,13 @@ class Loop:
         try:
             ended = trials.begin(job, payload, partial(write_limit, *self._page.limit(cell)))
             if ended is None:
-                with job.traced():
-                    value = await job.begun(*payload.args)
+                kept = Kept(job, payload)
+                if job.direct and not kept.gives:
+                    kept.value = await job.begun(*payload.args)
+                else:
+                    await job.arun(payload.args, trials.judge, kept.keep)
                 close(task)
-                ended = trials.end(job, payload, value, trials.given(job, payload, value))
+                ended = trials.end(job, payload, kept)
             if ended is not None:
                 outcome = Settled(token, payload, ended, since, time.monotonic())
             elif self._endings.timed:

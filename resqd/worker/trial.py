@@ -19,7 +19,7 @@ from resqd.store.resque.tries import tried
 from resqd.text import shown
 from resqd.worker.interrupt import Alarm, Slot
 from resqd.worker.recorder import Fate, Judgement, named
-from resqd.worker.results import GIVES, giving, run_for_result
+from resqd.worker.results import Kept
 from resqd.worker.strangers import Strangers
 
 Limit = Callable[[float, int], object]
@@ -68,15 +68,12 @@ class Trials:
 
     def work(self, job: Job[..., object], payload: Payload) -> Dismiss | None:
         """The rest of it."""
-        gives: Debts = ()
-        values: list[object] = []
-        if (payload.marks or UNMARKED).options.get(GIVES):
-            gives = run_for_result(job, payload, self.judge, values.append)
-        elif job.direct:
-            values.append(job.perform(*payload.args))
+        kept = Kept(job, payload)
+        if job.direct and not kept.gives:
+            kept.value = job.perform(*payload.args)
         else:
-            job.run(payload.args, self.judge, values.append)
-        return self.end(job, payload, values[0] if values else None, gives)
+            job.run(payload.args, self.judge, kept.keep)
+        return self.end(job, payload, kept)
 
     def begin(self, job: Job[..., object], payload: Payload, limit: Limit) -> Dismiss | None:
         """See whether the job has expired, and set its limit."""
@@ -96,21 +93,16 @@ class Trials:
             self._alarm.set(self._slot.since + timeout)
         return None
 
-    @staticmethod
-    def given(job: Job[..., object], payload: Payload, value: object) -> Debts:
-        """What is to be settled first where another job takes what this one has returned. Errors: PayloadError."""
-        wanted = (payload.marks or UNMARKED).options.get(GIVES)
-        return giving(job, payload, value) if wanted else ()
-
-    def end(
-        self, job: Job[..., object], payload: Payload, value: object, gives: Debts = ()
-    ) -> Dismiss | None:
+    def end(self, job: Job[..., object], payload: Payload, returned: Kept) -> Dismiss | None:
         """What is to be told of a job that has succeeded, and of what it returned; None: that, and no more."""
         marks = payload.marks or UNMARKED
-        known, debts = tried(payload), (*gives, *kept(marks.debts, payload.id, job.options.keep_result))
+        known, debts = (
+            tried(payload),
+            (*returned.debts, *kept(marks.debts, payload.id, job.options.keep_result)),
+        )
         if not known and not debts:
             return None
-        return Dismiss(self._slot.token, "done", known, self._valued(debts, value, job))
+        return Dismiss(self._slot.token, "done", known, self._valued(debts, returned.value, job))
 
     def _valued(self, debts: Debts, value: object, job: Job[..., object]) -> Debts:
         """With what the job has returned, where somebody wants to know; encrypted, where its App has keys."""

@@ -8,7 +8,9 @@ from typing import Any
 import pytest
 
 import resqd
+from resqd import cursors
 from resqd.cli.client import Client, NoDaemonError
+from resqd.store.inflight import tokens
 from tests.support import async_jobs
 from tests.support.daemon import Daemon
 from tests.support.waiting import wait_for
@@ -33,11 +35,11 @@ class Running:
         environ = {"REDIS_URL": redis_url, "PYTHONPATH": str(_ROOT), "KILL_GRACE": "2"}
         self.app = app
         self.daemon = Daemon("--app", "tests.support.async_jobs:app", *shape, folder=folder, environ=environ)
-        self._client = Client([folder / "run" / "resqd" / "resqd.sock"])
+        self.client = Client([folder / "run" / "resqd" / "resqd.sock"])
 
     def worker(self) -> dict[str, Any]:
         """Its account of the worker."""
-        found: dict[str, Any] = self._client.call("status", timeout=10)["status"]["workers"][0]
+        found: dict[str, Any] = self.client.call("status", timeout=10)["status"]["workers"][0]
         return found
 
     def booted(self) -> bool:
@@ -106,3 +108,36 @@ def test_who_blocks_the_loop_is_named_and_can_be_killed(app: resqd.App, running:
     assert app.result(str(other)).wait(_PATIENCE) == [other, [0]]
     wait_for(lambda: running.worker()["loop_blocked_by"] is None, 10, what="nobody is named any more")
     assert running.worker()["pid"] == pid
+
+
+def test_hooks_that_await_share_the_loop(app: resqd.App, running: Running) -> None:
+    """They know the job; and what one returns is an argument of the next one in a workflow."""
+    job_id = app.enqueue("surrounded")
+    assert app.result(str(job_id)).wait(_PATIENCE) == ["loop", "surrounded", "open"]
+    with app.workflow() as flow:
+        flow.chain(async_jobs.gives.s(1), async_jobs.gives.s(resqd.RESULT), async_jobs.gives.s(resqd.RESULT))
+    wait_for(lambda: app.batches.get(flow.id).state == "succeeded", 20, what="the chain is done")
+    wait_for(lambda: running.worker()["jobs_done"] == 4, 10, what="all are counted")
+
+
+def test_they_may_ask_to_run_later(app: resqd.App, running: Running, redis_client: Any) -> None:
+    """Snoozed, without a try; or to be tried again, which counts."""
+    assert running.booted()
+    for how in ("snooze", "later"):
+        app.enqueue("asks", how)
+    wait_for(lambda: redis_client.hlen("resque:resqd:later:jobs") == 2, 10, what="both are later")
+    entries = redis_client.hvals("resque:resqd:later:jobs")
+    assert sorted(b'"attempts":1' in entry for entry in entries) == [False, True]
+
+
+def test_a_drain_ends_a_walk_of_theirs(
+    app: resqd.App, running: Running, tmp_path: Path, redis_client: Any
+) -> None:
+    """It goes back to its queue with the last row that was done."""
+    rows = tmp_path / "rows"
+    app.enqueue("walk", str(rows))
+    wait_for(lambda: rows.exists() and rows.read_text().count("\n") > 100, 20, what="rows are done")
+    running.client.call("drain", timeout=10)
+    assert running.daemon.wait(5) == 0
+    [raw] = redis_client.lrange("resque:queue:q", 0, -1)
+    assert cursors.read(tokens.cursor(raw)) == int(rows.read_text().split()[-1])

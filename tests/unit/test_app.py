@@ -9,7 +9,7 @@ from resqd.app import App
 
 FOR_USERS = {
     "registering": {"job", "discover", "jobs", "find", "cron", "around_each_job", "hooks", "failure_policy"},
-    "enqueueing": {"enqueue", "enqueue_to", "enqueue_many", "dequeue", "push", "resque_scheduler"},
+    "enqueueing": {"aenqueue", "enqueue", "enqueue_to", "enqueue_many", "dequeue", "push", "resque_scheduler"},
     "later": {"enqueue_in", "enqueue_at", "later", "result", "where", "cancel", "cancel_all", "reschedule", "run_now",
               "run_all_now"},
     "batches": {"batch", "workflow", "own_batch", "batches"},

@@ -9,7 +9,7 @@ import pytest
 
 from resqd.app import App
 from resqd.errors import HookError, JobDefinitionError
-from resqd.hooks import PROCESS_HOOKS
+from resqd.process_hooks import PROCESS_HOOKS
 
 
 async def waiting() -> None:

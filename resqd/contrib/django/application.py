@@ -26,8 +26,8 @@ if TYPE_CHECKING:
 
     from resqd.application.producer import Outlet
     from resqd.forms import Arguments
-    from resqd.job import HasPerform
     from resqd.options import GivenOptions
+    from resqd.registrar import HasPerform
 
 P = ParamSpec("P")
 R = TypeVar("R")

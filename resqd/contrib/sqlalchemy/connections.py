@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from resqd.hooks import AFTER_BOOT
+from resqd.process_hooks import AFTER_BOOT
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

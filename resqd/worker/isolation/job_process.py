@@ -19,9 +19,9 @@ from resqd import events
 from resqd.current import bind_thread
 from resqd.cursors import Progress
 from resqd.errors import JobInterrupt
-from resqd.hooks import ProcessHooks
 from resqd.job import Job
 from resqd.log import flush_streams
+from resqd.process_hooks import ProcessHooks
 from resqd.store.resque.payload import Payload, decode
 from resqd.wire.intent import SIGNALS
 from resqd.worker.endings import Endings, Told
@@ -149,6 +149,7 @@ class JobProcess:
         self._line.send(PROCESS, descriptor=pidfd)
         os.close(pidfd)
         payload = decode(request.raw)
+        payload = self._stage.jobs[payload.job_class].opened(payload)
         payload = self._stage.jobs[payload.job_class].opened(payload)
         setproctitle(f"{self._stage.title} {named(payload)}")
         self._stage.hooks.run("after_fork")
