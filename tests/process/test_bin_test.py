@@ -8,6 +8,7 @@ import pytest
 
 ROOT = Path(__file__).parents[2]
 TOOLS = ("ruff", "mypy", "lint-imports", "pytest")
+SIDE_BY_SIDE = ("--numprocesses", "logical", "--maxprocesses", "4", "--dist", "worksteal")
 
 
 @pytest.fixture
@@ -41,7 +42,7 @@ def test_without_a_path_all_checks_run(checkout: Path, flags: tuple[str, ...]) -
     status, lines = run(checkout, *flags)
     assert status == 0
     assert [line.split()[0] for line in lines if not line.startswith("==")] == ["ruff", *TOOLS]
-    assert lines[-2] == " ".join(["pytest", *flags]).ljust(len("pytest "))
+    assert lines[-2] == " ".join(["pytest", *SIDE_BY_SIDE, *flags])
     assert lines[-1] == "== All checks passed: lint format types floors tests"
 
 

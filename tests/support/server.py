@@ -5,6 +5,7 @@ import shutil
 import socket
 import subprocess
 import tempfile
+from collections.abc import Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -16,11 +17,15 @@ DATABASES = 64
 
 
 class Server:
-    """One server process with nothing on disk but its socket; `extra` holds further options of its command line."""
+    """One server process with nothing on disk but its socket; `extra` holds further options of its command line.
 
-    def __init__(self, binary: Path, *extra: str) -> None:
+    `within` is what enters the namespaces where it is to run.
+    """
+
+    def __init__(self, binary: Path, *extra: str, within: Sequence[str] = ()) -> None:
         self._binary = binary
         self._extra = extra
+        self._within = within
         self.folder = Path(tempfile.mkdtemp(prefix="resqd-test-"))
         self.socket = self.folder / "redis.sock"
         self._process: subprocess.Popen[bytes] | None = None
@@ -38,7 +43,7 @@ class Server:
     def start(self) -> None:
         """Start it (again) and wait until it answers."""
         base = ["--port", "0", "--unixsocket", str(self.socket), "--dir", str(self.folder), "--save", ""]
-        command = [str(self._binary), *base, "--databases", str(DATABASES), *self._extra]
+        command = [*self._within, str(self._binary), *base, "--databases", str(DATABASES), *self._extra]
         with (self.folder / "server.log").open("ab") as log:
             self._process = subprocess.Popen(
                 command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True

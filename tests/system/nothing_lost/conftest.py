@@ -1,7 +1,8 @@
 """Daemons that run the recorded jobs, and what tests ask of Redis about them."""
 
 import json
-from collections.abc import Callable, Iterator
+import sys
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, cast
@@ -27,7 +28,7 @@ def record(tmp_path: Path) -> Record:
 
 @pytest.fixture
 def start(tmp_path: Path, redis_url: str, record: Record) -> Iterator[Start]:
-    """Starts daemons that are ended with the test; `fault`: see tests.support.faults."""
+    """Starts daemons that are ended with the test; `fault`: see tests.support.faults; `within` enters namespaces."""
     started: list[Daemon] = []
 
     def one(
@@ -36,6 +37,7 @@ def start(tmp_path: Path, redis_url: str, record: Record) -> Iterator[Start]:
         workers: int = 1,
         host: str = "one.example",
         fault: str = "",
+        within: Sequence[str] = (),
         **environ: str,
     ) -> Daemon:
         if fault:
@@ -51,6 +53,7 @@ def start(tmp_path: Path, redis_url: str, record: Record) -> Iterator[Start]:
                 "REDIS_URL": redis_url, RECORD: str(record.path), "LOGGING": "debug",
                 "XDG_RUNTIME_DIR": str(folder), **environ,
             },
+            command=[*within, sys.executable, "-m", "resqd", "start"],
         )  # fmt: skip
         started.append(daemon)
         return daemon.start()
