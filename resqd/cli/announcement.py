@@ -21,6 +21,8 @@ def announce(settings: Settings, jobs: Mapping[str, Job[..., Any]], *, redis: st
     events.Cli.started(name=settings.name, jobs=len(jobs), app=settings.app, redis=redis)
     if jobs:
         events.Cli.jobs_known(jobs=by_queue(jobs))
+    if len(settings.shards) > 1:
+        events.Cli.shards_told(shards=len(settings.shards), home=settings.shards[0].shown)
     events.Cli.shape_told(
         queues=",".join(str(spec) for spec in settings.queues),
         order="" if settings.order == "strict" else f" ({settings.order})",

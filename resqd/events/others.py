@@ -59,6 +59,9 @@ class Cli:
     started = Event(INFO, "resqd %(name)s: %(jobs)d jobs of %(app)s, redis at %(redis)s")
     import_failed = Event(DEBUG, "%(module)s cannot be imported", traceback=True)
     jobs_known = Event(INFO, "jobs by queue: %(jobs)s")
+    shards_told = Event(
+        INFO, "jobs are on %(shards)d shards, %(home)s is home; each has a worker of its own at least"
+    )
     shape_told = Event(
         INFO,
         "takes from %(queues)s%(order)s of namespace %(namespace)s with %(workers)d workers x %(threads)d threads, "

@@ -155,7 +155,10 @@ def _control(houses: Sequence[House], aftermath: Aftermath, doorbell: DoorbellTh
         health=health,
         say=accounts.voice(0),
     )
-    others = [_elsewhere(other, aftermath, accounts, introductions) for other in houses[1:]]
+    others = [
+        _elsewhere(other, aftermath, accounts, [introductions.duty(other), *tellers.elsewhere(other)])
+        for other in houses[1:]
+    ]
     keepers = Keepers([Shift(keeper, upkeep.farewells), *others], clock=monotonic)
     return Control(
         channel=birth.channel,
@@ -181,13 +184,13 @@ def _hearers(upkeep: Upkeep, tellers: Tellers, keepers: Keepers) -> Hearers:
     }
 
 
-def _elsewhere(house: House, aftermath: Aftermath, accounts: Accounts, introductions: Introductions) -> Shift:
+def _elsewhere(house: House, aftermath: Aftermath, accounts: Accounts, duties: Sequence[Duty]) -> Shift:
     """Who keeps up a shard that is not home."""
     upkeep = _upkeep(house, aftermath)
     keeper = _keeper(
         house,
         upkeep,
-        duties=[*upkeep.duties(house), introductions.duty(house)],
+        duties=[*upkeep.duties(house), *duties],
         last_words=lambda: None,
         leaves=(),
         health=_health(house),

@@ -4,20 +4,22 @@ from __future__ import annotations
 
 import random
 import secrets
-import time
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 
 from resqd.clock import monotonic
 from resqd.housekeeper.history import Recorder
 from resqd.housekeeper.house import House
 from resqd.housekeeper.keeper import Duty
+from resqd.housekeeper.measuring import Measuring
 from resqd.housekeeper.scrape.counts import Counts
 from resqd.housekeeper.statsd import GAUGES_EVERY, Metrics
 from resqd.settings import Settings
 from resqd.store.history.merger import Merger
 from resqd.store.history.spans import MINUTE
 from resqd.store.redis.health import Health
-from resqd.store.resque.measure import measure
+from resqd.store.resque.measure import Measured
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +27,7 @@ class Tellers:
     """Each is None where nobody listens."""
 
     house: House
+    measuring: Measuring
     statsd: Metrics | None
     scrapers: Counts | None
     recorder: Recorder | None
@@ -32,7 +35,19 @@ class Tellers:
     @classmethod
     def of(cls, house: House, health: Health) -> Tellers:
         """Those that the settings want; scrapers are answered from now on."""
-        return cls(house, _statsd(house.settings), _scrapers(house.settings, health), _recorder(house))
+        settings, measuring = house.settings, Measuring(clock=monotonic)
+        return cls(
+            house,
+            measuring,
+            _statsd(settings),
+            _scrapers(settings, health),
+            _recorder(house, partial(measuring.look, house)),
+        )
+
+    def elsewhere(self, house: House) -> list[Duty]:
+        """What the keeper of another shard measures for them."""
+        listening = any(each is not None for each in (self.statsd, self.scrapers, self.recorder))
+        return [self.measuring.duty(house)] if listening else []
 
     def duties(self) -> list[Duty]:
         """What must be looked up for them."""
@@ -49,7 +64,7 @@ class Tellers:
             self.recorder.leave()
 
     def _measure(self) -> None:
-        measured = measure(self.house.link, self.house.keys, now=time.time())
+        measured = self.measuring.look(self.house)
         for each in (self.statsd, self.scrapers):
             if each is not None:
                 each.measured(measured)
@@ -63,12 +78,12 @@ def _statsd(settings: Settings) -> Metrics | None:
     )
 
 
-def _recorder(house: House) -> Recorder | None:
+def _recorder(house: House, look: Callable[[], Measured]) -> Recorder | None:
     if house.settings.history == "off":
         return None
     return Recorder(
         merger=Merger(house.link, house.keys, author=secrets.token_hex(8)),
-        look=lambda: measure(house.link, house.keys, now=time.time()),
+        look=look,
         now=lambda: int(house.link.call("TIME")[0]),
         random=random.random,
     )

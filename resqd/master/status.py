@@ -14,7 +14,7 @@ from resqd.master.child import Child
 from resqd.master.fleet import Fleet
 from resqd.master.systemd import Notifier
 from resqd.settings import Settings
-from resqd.wire.birth import Kind
+from resqd.wire.birth import Kind, shard_of
 from resqd.wire.intent import Intent
 from resqd.wire.messages import Running
 
@@ -54,7 +54,7 @@ def daemon_status(fleet: Fleet, settings: Settings, now: float) -> dict[str, Any
 
 def _worker(child: Child, fleet: Fleet, settings: Settings, now: float) -> dict[str, Any]:
     last_exit = fleet.places.last_exits.get(child.index) if child.kind is Kind.WORKER else None
-    return worker_status(
+    return {"shard": shard_of(child.kind, child.index, fleet.settings.shards)} | worker_status(
         child,
         jobs_per_fork=settings.jobs_per_fork,
         threads=settings.thread_count,

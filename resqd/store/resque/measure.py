@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from resqd.store.keys import Keys
@@ -42,6 +42,19 @@ def measure(link: Link, keys: Keys, *, now: float) -> Measured:
             elif found := _ENQUEUED_AT.search(tail):
                 latencies[name] = max(0.0, now - float(found[1]))
     return Measured(lengths, latencies, _places(link, keys))
+
+
+def summed(parts: Iterable[Measured]) -> Measured:
+    """What is on several shards together: lengths and counts are added, and of the oldest jobs the oldest counts."""
+    total = Measured({}, {}, {})
+    for part in parts:
+        for name, count in part.lengths.items():
+            total.lengths[name] = total.lengths.get(name, 0) + count
+        for name, seconds in part.latencies.items():
+            total.latencies[name] = max(total.latencies.get(name, 0.0), seconds)
+        for name, count in part.places.items():
+            total.places[name] = total.places.get(name, 0) + count
+    return total
 
 
 def _places(link: Link, keys: Keys) -> dict[str, int]:
