@@ -13,9 +13,11 @@ import zipfile
 from pathlib import Path
 
 import django
+import psutil
 import pytest
 
 import resqd
+from tests.support.container import inside, why_not
 from tests.support.daemon import Daemon
 from tests.support.distribution import ROOT, Environment, build, registry_answers
 from tests.support.django_project import TASKS, Project
@@ -34,6 +36,16 @@ _SHOP = {
     "mail/jobs.py": "from shop.app import app\n\n\n"
     '@app.job(queue="mail")\ndef welcome(name: str) -> None:\n    print("welcome,", name, flush=True)\n',
 }
+
+
+SECTION = README.read_text().partition("## A first job")[2].partition("\n## ")[0]
+
+
+def first_job() -> str:
+    """The README's module of jobs."""
+    code = re.search(r"```python\n(.*?)```", SECTION, re.DOTALL)
+    assert code is not None
+    return code[1]
 
 
 @pytest.fixture(scope="module")
@@ -98,10 +110,8 @@ def test_an_index_takes_them(dists: tuple[Path, Path]) -> None:
 
 def test_the_readmes_first_job(installed: Environment, folder: Path) -> None:
     """Each command of the section, word for word, in its order, on the embedded server."""
-    section = README.read_text().partition("## A first job")[2].partition("\n## ")[0]
-    code = re.search(r"```python\n(.*?)```", section, re.DOTALL)
-    assert code is not None
-    (folder / "jobs.py").write_text(code[1])
+    section = SECTION
+    (folder / "jobs.py").write_text(first_job())
     first, *others = [shlex.split(line) for line in re.findall(r"^    (resq.*)$", section, re.MULTILINE)]
     assert first[:2] == ["resqd", "start"]
     with daemon(installed, folder, *first) as one:
@@ -148,3 +158,56 @@ def test_django(installed: Environment, tmp_path: Path, redis_url: str) -> None:
         project.manage("resqd", "drain")
         assert one.wait(20) == 0
         one.expect_gone()
+
+
+def test_in_a_container(installed: Environment, folder: Path, tmp_path: Path) -> None:
+    """As PID 1 below a read-only root and without a HOME: one folder is enough; who enqueues finds the server there."""
+    data = tmp_path / "data"
+    data.mkdir(mode=0o700)
+    if reason := why_not(data):
+        pytest.skip(reason)
+    (folder / "jobs.py").write_text(first_job())
+    told = {"RUNTIME_DIRECTORY": str(data), "STATE_DIRECTORY": str(data), "RESQD_TERM": "drain"}
+    environ = {"PATH": installed.environ()["PATH"], "PYTHONPATH": str(folder), **told}
+    command = ["resqd", "start", "--app", "jobs:app", "--preset", "balanced"]
+    log = tmp_path / "daemon.log"
+    with log.open("wb") as out:
+        process = subprocess.Popen(
+            inside(data, *command), env=environ, stdin=subprocess.DEVNULL, stdout=out, stderr=out
+        )
+    try:
+        ready = ("resqctl", "--socket", str(data / "resqd.sock"), "ping", "--ready")
+        wait_for(lambda: installed.run(*ready, cwd=folder).returncode == 0, 30, what="it is ready")
+        enqueue = (installed.python, "-c", "from jobs import welcome; print(welcome.enqueue('Ada'))")
+        subprocess.run(enqueue, cwd=folder, env=environ, check=True, timeout=60)
+        wait_for(lambda: "welcome, Ada" in log.read_text(), 20, what="the job has run")
+        [master] = psutil.Process(process.pid).children()
+        master.terminate()
+        assert process.wait(30) == 0, log.read_text()
+    finally:
+        process.kill()
+        process.wait(10)
+
+
+def test_the_readmes_commands(installed: Environment, folder: Path) -> None:
+    """Each command of "Running it", with something in the place of what stands there in capitals."""
+    section = README.read_text().partition("## Running it")[2].partition("\n### ")[0]
+    lines = re.findall(r"^    (resqd .*?)(?:  +#.*)?$", section, re.MULTILINE)
+    assert len(lines) > 10
+    (folder / "jobs.py").write_text(first_job())
+    start = ("resqd", "start", "--app", "jobs:app", "--threads", "2", "--jobs-per-fork", "50")
+    with daemon(installed, folder, *start) as one:
+        wait_for(lambda: installed.run("resqctl", "ping", cwd=folder).returncode == 0, 20)
+        words = ("resqd", "enqueue", "jobs.divide", "1", "0", "--app", "jobs:app")
+        failing = installed.run(*words, cwd=folder).stdout.split()[1]
+        one.wait_for_line("ZeroDivisionError")
+        stand_ins = {"CLASS ARG...": "jobs.welcome '\"Bob\"'", "QUEUE|JOB_ID": "mail", " ID": f" {failing}"}
+        for line in lines:
+            told = line
+            for placeholder, value in stand_ins.items():
+                told = told.replace(placeholder, value)
+            done = installed.run(*shlex.split(told), cwd=folder)
+            assert done.returncode == 0, f"{told}: {done.stdout}{done.stderr}"
+            if told == "resqd pause-queue mail":
+                assert installed.run("resqd", "resume-queue", "mail", cwd=folder).returncode == 0
+        one.stop()

@@ -1,7 +1,6 @@
 """The daemon in a container: PID 1, a read-only root, no HOME, and one folder that it may write to."""
 
 import os
-import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -10,11 +9,10 @@ from pathlib import Path
 import psutil
 import pytest
 
+from tests.support.container import inside, why_not
 from tests.support.waiting import wait_for
 
 _ROOT = Path(__file__).parents[2]
-_NAMESPACE = ["unshare", "--mount", "--pid", "--fork", "--mount-proc", "--kill-child"]
-_READ_ONLY = 'mount --make-rprivate / && mount --bind "$0" "$0" && mount -o remount,bind,ro / && exec "$@"'
 _APP = """
 import resqd
 app = resqd.App()
@@ -32,15 +30,10 @@ def enqueue():
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
     """The one folder; skips where no such container can be made."""
-    if shutil.which("unshare") is None:
-        pytest.skip("unshare is not installed")
     one = tmp_path / "data"
     one.mkdir(mode=0o700)
-    tried = subprocess.run(
-        [*_NAMESPACE, "sh", "-c", _READ_ONLY, str(one), "true"], capture_output=True, text=True, check=False
-    )
-    if tried.returncode:
-        pytest.skip(f"no read-only root can be made: {tried.stderr.strip()}")
+    if reason := why_not(one):
+        pytest.skip(reason)
     return one
 
 
@@ -60,7 +53,7 @@ def start(folder: Path, log: Path, *, told: bool) -> subprocess.Popen[bytes]:
     command = [sys.executable, "-m", "resqd", "start", "--app", "greeting:app", "--queues", "q"]
     with log.open("wb") as out:
         return subprocess.Popen(
-            [*_NAMESPACE, "sh", "-c", _READ_ONLY, str(folder), *command],
+            inside(folder, *command),
             env=environ,
             stdin=subprocess.DEVNULL,
             stdout=out,
