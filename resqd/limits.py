@@ -115,8 +115,7 @@ class Gauge:
         for each in limits:
             if each.by is not None and each.by not in signature.parameters:
                 raise JobDefinitionError(f"{name}: a limit is by {each.by!r}, which the job does not take")
-        self._signature = signature
-        self._keywords = keywords
+        self._arguments = _Arguments(signature, keywords=keywords)
         self._secret = secret
         self.named = [(_name_of(each, name), each) for each in limits]
         names = [own for own, _ in self.named]
@@ -125,25 +124,49 @@ class Gauge:
                 f"{name}: there are two limits called {', '.join(sorted(twice))}; name them"
             )
         self._whole = tuple(Gate(own, each.definition) for own, each in self.named if each.by is None)
-        self._parted = [(own, each) for own, each in self.named if each.by is not None]
+        self._parted = [
+            (f"{own}=", each.by, each.definition) for own, each in self.named if each.by is not None
+        ]
 
     def gates(self, args: Sequence[Any]) -> tuple[Gate, ...]:
         """Those of a payload with these arguments; none where they do not fit, since that job will only fail."""
         if not self._parted:
             return self._whole
+        try:
+            values = self._arguments.of(args, [by for _, by, _ in self._parted])
+        except TypeError:
+            return ()
+        parted = zip(self._parted, values, strict=True)
+        return self._whole + tuple(
+            Gate(own + _shown(value, self._secret), definition) for (own, _, definition), value in parted
+        )
+
+
+class _Arguments:
+    """Finds single arguments of a job's calls by their names. Where all have positions, no call need be bound."""
+
+    def __init__(self, signature: inspect.Signature, *, keywords: bool) -> None:
+        self._signature = signature
+        self._keywords = keywords
+        parameters = signature.parameters.values()
+        plain = not keywords and all(
+            each.kind in (each.POSITIONAL_ONLY, each.POSITIONAL_OR_KEYWORD) for each in parameters
+        )
+        self._places = {each.name: place for place, each in enumerate(parameters)} if plain else {}
+        self._defaults = {each.name: each.default for each in parameters}
+        self._least = sum(each.default is each.empty for each in parameters)
+
+    def of(self, args: Sequence[Any], names: Iterable[str]) -> list[Any]:
+        """The values of these parameters. Errors: TypeError where the arguments do not fit."""
+        places, given = self._places, len(args)
+        if places and self._least <= given <= len(places):
+            return [args[at] if (at := places[name]) < given else self._defaults[name] for name in names]
         named: Mapping[str, Any] = {}
         if self._keywords and args and isinstance(args[-1], dict):
             args, named = args[:-1], args[-1]
-        try:
-            bound = self._signature.bind(*args, **named)
-        except TypeError:
-            return ()
+        bound = self._signature.bind(*args, **named)
         bound.apply_defaults()
-        values = bound.arguments
-        return self._whole + tuple(
-            Gate(f"{own}={_shown(values[each.by or ''], self._secret)}", each.definition)
-            for own, each in self._parted
-        )
+        return [bound.arguments[name] for name in names]
 
 
 def declared(gauges: Iterable[Gauge]) -> dict[str, str]:
@@ -164,6 +187,8 @@ def _name_of(each: Limit, job: str) -> str:
 
 
 def _shown(value: Any, secret: bytes | None) -> str:
+    if type(value) is int and secret is None:
+        return str(value)  # as below, which takes ten times as long
     text = value if isinstance(value, str) else json.dumps(value, sort_keys=True, default=repr)
     if secret is None and len(text) <= _LONGEST and text.isprintable():
         return text

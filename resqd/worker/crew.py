@@ -13,6 +13,7 @@ from resqd.failures import FailureRules
 from resqd.settings import Settings
 from resqd.store.keys import Keys
 from resqd.store.redis.link import Link
+from resqd.store.resque.payload import decode, decode_once
 from resqd.threads import Title
 from resqd.worker.endings import Endings
 from resqd.worker.executor import Executor
@@ -134,6 +135,7 @@ def crew_of(common: Common, holdings: Holdings) -> Crew:
             loop=loop,
             isolation=isolation,
             trials=trials,
+            decode=decode_once if common.limited else decode,
         )
         for index in range(settings.thread_count)
     ]

@@ -55,6 +55,7 @@ class Executor:
         jobs: Mapping[str, Job[..., object]],
         title: Title,
         trials: Callable[[Slot], Trials],
+        decode: Callable[[bytes], Payload] = decode,
         loud: bool = False,
         loop: Loop | None = None,
         isolation: Isolation | None = None,
@@ -73,6 +74,7 @@ class Executor:
         self._title = title
         self._try = self._perform_aloud if loud else self._perform
         self._trials = trials(self.slot)
+        self._decode = decode
         self._loop = loop
         self._isolation = isolation
 
@@ -174,7 +176,7 @@ class Executor:
     def _perform(self, token: int, raw: bytes) -> Outcome:
         slot = self.slot
         try:
-            slot.payload = payload = decode(raw)
+            slot.payload = payload = self._decode(raw)
             job = self._jobs.get(payload.job_class)
             if job is None:
                 raise unknown_job(payload.job_class, self._jobs)  # noqa: TRY301 - one way out

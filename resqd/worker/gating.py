@@ -11,40 +11,52 @@ from resqd.errors import PayloadError
 from resqd.job import Job
 from resqd.store.gates.calls import Gate, Most
 from resqd.store.inflight.owner import Exchanged, Want
-from resqd.store.resque.payload import decode
+from resqd.store.resque.payload import ReadPayload, decode
 
-AT_A_TIME = 500
-"""How many jobs to reserve while the first ones of the queue are only parked."""
+AT_A_TIME = 1000
+"""How many jobs to reserve while most are only parked: Redis is held up for some milliseconds by so many."""
+MOSTLY = 4
+"""So many times as many as the others are parked then."""
 AHEAD = 0.005
 """Seconds of work for which jobs may hold gates before a thread is free: other workers' jobs wait for these."""
 
 
 class Gatekeeper:
-    """Tells the gates of jobs by their payloads, which only an application with limits has decoded twice."""
+    """Tells the gates of jobs by their payloads, which it hands on decoded."""
 
     def __init__(self, jobs: Mapping[str, Job[..., Any]]) -> None:
         self._jobs = jobs
 
-    def __call__(self, raw: bytes) -> tuple[str, tuple[Gate, ...]]:
-        """What the job is called where it is parked, and its gates; none for what cannot be read, which will fail."""
+    def __call__(self, raw: bytes) -> tuple[str, tuple[Gate, ...], bytes]:
+        """What the job is called where it is parked, its gates, and its bytes, as read.
+
+        There are no gates for what cannot be read, which will fail.
+        """
         try:
             payload = decode(raw)
         except PayloadError:
-            return "", ()
-        job = self._jobs.get(payload.job_class)
+            return "", (), raw
+        job, read = self._jobs.get(payload.job_class), ReadPayload.of(payload)
         if job is None or job.gauge is None:
-            return "", ()
+            return "", (), read
         try:
-            return payload.id or secrets.token_hex(16), job.gauge.gates(job.opened(payload).args)
+            return _ticket(payload.id), job.gauge.gates(job.opened(payload).args), read
         except PayloadError:
-            return "", ()  # it cannot be decrypted
+            return "", (), read  # it cannot be decrypted
+
+
+def _ticket(job_id: str | None) -> str:
+    """What a job is called where it is parked, on one line."""
+    if not job_id:
+        return secrets.token_hex(16)
+    return job_id if "\n" not in job_id else job_id.replace("\n", " ")
 
 
 @dataclass(slots=True)
 class Appetite:
     """How many jobs to reserve of queues some of whose jobs may be parked."""
 
-    _refused: bool = False  # the last look brought nothing but jobs that were parked
+    _refused: bool = False  # the last look brought hardly anything but jobs that were parked
     _over: bool = False  # it brought jobs that could not begin here
 
     def patient(self, idle: int) -> bool:
@@ -62,5 +74,6 @@ class Appetite:
     def note(self, exchanged: Exchanged) -> int:
         """How many jobs a look has found, begun or not."""
         self._over = exchanged.over > 0
-        self._refused = bool(exchanged.parked and not exchanged.batch)
-        return len(exchanged.batch) + exchanged.parked + exchanged.over
+        others = len(exchanged.batch) + exchanged.over
+        self._refused = exchanged.parked > MOSTLY * others
+        return exchanged.parked + others

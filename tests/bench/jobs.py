@@ -27,6 +27,11 @@ def nap(seconds: float) -> None:
 @app.job(queue=QUEUE, name="Stamp")
 def stamp(number: int) -> None:
     """Write the time of this start into a file that the benchmark shares."""
+    stamp_now(number)
+
+
+def stamp_now(number: int) -> None:
+    """Write the time into a place of that file."""
     now = time.monotonic_ns()
     _stamps(os.getpid())[number] = now
 

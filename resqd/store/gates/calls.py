@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from functools import lru_cache
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from resqd.store.debts import PAYING, Debt, arguments_of, keys_of, owed_by
@@ -63,14 +64,13 @@ class Parked(NamedTuple):
 
 
 class Ask(NamedTuple):
-    """A job in flight, by the field of its token, that wants to begin: it takes all its gates, or is parked.
+    """A job in flight that wants to begin: it takes all its gates, or is parked.
 
-    Its ticket is what it is called there, if that is free.
+    Its ticket, one line, is what it is called there, if that is free.
     """
 
-    field: str
     ticket: str
-    gates: tuple[Gate, ...] = ()
+    gates: tuple[Gate, ...]
 
 
 class Block(NamedTuple):
@@ -86,7 +86,7 @@ class Block(NamedTuple):
 
 
 class Most(NamedTuple):
-    """How many jobs may begin, and how many of these that hold gates."""
+    """How many jobs may begin, and how many of these at gates with so little room that others might miss it."""
 
     jobs: int = 65_536
     gated: int = 65_536
@@ -103,22 +103,31 @@ def held_key(keys: Keys, gate: str) -> str:
 
 
 def acquire_call(
-    keys: Keys, inflight: str, asks: Sequence[Ask], most: Most, *, force: bool = False
+    keys: Keys, inflight: str, tokens: str, asks: Sequence[Ask], most: Most, *, force: bool, again: bool
 ) -> ScriptCall:
-    """Let some jobs of the in-flight hash begin; those whose gates are full are parked, unless by `force`."""
-    places: dict[str, int] = {}
-    named: list[Argument] = []
-    for ask in asks:
-        for gate in ask.gates:
-            if gate.name not in places:
-                places[gate.name] = len(places) + 1
-                named += gate
+    """Let some jobs of the in-flight hash begin, by their `tokens` in ranges; where gates are full they are parked.
+
+    Of those at gates with little room no more than `most.gated` begin. `force`: they count, and all begin. `again`:
+    they may have been asked about before.
+    """
+    lists = {gates: number for number, gates in enumerate(dict.fromkeys(ask.gates for ask in asks), 1)}
+    gates = {gate.name: gate for own in lists for gate in own}
+    places = {name: number for number, name in enumerate(gates, 1)}
     fixed = (inflight, keys.parked, keys.passes, keys.limits, keys.limits_set, keys.gates)
-    packed = PackedKeys.of(*fixed, *(key for name in places for key in gate_keys(keys, name)))
-    arguments: list[Argument] = ["force" if force else "", most.jobs, most.gated, len(places), *named]
-    for ask in asks:
-        arguments += (ask.field, ask.ticket, len(ask.gates), *(places[gate.name] for gate in ask.gates))
-    return ScriptCall(ACQUIRE, packed, arguments)
+    data = [PackedKeys.of(*fixed), *(_packed_gate(keys.gate_prefix, name) for name in gates)]
+    arguments: list[Argument] = ["force" if force else "", "again" if again else "", most.jobs, most.gated]
+    arguments += (tokens, "\n".join([ask.ticket for ask in asks]))
+    arguments += (len(gates), *(text for gate in gates.values() for text in gate), len(lists))
+    arguments += (" ".join([str(places[gate.name]) for gate in own]) for own in lists)
+    if len(lists) > 1:
+        arguments.append(" ".join([str(lists[ask.gates]) for ask in asks]))
+    return ScriptCall(ACQUIRE, PackedKeys.joined(data), arguments)
+
+
+@lru_cache(maxsize=10_000)
+def _packed_gate(prefix: str, gate: str) -> PackedKeys:
+    """The keys of one gate, packed once: a batch may concern hundreds of gates."""
+    return PackedKeys.of(*(f"{prefix}{kind}{gate}" for kind in _KINDS))
 
 
 def enter_call(keys: Keys, block: Block, *, force: bool = False) -> ScriptCall:

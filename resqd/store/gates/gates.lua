@@ -40,13 +40,16 @@ local function recount(gate)
   gate.room = gate.most - gate.used - gate.passes
 end
 
--- A gate as it is at this moment. What stands in the future, since the clock went back, counts from now on.
-local function look_at_gate(name, keys, moment, definition, override)
+-- A gate as it is at this moment. What stands in the future, since the clock went back, counts from now on. `unpassed`
+-- says that there are no passes at all, `unawaited` that nobody waits here: then there is less to look at.
+local function look_at_gate(name, keys, moment, definition, override, unpassed, unawaited)
   local kind, most, per = string.match(definition or '', '^([cr]) (%d+) ?(%d*)$')
   local gate = { name = name, held = keys[1], waiting = keys[2], passed = keys[3], granted = keys[4],
     most = kind and tonumber(override or most) or math.huge, per = kind == 'r' and tonumber(per) }
-  redis.call('ZREMRANGEBYSCORE', gate.passed, '-inf', score(moment))
-  redis.call('ZREMRANGEBYSCORE', gate.passed, '(' .. score(moment + PASS), '+inf')
+  if not unpassed then
+    redis.call('ZREMRANGEBYSCORE', gate.passed, '-inf', score(moment))
+    redis.call('ZREMRANGEBYSCORE', gate.passed, '(' .. score(moment + PASS), '+inf')
+  end
   if gate.per then
     redis.call('ZREMRANGEBYSCORE', gate.granted, '-inf', score(moment - gate.per))
     for _, member in ipairs(redis.call('ZRANGE', gate.granted, '(' .. score(moment), '+inf', 'BYSCORE')) do
@@ -54,8 +57,8 @@ local function look_at_gate(name, keys, moment, definition, override)
     end
   end
   gate.used = redis.call('ZCARD', gate.per and gate.granted or gate.held)
-  gate.passes = redis.call('ZCARD', gate.passed)
-  gate.waiters = redis.call('ZCARD', gate.waiting)
+  gate.passes = unpassed and 0 or redis.call('ZCARD', gate.passed)
+  gate.waiters = unawaited and 0 or redis.call('ZCARD', gate.waiting)
   recount(gate)
   return gate
 end

@@ -25,32 +25,34 @@ for i = 5, #ARGV do want(ARGV[i]) end
 local unnamed = missing(wanted)
 if unnamed then return unnamed end
 
+local function read_waiter(gate, ticket, arrival)
+  local waiter, value = { ticket = ticket, arrival = arrival }, redis.call('HGET', parked, ticket)
+  if value then -- of another job of this name, unless it waits here
+    local names, from = read_list(value)
+    for _, name in ipairs(names) do waiter.here = waiter.here or name == gate.name end
+    waiter.value, waiter.names = waiter.here and value, names
+    waiter.queue, waiter.payload = split(string.sub(value, from))
+    for _, name in ipairs(names) do want(name) end
+    wanted[#wanted + 1] = ARGV[2] .. waiter.queue
+  else
+    waiter.key, waiter.field, waiter.block = read_block_ticket(ticket)
+    if waiter.key then
+      waiter.woken = woken_key(prefix, waiter.key, waiter.field, waiter.block)
+      wanted[#wanted + 1], wanted[#wanted + 2] = waiter.key, waiter.woken
+    end
+  end
+  return waiter
+end
+
 -- Who may go is found out before anything is changed, since only he says which keys that concerns.
 local candidates = {}
 for i = 5, #ARGV do
-  local gate = gate_of(ARGV[i])
-  gates[#gates + 1] = gate
-  local most = math.min(gate.room, tonumber(ARGV[3]))
-  local tickets = most > 0 and redis.call('ZRANGE', gate.waiting, 0, most - 1, 'WITHSCORES') or {}
-  candidates[gate] = {}
-  for at = 1, #tickets, 2 do
-    local waiter = { ticket = tickets[at], arrival = tickets[at + 1] }
-    local value = redis.call('HGET', parked, waiter.ticket)
-    table.insert(candidates[gate], waiter)
-    if value then -- of another job of this name, unless it waits here
-      local names, from = read_list(value)
-      for _, name in ipairs(names) do waiter.here = waiter.here or name == gate.name end
-      waiter.value, waiter.names = waiter.here and value, names
-      waiter.queue, waiter.payload = split(string.sub(value, from))
-      for _, name in ipairs(names) do want(name) end
-      wanted[#wanted + 1] = ARGV[2] .. waiter.queue
-    else
-      waiter.key, waiter.field, waiter.block = read_block_ticket(waiter.ticket)
-      if waiter.key then
-        waiter.woken = woken_key(prefix, waiter.key, waiter.field, waiter.block)
-        wanted[#wanted + 1], wanted[#wanted + 2] = waiter.key, waiter.woken
-      end
-    end
+  if redis.call('SISMEMBER', KEYS[5], ARGV[i]) == 1 then
+    local gate, waiters = gate_of(ARGV[i]), {}
+    local most = math.min(gate.room, tonumber(ARGV[3]))
+    local tickets = most > 0 and redis.call('ZRANGE', gate.waiting, 0, most - 1, 'WITHSCORES') or {}
+    for at = 1, #tickets, 2 do waiters[#waiters + 1] = read_waiter(gate, tickets[at], tickets[at + 1]) end
+    gates[#gates + 1], candidates[gate] = gate, waiters
   end
 end
 unnamed = missing(wanted)

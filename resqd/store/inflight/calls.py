@@ -7,6 +7,7 @@ from itertools import chain, repeat
 from typing import TYPE_CHECKING, Any, Literal
 
 from resqd.store.debts import PAYING, arguments_of, batch_keys, keys_of
+from resqd.store.gates.calls import held_key
 from resqd.store.inflight.outbox import Dismiss, Failure, Postpone, Reservation, Return, Turns, Want
 from resqd.store.inflight.tokens import INDEX_BITS, ranges_text, token_ranges, token_text
 from resqd.store.keys import Keys
@@ -66,8 +67,8 @@ class Calls:
         """Count and forget the jobs that have succeeded; ranges of tokens. `gated`: some may hold slots of limits."""
         if not gated:
             return ScriptCall(ACKNOWLEDGE, self._acknowledge_keys, (ranges_text(ranges),))
-        packed = PackedKeys.of(self.inflight, *self._processed, *slots)
-        return ScriptCall(ACKNOWLEDGE, packed, (ranges_text(ranges), "1"))
+        packed = PackedKeys.of(self.inflight, *self._processed, self._keys.gates, *slots)
+        return ScriptCall(ACKNOWLEDGE, packed, (ranges_text(ranges), held_key(self._keys, "")))
 
     def fail(self, failures: Sequence[Failure], slots: Sequence[Key] = ()) -> ScriptCall:
         """Count and record the jobs that have failed."""

@@ -30,6 +30,8 @@ class Counts:
     dismissed: Sequence[int] = (0, 0, 0)
     unmoved: tuple[Postpone, ...] = ()
     passed: int = 0
+    awaited: Sequence[str] = ()
+    """The gates that the successful ones have held, and where others wait."""
 
     def exchanged(self, admitted: Admitted, skipped: tuple[str, ...]) -> Exchanged:
         """All that, and what may begin."""
@@ -71,7 +73,9 @@ def settle(outbox: Outbox, outgoing: list[Part], replies: list[Reply]) -> tuple[
         if isinstance(reply, ServerError):
             error = error or judge(reply)
             continue
-        if items is outbox.done:
+        if items is outbox.done and isinstance(reply, list):  # some may have held slots
+            counts.done, counts.awaited = reply[0], [to_text(name) for name in reply[1:]]
+        elif items is outbox.done:
             counts.done = reply
         elif items is outbox.failed:
             counts.failed = reply

@@ -135,8 +135,13 @@ class Outbox:
     @property
     def tokens(self) -> list[int]:
         """The jobs of whose ends it tells."""
+        return [*self.done, *self.rest]
+
+    @property
+    def rest(self) -> list[int]:
+        """Those of them that are no plain successes."""
         rest = (self.failed, self.postponed, self.dismissed, self.returned)
-        return [*self.done, *(each.token for part in rest for each in part)]
+        return [each.token for part in rest for each in part]
 
 
 class Tally(NamedTuple):

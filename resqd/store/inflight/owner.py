@@ -116,7 +116,7 @@ class Inflight:
         ended = outbox.tokens if self._slots else []
         outgoing = self._outgoing(outbox)
         calls = [part.call(part.named) for part in outgoing]
-        gates = self._slots.gates(ended)
+        gates, later = self._slots.to_settle(outbox)
         if gates:
             calls.append(self._slots.settle(gates, self._met()))
         again = self._unsure
@@ -136,7 +136,10 @@ class Inflight:
             error = error or judge(answer)
         if error:
             raise error
-        counts.passed = self._pass_on(ended, gates, replies[len(outgoing)]) if gates else 0
+        self._slots.forget(ended)
+        counts.passed = self._passed(gates, replies[len(outgoing)]) if gates else 0
+        if later := [*later, *(name for name in counts.awaited if name not in gates)]:
+            counts.passed += self._slots.wake(later, self._met())
         if self._locks is not None and answer[0]:
             self._unlock(self._locks, answer[0])
         skipped = tuple(map(to_text, answer[1])) if answer[1] else ()
@@ -244,9 +247,8 @@ class Inflight:
                 part.named += missing
                 [replies[at]] = self._link.run_scripts([part.call(part.named)])
 
-    def _pass_on(self, ended: Sequence[int], gates: Sequence[str], reply: Reply) -> int:
-        """How many others went on, now that these jobs hold their gates no more."""
-        self._slots.forget(ended)
+    def _passed(self, gates: Sequence[str], reply: Reply) -> int:
+        """How many others went on, now that jobs hold these gates no more."""
         if isinstance(reply, ServerError) or missing_keys(reply):
             return self._slots.wake(gates, [*self._met(), *missing_keys(reply)])
         return int(reply[0])
@@ -288,6 +290,7 @@ class Inflight:
         if batch or again:  # all of a batch that came again may be elsewhere by now
             self._seq += 1
         self._unsure = False
+        self._slots.sure()
         return admitted
 
 

@@ -75,6 +75,18 @@ class PackedKeys:
         """Packs the keys."""
         return cls(len(keys), pack((len(keys), *keys)))
 
+    @classmethod
+    def joined(cls, parts: Iterable[PackedKeys]) -> PackedKeys:
+        """Keys that were packed in parts."""
+        several = list(parts)
+        count = sum(part.count for part in several)
+        return cls(count, pack((count,)) + b"".join([_without_number(part.data) for part in several]))
+
+
+def _without_number(data: bytes) -> bytes:
+    """Packed keys without their number, which stands in the first two lines."""
+    return data[data.index(b"\r\n", data.index(b"\r\n") + 2) + 2 :]
+
 
 class ScriptCall:
     """One call of a script: the EVALSHA command, packed, and what it needs where the server does not know it."""

@@ -40,6 +40,19 @@ class Payload(NamedTuple):
         return self.marks.attempts if self.marks else 0
 
 
+class ReadPayload(bytes):
+    """A payload's bytes with the job that was read in them, by whoever had to know it before its thread does."""
+
+    payload: Payload
+
+    @classmethod
+    def of(cls, payload: Payload) -> ReadPayload:
+        """The bytes of a job that was read."""
+        read = cls(payload.raw)
+        read.payload = payload
+        return read
+
+
 _PLAIN: Final = b'{"class":'
 _new: Final = tuple.__new__
 """Makes a Payload of all of its fields, in two thirds of the time: its own constructor is a function of Python's."""
@@ -86,6 +99,11 @@ def decode(raw: bytes) -> Payload:
             marks,
         ),
     )
+
+
+def decode_once(raw: bytes) -> Payload:
+    """The same, of bytes that may have been read before."""
+    return raw.payload if type(raw) is ReadPayload else decode(raw)
 
 
 def scan(text: str, at: int) -> tuple[Any, int]:

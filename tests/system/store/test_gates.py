@@ -3,7 +3,7 @@
 import json
 import re
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from itertools import count
 from typing import Any
 
@@ -13,7 +13,7 @@ from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule, run_state_machine_as_test
 
-from resqd.errors import Fenced
+from resqd.errors import Fenced, StoreUnavailable
 from resqd.store.gates import blocks
 from resqd.store.gates import calls as gates_calls
 from resqd.store.gates.blocks import Answer
@@ -27,6 +27,7 @@ from resqd.store.inflight.tokens import token_text
 from resqd.store.keys import Keys
 from resqd.store.later import later
 from resqd.store.later.later import MICRO, Later
+from resqd.store.redis.connection import Reply
 from resqd.store.redis.link import Link
 from resqd.store.redis.protocol import Script
 from resqd.store.redis.url import ConnectionConfig
@@ -43,6 +44,20 @@ FORKS = (1, 2, 3)
 forks = st.sampled_from(FORKS)
 
 
+class Lossy(Link):
+    """Loses the replies to one of the next requests, which were carried out."""
+
+    loses = 0
+
+    def _send_and_read(self, commands: Sequence[bytes]) -> list[Reply]:
+        replies = super()._send_and_read(commands)
+        self.loses -= 1
+        if self.loses == 0:
+            self.close()
+            raise StoreUnavailable("the reply is lost")
+        return replies
+
+
 class Limits(RuleBasedStateMachine):
     """Producers, daemons, people, Ruby and dying workers on one Redis, and jobs under some of four gates."""
 
@@ -54,7 +69,7 @@ class Limits(RuleBasedStateMachine):
         super().__init__()
         self.client.flushdb()
         config = ConnectionConfig.from_url(self.url)
-        self.links = [Link(config), Link(config)]
+        self.links = [Lossy(config), Lossy(config)]
         self.recovery = Recovery(link=self.links[1], keys=KEYS)
         self.gates = Gates(link=self.links[1], keys=KEYS)
         self.later = Later(self.links[1], KEYS)
@@ -95,10 +110,10 @@ class Limits(RuleBasedStateMachine):
             gating=self.gating,
         )
 
-    def gating(self, raw: bytes) -> tuple[str, tuple[Gate, ...]]:
+    def gating(self, raw: bytes) -> tuple[str, tuple[Gate, ...], bytes]:
         job = json.loads(raw)
         names = [name for name in job["gates"] if name.partition("=")[0] in self.limits]
-        return job["id"], tuple(Gate(name, self.declared[name]) for name in names)
+        return job["id"], tuple(Gate(name, self.declared[name]) for name in names), raw
 
     @property
     def limits(self) -> set[str]:
@@ -129,7 +144,10 @@ class Limits(RuleBasedStateMachine):
 
     def exchange(self, fork: int, outbox: Outbox, want: Want | None = None) -> None:
         self.spoken.add(fork)
-        exchanged = self.owners[fork].exchange(outbox, want)
+        try:
+            exchanged = self.owners[fork].exchange(outbox, want)
+        except StoreUnavailable:
+            exchanged = self.owners[fork].exchange(outbox, want)
         begun = Counter[str]()
         for token, _, raw in exchanged.batch:
             job = json.loads(raw)
@@ -233,6 +251,7 @@ class Limits(RuleBasedStateMachine):
         verdicts: dict[int, Verdict] = {}
         for token, (number, _) in list(running.items())[: int(convicts)]:
             verdicts[token] = Convict(b'{"args":[%d]}' % number, (KEYS.failed,))
+        self.links[0].loses = 0
         self.recovery.recover(incarnation(own), verdicts)
         if fork in self.spoken:
             with pytest.raises(Fenced):
@@ -245,8 +264,16 @@ class Limits(RuleBasedStateMachine):
         self.forget_blocks(fork, self.running[fork])
         ended = list(self.running[fork])[: int(done)]
         self.gone.update(self.running[fork][token][0] for token in ended)
-        self.owners[fork].close(ended)
+        try:
+            self.owners[fork].close(ended)
+        except StoreUnavailable:
+            self.owners[fork].close(ended)
         self.fork(fork)
+
+    @rule(requests=st.integers(1, 4))
+    def reply_is_lost(self, requests: int) -> None:
+        """Soon, so that something is asked again that has happened."""
+        self.links[0].loses = requests
 
     @rule(ticket=st.sampled_from(["a", "a~2", "b", "c", "c~2", "c~3"]))
     def cancel(self, ticket: str) -> None:

@@ -4,6 +4,7 @@ from resqd.app import App
 from resqd.limits import Concurrency
 from resqd.store.gates.calls import Gate, Most
 from resqd.store.inflight.owner import Exchanged, Want
+from resqd.store.resque.payload import decode, decode_once
 from resqd.worker.gating import AT_A_TIME, Appetite, Gatekeeper
 
 JOB = (1, "q", b"{}")
@@ -23,7 +24,9 @@ def test_while_jobs_are_only_parked_many_are_reserved_and_few_begin() -> None:
     assert appetite.note(Exchanged([], parked=1)) == 1
     aim = appetite.aim(Want(1), idle=1, pace=0)
     assert (aim.count, aim.begin) == (AT_A_TIME, Most(1, 1))
-    assert appetite.note(Exchanged([JOB], parked=400, over=99)) == 500
+    assert appetite.note(Exchanged([JOB], parked=410, over=89)) == 500
+    assert appetite.aim(Want(1), idle=1, pace=0).count == AT_A_TIME
+    assert appetite.note(Exchanged([JOB], parked=100, over=399)) == 500
     assert appetite.aim(Want(1), idle=1, pace=0).count == 1
 
 
@@ -49,7 +52,10 @@ def test_what_has_no_limits_has_no_gates() -> None:
     def free() -> None: ...
 
     keeper = Gatekeeper(app.jobs)
-    assert keeper(b'{"class":"limited","args":[],"id":"a"}') == ("a", (Gate("limited:concurrency", "c 3"),))
+    raw = b'{"class":"limited","args":[],"id":"a"}'
+    assert keeper(raw) == ("a", (Gate("limited:concurrency", "c 3"),), raw)
+    assert decode_once(keeper(raw)[2]) == decode(raw)
+    assert keeper(raw.replace(b'"a"', b'"a\\nb"'))[0] == "a b"
     assert len(keeper(b'{"class":"limited","args":[]}')[0]) == 32
     for raw in (b'{"class":"free","args":[]}', b'{"class":"other","args":[]}', b"no JSON"):
-        assert keeper(raw) == ("", ())
+        assert keeper(raw) == ("", (), raw)
