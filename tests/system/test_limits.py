@@ -127,7 +127,7 @@ def test_no_more_begin_in_a_span_than_the_rate(tmp_path: Path, redis_url: str, r
         wait_for(lambda: processed(redis_client) == 25, 20, what="all have run")
     begun = [moment for _, moment in redis_client.zrange("begun:rated", 0, -1, withscores=True)]
     spans = [late - early for early, late in zip(begun, begun[10:], strict=False)]
-    assert min(spans) > 0.9  # a job notes its own beginning, some time after it was let go
+    assert min(spans) > 0.5  # a job notes its own beginning, some time after it was let go
     assert 2 < begun[-1] - begun[0] < 6
 
 
@@ -204,4 +204,4 @@ def test_blocks_wait_as_jobs_do_and_no_longer_than_told(
         moment for name in names for _, moment in redis_client.zrange(f"begun:{name}", 0, -1, withscores=True)
     )
     assert len(begun) == 20
-    assert min(late - early for early, late in zip(begun, begun[10:], strict=False)) > 0.9
+    assert min(late - early for early, late in zip(begun, begun[10:], strict=False)) > 0.5

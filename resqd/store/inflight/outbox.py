@@ -135,10 +135,10 @@ class Outbox:
     @property
     def tokens(self) -> list[int]:
         """The jobs of whose ends it tells."""
-        return [*self.done, *self.rest]
+        return [*self.done, *self.others]
 
     @property
-    def rest(self) -> list[int]:
+    def others(self) -> list[int]:
         """Those of them that are no plain successes."""
         rest = (self.failed, self.postponed, self.dismissed, self.returned)
         return [each.token for part in rest for each in part]

@@ -141,7 +141,7 @@ class Slots:
         if not self._held:
             return [], []
         gates = self.gates(outbox.tokens)
-        return (gates, []) if len(gates) <= _FEW else ([], self.gates(outbox.rest))
+        return (gates, []) if len(gates) <= _FEW else ([], self.gates(outbox.others))
 
     def settle(self, gates: Sequence[str], named: Iterable[str | bytes]) -> ScriptCall:
         """Let others go on that wait at these gates."""
