@@ -15,13 +15,14 @@ for _, command in ipairs({ 'DEL', 'EXISTS', 'GET', 'HGETALL', 'HKEYS', 'HLEN', '
   'PTTL', 'SCARD', 'SDIFF', 'SMEMBERS', 'TYPE', 'ZCARD' }) do
   try(command, key)
 end
-for _, command in ipairs({ 'EXPIRE', 'HDEL', 'HEXISTS', 'HGET', 'HMGET', 'HSCAN', 'HSTRLEN', 'LINDEX', 'SISMEMBER', 'SREM',
-  'SSCAN', 'ZREM', 'ZSCORE' }) do
+for _, command in ipairs({ 'EXPIRE', 'HDEL', 'HEXISTS', 'HGET', 'HMGET', 'HSCAN', 'HSTRLEN', 'LINDEX', 'SISMEMBER',
+  'SMISMEMBER', 'SREM', 'SSCAN', 'ZREM', 'ZSCORE' }) do
   try(command, key, '0')
 end
 for _, command in ipairs({ 'LRANGE', 'LREM', 'LSET', 'LTRIM', 'ZCOUNT', 'ZRANGE', 'ZREMRANGEBYSCORE', 'ZREVRANGE' }) do
   try(command, key, '0', '0')
 end
+try('BLPOP', key, '0')
 try('RENAME', key, key)
 try('SMOVE', key, key, '0')
 try('LMOVE', key, key, 'LEFT', 'LEFT')
