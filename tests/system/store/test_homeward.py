@@ -51,7 +51,7 @@ class Shards:
             connect=lambda: self.connect(0),
             keys=KEYS,
             incarnation=self.own,
-            gating=lambda raw: ("t", (Gate("few", "c 1"),) if b"few" in raw else ()),
+            gating=lambda raw: ("t", (Gate("few", "c 1"),) if b"few" in raw else (), raw),
         )
         self.inflight = Inflight(
             link=self.link, keys=KEYS, incarnation=self.own, worker_id="w", homeward=self.homeward
