@@ -7,12 +7,12 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, ClassVar, ParamSpec, TypeVar, Unpack, overload
 
 from resqd.application import batches, workflows
+from resqd.application.async_places import AsyncPlaces
 from resqd.application.batch_book import BatchBook
 from resqd.application.batches import Batch, Room
 from resqd.application.catalog import Catalog
 from resqd.application.modules import JOBS
 from resqd.application.parts import Parts
-from resqd.application.places import Places
 from resqd.application.producer import Producer
 from resqd.application.results import Result
 from resqd.application.workflows import Workflow
@@ -47,7 +47,7 @@ AJob = Job[..., Any] | type[ClassJob] | str
 """A job itself, a class job as type checkers see it, or a name."""
 
 
-class App(Places):
+class App(AsyncPlaces):
     """A set of jobs, and the Redis that they go through.
 
     `modules` are those that hold the jobs, as in ["orders.jobs", "mail.jobs"]; they are imported where jobs are
@@ -179,10 +179,6 @@ class App(Places):
     def enqueue(self, job: AJob, /, *args: Any, **kwargs: Any) -> str | None:
         """Put a registered job, given itself or by name, on its queue; its id, or None where a hook vetoed."""
         return self._job(job).enqueue(*args, **kwargs)
-
-    async def aenqueue(self, job: AJob, /, *args: Any, **kwargs: Any) -> str | None:
-        """The same for a task on an event loop, which goes on meanwhile."""
-        return await self._job(job).aenqueue(*args, **kwargs)
 
     def enqueue_to(self, queue: str, job: AJob, /, *args: Any, **kwargs: Any) -> str | None:
         """Put a job on any queue. A name that is not registered here goes as it is, for workers that know it."""

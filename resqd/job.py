@@ -7,11 +7,12 @@ from contextlib import nullcontext
 from typing import TYPE_CHECKING, Any, Final, Generic, ParamSpec, TypeVar, Unpack
 
 from resqd import async_hooks
+from resqd.async_forms import AsyncForms
 from resqd.current import as_recorded
 from resqd.errors import JobDefinitionError
 from resqd.hooks import Hook, JobHooks, Judge, fails, kept
 from resqd.limits import Gauge, checked
-from resqd.on_loops import beside, to_its_end
+from resqd.on_loops import to_its_end
 from resqd.sealing import Seal, refuse
 from resqd.unique import Fingerprints, Unique
 from resqd.using import NOW, Delivery, JobSender, Signature, Using, after, at
@@ -39,7 +40,7 @@ _AS_WHAT_IT_WRAPS: Final = ("__module__", "__name__", "__qualname__", "__doc__")
 H = TypeVar("H", bound=Hook)
 
 
-class Job(Generic[P, R]):
+class Job(AsyncForms[P], Generic[P, R]):
     """A function or class that runs as a job; calling it runs it here and now, as if not registered."""
 
     __name__: str
@@ -170,14 +171,6 @@ class Job(Generic[P, R]):
         definition = self._definition
         bound = definition.bind(args, kwargs) if kwargs else definition.check(args)
         return self._sender.send(self, self.queue, bound)
-
-    async def aenqueue(self, *args: P.args, **kwargs: P.kwargs) -> str | None:
-        """The same as `enqueue` for a task on an event loop, which goes on meanwhile."""
-        return await beside(functools.partial(self.enqueue, *args, **kwargs))
-
-    async def aenqueue_many(self, batch: Iterable[Sequence[Any]]) -> list[str | None]:
-        """The same as `enqueue_many`."""
-        return await beside(functools.partial(self.enqueue_many, batch))
 
     def _bound(self, args: Sequence[Any], kwargs: dict[str, Any]) -> Sequence[Any]:
         return self._definition.bind(args, kwargs) if kwargs else self._definition.check(args)

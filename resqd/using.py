@@ -164,6 +164,10 @@ class Using(Generic[P]):
         """Enqueue one job for each list or tuple of positional arguments, as told; see Job.enqueue_many."""
         return self._sender.deliver_many(self._job, self._definition.rows(batch), self._delivery)
 
+    async def aenqueue_many(self, batch: Iterable[Sequence[Any]]) -> list[str | None]:
+        """The same for a task."""
+        return await beside(partial(self.enqueue_many, batch))
+
     def signature(self, *args: P.args, **kwargs: P.kwargs) -> Signature:
         """The job with these arguments, not enqueued. Raises TypeError if they do not fit."""
         return Signature(self._job, tuple(self._definition.bind(args, kwargs)), self._delivery, self._sender)
@@ -195,6 +199,10 @@ class Signature:
     def enqueue(self) -> str | None:
         """Enqueue it; its id, or None where a before_enqueue hook vetoed."""
         return self._sender.deliver(self.job, self.args, self.delivery)
+
+    async def aenqueue(self) -> str | None:
+        """The same for a task on an event loop, which goes on meanwhile."""
+        return await beside(self.enqueue)
 
     def __repr__(self) -> str:
         return f"{self.job.name}({', '.join(map(repr, self.args))})"

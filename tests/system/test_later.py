@@ -1,10 +1,12 @@
 """Jobs that run later, as an application enqueues them and asks for them by id, with a real daemon."""
 
+import asyncio
 import time
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 
 import pytest
+import redis
 
 import resqd
 from resqd.testing import fake, inline
@@ -79,3 +81,28 @@ def test_tests_have_a_clock_of_their_own(app: resqd.App) -> None:
     with inline(app):
         assert job.enqueue_in(60, "c")
     assert len(app.later()) == 0
+
+
+def test_single_jobs_are_found_and_changed_from_a_task(redis_url: str, redis_client: redis.Redis) -> None:
+    """Later, put off, run now, cancelled."""
+    app = resqd.App(redis_url)
+
+    @app.job(name="work", queue="q")
+    def work() -> None: ...
+
+    async def act() -> list[object]:
+        first, second = await work.aenqueue_in(60), await work.aenqueue_in(60)
+        assert first is not None
+        assert second is not None
+        return [
+            await app.awhere(first),
+            await app.areschedule(first, delay=90),
+            await app.arun_now(first),
+            await app.awhere(first, queue="q"),
+            await app.acancel(second),
+            await app.awhere(second),
+        ]
+
+    assert asyncio.run(act()) == ["later", True, True, "waiting", "later", "gone"]
+    assert redis_client.llen("resque:queue:q") == 1
+    app.close()

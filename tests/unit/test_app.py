@@ -9,7 +9,9 @@ from resqd.app import App
 
 FOR_USERS = {
     "registering": {"job", "discover", "jobs", "find", "cron", "around_each_job", "hooks", "failure_policy"},
-    "enqueueing": {"aenqueue", "enqueue", "enqueue_to", "enqueue_many", "dequeue", "push", "resque_scheduler"},
+    "enqueueing": {"enqueue", "enqueue_to", "enqueue_many", "dequeue", "push", "resque_scheduler"},
+    "on an event loop": {"aenqueue", "aenqueue_to", "aenqueue_many", "aenqueue_in", "aenqueue_at", "awhere", "acancel",
+                         "areschedule", "arun_now"},
     "later": {"enqueue_in", "enqueue_at", "later", "result", "where", "cancel", "cancel_all", "reschedule", "run_now",
               "run_all_now"},
     "batches": {"batch", "workflow", "own_batch", "batches"},
