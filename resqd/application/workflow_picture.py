@@ -54,8 +54,9 @@ def svg(jobs: Sequence[WorkflowJob], link: Callable[[str], str | None] | None = 
     height = max((box.y for box in boxes.values()), default=0) + _HEIGHT + _MARGIN
     missing = len(jobs) - len(shown)
     note = f"{missing} more jobs are not drawn" if missing else ""
+    role = "img" if link is None else "group"  # an image has nothing in it that could be clicked on
     parts = [
-        f'<svg xmlns="http://www.w3.org/2000/svg" role="img" width="{width}" height="{height + 24 * bool(note)}" '
+        f'<svg xmlns="http://www.w3.org/2000/svg" role="{role}" width="{width}" height="{height + 24 * bool(note)}" '
         f'viewBox="0 0 {width} {height + 24 * bool(note)}" font-family="system-ui, sans-serif" font-size="12">',
         f"<title>{_summary(jobs)}</title>",
         *_lines(shown, boxes),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import Any, Final
 
 from resqd.text import escaped
@@ -80,6 +81,7 @@ def _moment(seconds: float | None) -> datetime | None:
         return None
 
 
+@lru_cache(maxsize=4_096)
 def moment_of(text: str | None) -> float | None:
     """The seconds since 1970 of a time as Resque or Ruby writes it; None for what is none."""
     plain = (text or "").strip().replace("/", "-").replace(" UTC", "+00:00")

@@ -134,7 +134,7 @@ class Browser:
         return list(
             self.run(
                 "return [...document.querySelectorAll('body *')]"
-                ".filter(each => !each.closest('pre, .cut *, .visually-hidden, .sprite')"
+                ".filter(each => !each.closest('pre, .graph, .cut *, .visually-hidden, .sprite')"
                 "  && each.getBoundingClientRect().right > innerWidth + 1)"
                 ".map(each => each.outerHTML.slice(0, 120)).slice(0, 5)"
             )

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
 from resqd.clock import Clock
-from resqd.housekeeper.scrape.exposition import Sample, family, histogram_samples
+from resqd.housekeeper.scrape.exposition import HistogramLines, Sample, family, family_of, line_head
 from resqd.store.history.histogram import Histogram
 from resqd.store.redis.health import Health
 from resqd.store.resque.measure import Measured
@@ -16,6 +16,8 @@ from resqd.wire.messages import Busy, JobMetrics, Vitals
 MOST_CLASSES = 1_000
 """Classes with counters of their own; a scraper keeps each series for weeks."""
 OTHER = "other"
+_RUN = "resqd_job_run_seconds"
+_WAIT = "resqd_job_wait_seconds"
 MASTER_SILENT = 10.0
 """Seconds without a word of the master after which its loop counts as stuck; it speaks every two."""
 
@@ -24,11 +26,25 @@ MASTER_SILENT = 10.0
 class _Class:
     """The counts of one class since this process began."""
 
+    heads: tuple[str, str, str]
+    """Of the lines that tell how many began, succeeded and failed."""
+    run_lines: HistogramLines
+    wait_lines: HistogramLines
     started: int = 0
     succeeded: int = 0
     failed: int = 0
     ran: Histogram = field(default_factory=Histogram)
     waited: Histogram = field(default_factory=Histogram)
+
+
+def _new(name: str) -> _Class:
+    labels = {"class": name}
+    heads = (
+        line_head("resqd_jobs_started_total", labels),
+        line_head("resqd_jobs_total", {**labels, "outcome": "succeeded"}),
+        line_head("resqd_jobs_total", {**labels, "outcome": "failed"}),
+    )
+    return _Class(heads, HistogramLines(_RUN, labels), HistogramLines(_WAIT, labels))
 
 
 class Counts:
@@ -58,7 +74,9 @@ class Counts:
         name = each.job_class
         if name not in self._classes and len(self._classes) >= MOST_CLASSES:
             name = OTHER
-        own = self._classes.setdefault(name, _Class())
+        own = self._classes.get(name)
+        if own is None:
+            own = self._classes[name] = _new(name)
         ended = each.succeeded + each.failed
         own.started += each.started
         own.succeeded += each.succeeded
@@ -111,38 +129,34 @@ class Counts:
         )
 
     def _of_jobs(self) -> Iterator[str]:
-        classes = sorted(self._classes.items())
-        yield family(
+        classes = [own for _, own in sorted(self._classes.items())]
+        yield family_of(
             "resqd_jobs_started",
             "counter",
             "Jobs that began on a thread.",
-            [Sample("_total", {"class": name}, own.started) for name, own in classes],
+            [f"{own.heads[0]}{own.started}\n" for own in classes],
         )
-        yield family(
+        yield family_of(
             "resqd_jobs",
             "counter",
             "Jobs that ended, by outcome.",
-            [
-                Sample("_total", {"class": name, "outcome": outcome}, count)
-                for name, own in classes
-                for outcome, count in (("succeeded", own.succeeded), ("failed", own.failed))
-            ],
+            [f"{own.heads[1]}{own.succeeded}\n{own.heads[2]}{own.failed}\n" for own in classes],
         )
-        for suffix, about, of in (
-            ("run", "How long jobs ran", lambda own: own.ran),
-            ("wait", "How long jobs waited from being enqueued to their start", lambda own: own.waited),
-        ):
-            yield family(
-                f"resqd_job_{suffix}_seconds",
-                "histogram",
-                f"{about}; of more than 200 a second of one class in one worker by a sample.",
-                [
-                    sample
-                    for name, own in classes
-                    for sample in histogram_samples(of(own), {"class": name})  # type: ignore[no-untyped-call] # a lambda
-                ],
-                unit="seconds",
-            )
+        sampled = "of more than 200 a second of one class in one worker by a sample."
+        yield family_of(
+            _RUN,
+            "histogram",
+            f"How long jobs ran; {sampled}",
+            [own.run_lines.text(own.ran) for own in classes],
+            unit="seconds",
+        )
+        yield family_of(
+            _WAIT,
+            "histogram",
+            f"How long jobs waited from being enqueued to their start; {sampled}",
+            [own.wait_lines.text(own.waited) for own in classes],
+            unit="seconds",
+        )
 
     def _of_queues(self) -> Iterator[str]:
         measured = self._measured

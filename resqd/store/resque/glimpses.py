@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass
+from heapq import nlargest
 from typing import TYPE_CHECKING, Final, NamedTuple, cast
 
 from resqd.store.debts import PAYING, arguments_of, keys_of, owed_by
@@ -64,6 +65,14 @@ class QueueLength(NamedTuple):
     oldest: float | None
 
 
+class _Names(NamedTuple):
+    """The names of all queues, and in their order the texts and the keys of their lists."""
+
+    members: set[bytes]
+    texts: list[str]
+    lists: list[bytes]
+
+
 class Glimpses:
     """Reads queues and failed lists for pages, and deletes one job of a queue."""
 
@@ -73,19 +82,31 @@ class Glimpses:
         self._lengths = client.register_script(_LENGTHS.source)
         self._glimpse = client.register_script(_GLIMPSE.source)
         self._drop = client.register_script(_DROP.source)
+        self._known = _Names(set(), [], [])
 
     @store_errors
     def queues(self) -> list[QueueLength]:
         """Every queue by name. Of more than a thousand only the longest thousand say how old they are."""
-        members = cast("set[bytes]", self._client.smembers(self._keys.queues))
-        names = sorted(members)
-        sizes = self._sizes(names)
-        waiting = sorted((name for name in names if sizes[name] > 0), key=lambda name: -sizes[name])
-        oldest = self._oldest(waiting[:_HEADS])
-        return [
-            QueueLength(to_text(name), None if sizes[name] < 0 else sizes[name], oldest.get(name))
-            for name in names
-        ]
+        names = self._names_of(cast("set[bytes]", self._client.smembers(self._keys.queues)))
+        sizes: list[int] = []
+        for start in range(0, len(names.lists), _HEADS):
+            sizes += cast("list[int]", self._lengths(keys=names.lists[start : start + _HEADS], args=[0]))
+        waiting = [at for at, size in enumerate(sizes) if size > 0]
+        if len(waiting) > _HEADS:
+            waiting = nlargest(_HEADS, waiting, key=sizes.__getitem__)
+        oldest = self._oldest([names.lists[at] for at in waiting])
+        found: list[float | None] = [None] * len(sizes)
+        for at, moment in zip(waiting, oldest, strict=True):
+            found[at] = moment
+        lengths = (None if size < 0 else size for size in sizes)
+        return [*map(QueueLength._make, zip(names.texts, lengths, found, strict=True))]
+
+    def _names_of(self, members: set[bytes]) -> _Names:
+        """In order; mostly they are those of the last look."""
+        if members != self._known.members:
+            names, prefix = sorted(members), to_bytes(self._keys.queue_prefix)
+            self._known = _Names(members, [*map(to_text, names)], [prefix + name for name in names])
+        return self._known
 
     @store_errors
     def look(
@@ -125,22 +146,11 @@ class Glimpses:
             found = self._drop(keys=list(map(to_bytes, keys)), args=[*args, *arguments_of(debts, self._keys)])
         return bool(found)
 
-    def _sizes(self, names: Sequence[bytes]) -> dict[bytes, int]:
-        found: list[int] = []
-        for start in range(0, len(names), _HEADS):
-            keys = self._lists(names[start : start + _HEADS])
-            found += cast("list[int]", self._lengths(keys=keys, args=[0]))
-        return dict(zip(names, found, strict=True))
-
-    def _oldest(self, names: Sequence[bytes]) -> dict[bytes, float | None]:
-        if not names:
-            return {}
-        flat = cast("list[int | bytes]", self._lengths(keys=self._lists(names), args=[_MOST_OF_FIRST]))
-        return {name: _enqueued_at(cast("bytes", raw)) for name, raw in zip(names, flat[1::2], strict=True)}
-
-    def _lists(self, names: Sequence[bytes]) -> list[bytes]:
-        prefix = to_bytes(self._keys.queue_prefix)
-        return [prefix + name for name in names]
+    def _oldest(self, lists: Sequence[bytes]) -> list[float | None]:
+        if not lists:
+            return []
+        flat = cast("list[int | bytes]", self._lengths(keys=lists, args=[_MOST_OF_FIRST]))
+        return [_enqueued_at(cast("bytes", raw)) for raw in flat[1::2]]
 
 
 def _enqueued_at(first: bytes) -> float | None:

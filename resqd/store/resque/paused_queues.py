@@ -37,9 +37,9 @@ class PausedQueues:
     @store_errors
     def notes(self, queues: Sequence[str]) -> dict[str, Note]:
         """The paused ones of these queues, each with its note."""
-        values = cast(
-            "list[bytes | None]", self._client.mget([self._key(queue) for queue in queues]) if queues else []
-        )
+        prefix = self._key("")
+        keys = [prefix + name for name in map(to_bytes, queues)]
+        values = cast("list[bytes | None]", self._client.mget(keys) if keys else [])
         return {
             queue: Note.from_json(value)
             for queue, value in zip(queues, values, strict=True)

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any, cast
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any, Final, cast
 
 from resqd.errors import PayloadError
 from resqd.store.names import WorkerId, number, seconds, to_bytes, to_text
@@ -20,6 +21,8 @@ if TYPE_CHECKING:
     from resqd.store.keys import Keys
 
 _KILL_TTL = 300
+_REMEMBERED: Final = 1_024
+"""The most bytes of what a thread says, for its meaning to be remembered."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -190,6 +193,14 @@ def _place(member: str) -> tuple[int, str]:
 
 
 def _thread(worker: WorkerStatus, place: tuple[int, str], value: bytes) -> WorkerThreadStatus | None:
+    told = _told(value) if len(value) <= _REMEMBERED else _read(value)
+    if told is None:
+        return None
+    queue, run_at, payload, progress = told
+    return WorkerThreadStatus(worker, place[0], place[1], queue, run_at, dict(payload), progress)
+
+
+def _read(value: bytes) -> tuple[str, str, dict[str, Any], tuple[float, float, str] | None] | None:
     try:
         data = payloads.load(value)
     except PayloadError:
@@ -197,8 +208,11 @@ def _thread(worker: WorkerStatus, place: tuple[int, str], value: bytes) -> Worke
     if not isinstance(data, dict) or not isinstance(data.get("payload"), dict):
         return None
     queue, run_at = str(data.get("queue", "")), str(data.get("run_at", ""))
-    progress = _progress(data.get("progress"))
-    return WorkerThreadStatus(worker, place[0], place[1], queue, run_at, data["payload"], progress)
+    return queue, run_at, data["payload"], _progress(data.get("progress"))
+
+
+_told: Final = lru_cache(maxsize=4_096)(_read)
+"""A page looks every two seconds at thousands of threads, most of which still run what they ran."""
 
 
 def _progress(told: object) -> tuple[float, float, str] | None:

@@ -10,6 +10,7 @@ from resqd.web import words
 from resqd.web.data.samples import rates
 from resqd.web.views.fleet import host_row
 from resqd.web.views.queues import queue_rows
+from resqd.web.views.states import rank_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -28,7 +29,7 @@ TROUBLED: Final = 2
 def overview(look: Snapshot, samples: Sequence[Sample], told: Sequence[Told]) -> dict[str, object]:
     """What the overview shows."""
     lately = rates((samples[-6], samples[-1]) if len(samples) > 5 else _whole(samples))
-    rows = queue_rows(look)
+    rows = queue_rows(look, most=_QUEUES)
     oldest = min((queue.oldest for queue in look.queues if queue.oldest is not None), default=None)
     return {
         "told": told,
@@ -41,9 +42,9 @@ def overview(look: Snapshot, samples: Sequence[Sample], told: Sequence[Told]) ->
         "threads": look.threads,
         "kept": look.failures_kept,
         "processed": look.processed,
-        "queues": rows[:_QUEUES],
-        "all_queues": len(rows),
-        "troubled": sum(1 for row in rows if row.state.rank < TROUBLED),
+        "queues": rows,
+        "all_queues": len(look.queues),
+        "troubled": sum(rank_of(queue, look.now) < TROUBLED for queue in look.queues),
         "hosts": [host_row(host, look.now) for host in look.hosts[:_HOSTS]],
         "all_hosts": len(look.hosts),
         "workers": sum(host.worker.id.worker_count or 1 for host in look.hosts),

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from heapq import nsmallest
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from resqd.store.resque import payload as payloads
 from resqd.web import words
 from resqd.web.views.reasons import of_queue_seen
-from resqd.web.views.states import State, of_queue
+from resqd.web.views.states import State, of_queue, rank_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -20,11 +21,12 @@ if TYPE_CHECKING:
 ROWS: Final = 100
 JOBS: Final = 50
 
-SORTS: Final[dict[str, Callable[[QueueRow], Any]]] = {
-    "trouble": lambda row: (row.state.rank, -(row.queue.size or 0), row.queue.name),
-    "name": lambda row: row.queue.name,
-    "length": lambda row: -(row.queue.size or 0),
-    "oldest": lambda row: row.queue.oldest if row.queue.oldest is not None else float("inf"),
+_LAST: Final = float("inf")
+SORTS: Final[dict[str, Callable[[Queue, float], Any]]] = {
+    "trouble": lambda queue, now: (rank_of(queue, now), -(queue.size or 0), queue.name),
+    "name": lambda queue, _now: queue.name,
+    "length": lambda queue, _now: -(queue.size or 0),
+    "oldest": lambda queue, _now: queue.oldest if queue.oldest is not None else _LAST,
 }
 
 
@@ -55,23 +57,27 @@ def span_of(start: int, shown: int, total: int, rows: int) -> Span:
     )
 
 
-def queue_rows(look: Snapshot, *, sort: str = "trouble", named: str = "") -> list[QueueRow]:
-    """The queues whose name holds `named`, sorted."""
-    rows = [
-        QueueRow(queue, of_queue(queue, look.now), None if queue.oldest is None else look.now - queue.oldest)
-        for queue in look.queues
-        if named in queue.name
-    ]
-    return sorted(rows, key=SORTS.get(sort, SORTS["trouble"]))
+def queue_row(queue: Queue, now: float) -> QueueRow:
+    """A queue as a row."""
+    return QueueRow(queue, of_queue(queue, now), None if queue.oldest is None else now - queue.oldest)
+
+
+def queue_rows(look: Snapshot, *, most: int) -> list[QueueRow]:
+    """The queues, those in trouble first; of ten thousand only the rows that are shown are made."""
+    by = SORTS["trouble"]
+    first = nsmallest(most, look.queues, key=lambda queue: by(queue, look.now))
+    return [queue_row(queue, look.now) for queue in first]
 
 
 def queues(look: Snapshot, *, sort: str, named: str, start: int) -> dict[str, object]:
-    """What the page of all queues shows."""
-    rows = queue_rows(look, sort=sort, named=named)
-    shown = rows[start : start + ROWS]
+    """What the page of all queues shows: those whose name holds `named`, sorted."""
+    by = SORTS.get(sort, SORTS["trouble"])
+    found = [queue for queue in look.queues if named in queue.name] if named else look.queues
+    ordered = sorted(found, key=lambda queue: by(queue, look.now))
+    shown = [queue_row(queue, look.now) for queue in ordered[start : start + ROWS]]
     return {
         "rows": shown,
-        "span": span_of(start, len(shown), len(rows), ROWS),
+        "span": span_of(start, len(shown), len(found), ROWS),
         "all_queues": len(look.queues),
         "waiting": look.waiting,
         "sort": sort if sort in SORTS else "trouble",

@@ -51,6 +51,20 @@ def of_queue(queue: Queue, now: float) -> State:
     return _IDLE
 
 
+def rank_of(queue: Queue, now: float) -> int:
+    """The rank of its state, for ten thousand of them: `of_queue` without words."""
+    size = queue.size
+    if size is None:
+        return 0
+    if queue.paused is not None:
+        return 2
+    if size:
+        if not queue.workers:
+            return 0
+        return 1 if queue.oldest is not None and now - queue.oldest > BEHIND else _FLOWING.rank
+    return _FLOWING.rank if queue.running else _IDLE.rank
+
+
 def pause_note(note: Note) -> str:
     """Who paused it, since when and why, as far as that is known."""
     by = f" by {words.name(note.by)}" if note.by else ""

@@ -16,6 +16,7 @@ from resqd.cron.schedule import from_text
 from resqd.store.cron.crontab import Crontab
 from resqd.store.later.later import When
 from resqd.store.resque.payload import encode
+from tests.support import shown_jobs
 from tests.support.browser import WIDTHS, Browser, browsing
 from tests.support.daemon import Daemon
 from tests.support.waiting import wait_for
@@ -109,6 +110,7 @@ def pages(app: App) -> dict[str, str]:
         "later": "/later", "cron": "/cron",
         "hosts": "/hosts", "host": f"/host?id={worker}", "found": "/find?q=s1", "failure": "/find?q=b3",
         "lost": "/find?q=nowhere", "clear": "/queue/clear?name=exports",
+        "limits": "/limits", "unique": "/unique", "batches": "/batches", "workflows": "/workflows",
         "steer": "/host/steer?command=scale&id=all", "remove-all": "/failed/all/remove",
         "no-page": "/nope",
     }  # fmt: skip
@@ -129,6 +131,78 @@ def test_every_page_fits_every_width_and_reads_well(browser: Browser, fleet: App
             browser.picture(f"{name}-{width}-{theme}")
         refused = [each for each in browser.complaints() if "/nope" not in each]
         assert refused == [], name
+
+
+def test_limits_locks_batches_and_workflows(browser: Browser, fleet: App, redis_url: str) -> None:
+    """Each page fits and reads well with something on it; a limit is set, a lock released, a batch cancelled."""
+    jobs = shown_jobs
+    jobs.app.configure(redis_url=redis_url)
+    held = jobs.export.enqueue(1, "hold")
+    wait_for(lambda: len(fleet.workers.threads_working()) >= 6, 20)
+    parked = jobs.export.enqueue(2)
+    jobs.once.enqueue(1)
+    with jobs.app.batch(description="the exports of today") as batch:
+        failed = jobs.charge_card.enqueue("c1", 3)
+        jobs.app.enqueue_to("idle", "Unknown", 1)
+    with jobs.app.workflow(description="the nightly report") as flow:
+        first = flow.group(*(jobs.send_digest.s(f"u{at}@x.org", "news") for at in range(5)))
+        flow.add(jobs.send_digest.s("all@x.org", "done").using(queue="idle"), after=first)
+    wait_for(lambda: fleet.batches.get(batch.id).failed == 1, 20)
+    wait_for(lambda: fleet.batches.get(flow.id).pending == 1, 20)
+    browser.stand_still()
+    shown = {
+        "limits-held": "/limits", "limit": "/limit?name=exports", "unique-held": "/unique", "batches-some": "/batches",
+        "batch": f"/batch?id={batch.id}", "workflow": f"/batch?id={flow.id}", "workflows-some": "/workflows",
+        "parked": f"/find?q={parked}", "running-job": f"/find?q={held}", "later-job": "/find?q=l1",
+        "failed-job": f"/find?q={failed}", "release": "/unique/release?fingerprint=none",
+    }  # fmt: skip
+    for name, path in shown.items():
+        browser.open(path)
+        for width in WIDTHS:
+            browser.resize(width)
+            assert browser.overflow() == [], f"{name} at {width}"
+        for width, theme in ((1280, "light"), (1280, "dark"), (375, "light")):
+            browser.resize(width)
+            browser.theme(theme)
+            assert browser.violations() == [], f"{name} at {width}, {theme}"
+            browser.picture(f"{name}-{width}-{theme}")
+        assert [each for each in browser.complaints() if "/unique/release" not in each] == [], name
+    browser.resize(1280)
+    browser.open("/limits")
+    browser.click("Set…")
+    browser.click("Leave as is")
+    browser.click("Set…")
+    browser.waits_for("Set the limit exports?")
+    browser.run("document.querySelector('#dialog input[name=number]').value = '2'")
+    browser.click("Set limit")
+    browser.waits_for("The limit's number is set, on all hosts.")
+    wait_for(lambda: fleet.result(str(parked)).state == "done", 20)
+    browser.click("As declared")
+    browser.waits_for("The limit is what the application declares.")
+    browser.open(f"/find?q={parked}")
+    browser.waits_for("What it returned")
+    browser.open("/unique")
+    browser.click("Release…")
+    browser.click("Keep it")
+    browser.click("Release…")
+    browser.click("Release lock")
+    browser.waits_for("The lock is released")
+    browser.open(f"/batch?id={batch.id}")
+    browser.click("Requeue what failed")
+    browser.waits_for("1 failed jobs went back to their queues.")
+    browser.click("Cancel batch…")
+    browser.click("Keep it")
+    browser.click("Cancel batch…")
+    browser.click_on("#dialog .danger.primary")
+    browser.waits_for("Cancelled: ")
+    assert fleet.batches.get(batch.id).state == "cancelled"
+    browser.open("/later")
+    browser.click_on("tbody th a[href*='/later/job']")
+    browser.waits_for("Why is it not running?")
+    browser.click("Cancel job…")
+    browser.click("Keep it")
+    browser.click("Run now")
+    browser.waits_for("The job went to the front of its queue.")
 
 
 def test_buttons_of_queues_and_running_jobs(browser: Browser, fleet: App, redis_client: redis.Redis) -> None:

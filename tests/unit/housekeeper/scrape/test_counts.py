@@ -1,5 +1,7 @@
 """What is counted for scrapers, and when the daemon counts as living and as ready."""
 
+import time
+
 from prometheus_client.openmetrics.parser import text_string_to_metric_families as parsed
 
 from resqd.errors import StoreUnavailable
@@ -62,6 +64,21 @@ def test_classes_beyond_a_thousand_share_a_series() -> None:
     told = scene.values()
     assert told["resqd_jobs_total", "other,succeeded"] == 5
     assert sum(1 for name, _ in told if name == "resqd_jobs_started_total") == counts.MOST_CLASSES + 1
+
+
+def test_a_scrape_of_a_thousand_classes_is_quick() -> None:
+    """54,000 lines in some 15 ms of a processor where nothing else runs; made one by one they took 180."""
+    scene = Scene()
+    scene.hear()
+    for number in range(counts.MOST_CLASSES):
+        scene.ended(f"shop.jobs.Class{number}", succeeded=5, failed=1, ms=number)
+    took = []
+    for _ in range(12):
+        began = time.process_time()
+        text = document(scene.counts.families())
+        took.append(time.process_time() - began)
+    assert text.count("\n") > 54_000
+    assert min(took) < 0.06
 
 
 def test_a_master_that_says_nothing_does_not_live() -> None:

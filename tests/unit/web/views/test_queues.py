@@ -1,7 +1,9 @@
 """Rows and pages of queues."""
 
+from resqd.store.resque.pauses import Note
 from resqd.web.data.snapshot import Queue, Snapshot
 from resqd.web.views.queues import ROWS, queues, span_of
+from resqd.web.views.states import of_queue, rank_of
 
 
 def look(*found: Queue) -> Snapshot:
@@ -52,3 +54,15 @@ def test_spans_lead_on_and_back() -> None:
     assert (first.first, first.last, first.before, first.after) == (1, 100, None, 100)
     assert (last.first, last.last, last.before, last.after) == (101, 150, 0, None)
     assert (none.first, none.last, none.before, none.after) == (0, 0, None, None)
+
+
+def test_the_rank_is_that_of_the_state() -> None:
+    """It is reckoned by itself, for ten thousand queues."""
+    note = Note()
+    for size in (None, 0, 1):
+        for oldest in (None, 1.0, 999.0):
+            for workers in (0, 1):
+                for running in (0, 1):
+                    for paused in (None, note):
+                        queue = Queue("q", size, oldest, workers, running, paused)
+                        assert rank_of(queue, 1_000.0) == of_queue(queue, 1_000.0).rank, queue
