@@ -66,7 +66,8 @@ def _parser() -> argparse.ArgumentParser:
     add(
         "--peers",
         action="store_true",
-        help="measure RQ, Celery, Dramatiq and Huey, too, which are installed first",
+        help="measure RQ, Celery, Dramatiq and Huey, too, which are installed first; also Sidekiq and Resque, where "
+        "ruby finds them",
     )
     add("--json", type=Path, metavar="FILE", help="write the figures as JSON")
     add(

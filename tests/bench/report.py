@@ -8,7 +8,8 @@ from typing import NamedTuple
 from rich.table import Table
 
 from tests.bench.arithmetic import Figure
-from tests.bench.peers.side_by_side import PREFIX
+from tests.bench.peers.side_by_side import FORKING, PREFIX, RESQD
+from tests.bench.peers.systems import FORKERS
 from tests.bench.results import Results
 from tests.bench.table import MEASURES, Row
 
@@ -16,7 +17,7 @@ _MARKS = {True: "yes", False: "no", None: ""}
 _COLORS = {True: "green", False: "red", None: "dim"}
 HEADINGS = ("", "unit", "target", "median", "min - max", "runs", "met")
 _PICTURE = "![Throughput against threads, workers, jobs queued and queues](tests/bench/throughput.svg)"
-PEER_HEADINGS = ("system", "jobs/s", "min - max", "runs")
+PEER_HEADINGS = ("system", "jobs/s", "min - max", "runs", "resqd is quicker by")
 
 
 class Line(NamedTuple):
@@ -60,16 +61,30 @@ def _line(row: Row, figure: Figure) -> Line:
     )
 
 
-def peers(results: Results) -> list[tuple[str, str, str, str]]:
-    """Each system's name, its median in jobs/s, the spread and the number of runs; the fastest first."""
+def peers(results: Results) -> list[tuple[str, str, str, str, str]]:
+    """Each system's name, its median in jobs/s, the spread and the number of runs; the fastest first.
+
+    Last, how many times as much resqd does: those that fork for each job are compared with resqd where it does that.
+    """
     found = [
         (name.removeprefix(PREFIX), one) for name, one in results.figures.items() if name.startswith(PREFIX)
     ]
     found.sort(key=lambda pair: -pair[1].median)
     return [
-        (name, number(one.median), f"{number(one.low)} - {number(one.high)}", str(one.runs))
+        (
+            name,
+            number(one.median),
+            f"{number(one.low)} - {number(one.high)}",
+            str(one.runs),
+            _times(name, one, results),
+        )
         for name, one in found
     ]
+
+
+def _times(name: str, other: Figure, results: Results) -> str:
+    own = results.figures.get(PREFIX + (FORKING if name in FORKERS else RESQD))
+    return "" if own is None or name in {RESQD, FORKING} else f"{number(own.median / other.median)} times"
 
 
 def tables(results: Results) -> list[Table]:
@@ -103,7 +118,7 @@ def markdown(results: Results) -> str:
     if found := list(lines(results)):
         text += _markdown([HEADINGS, ("---", "---", *["---:"] * 4, "---"), *(line.cells for line in found)])
     if systems := peers(results):
-        text += _markdown([PEER_HEADINGS, ("---", *["---:"] * 3), *systems])
+        text += _markdown([PEER_HEADINGS, ("---", *["---:"] * 4), *systems])
     return f"{text}{about(results)}\n\n{_PICTURE}\n"
 
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from tests.bench.bench import Bench
 from tests.bench.measures import (
     batches,
+    costs,
     elsewhere,
     fairness,
     footprint,
@@ -49,7 +50,7 @@ class Measure:
     rows: tuple[Row, ...]
 
 
-JOBS, PERCENT, MILLISECONDS = "jobs/s", "%", "ms"
+JOBS, PERCENT, MILLISECONDS, MICROSECONDS = "jobs/s", "%", "ms", "us"
 
 MEASURES = (
     Measure("throughput", throughput.throughput, 150, (
@@ -61,6 +62,10 @@ MEASURES = (
         Row("fork-1000-of-0", "of that with JOBS_PER_FORK 0", PERCENT, least=40),
         Row("dip", "its longest standstill", MILLISECONDS, most=50),
         Row("fork-100", "2 x 8, JOBS_PER_FORK 100", JOBS, least=15_000),
+    )),
+    Measure("costs", costs.costs, 25, (
+        Row("server-cpu", "Redis's processor for a job, 2 x 8", MICROSECONDS, most=4, aim=2.5),
+        Row("worker-cpu", "the daemon's processor for a job", MICROSECONDS, most=8, aim=6),
     )),
     Measure("fork-1", throughput.fork_each, 25, (
         Row("fork-1", "2 x 1, JOBS_PER_FORK 1", JOBS, least=200, aim=400),
@@ -79,8 +84,10 @@ MEASURES = (
         Row("latency-p99", "99 of 100", MILLISECONDS, most=1.5),
     )),
     Measure("enqueue", producing.producing, 15, (
-        Row("enqueue-many", "enqueue_many, one process", JOBS, least=200_000),
-        Row("enqueue", "enqueue, one process", JOBS, least=12_000),
+        Row("enqueue-many", "enqueue_many, one process", JOBS, least=200_000, aim=500_000),
+        Row("enqueue", "enqueue, one process", JOBS, least=12_000, aim=20_000),
+        Row("enqueue-p99", "99 of 100", MILLISECONDS, most=1, aim=0.3),
+        Row("enqueue-threads", "enqueue, a hundred threads of one process", JOBS, least=8_000),
     )),
     Measure("later", later.putting, 15, (
         Row("enqueue-in", "enqueue_in, one process", JOBS),

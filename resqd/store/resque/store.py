@@ -86,7 +86,8 @@ class _Push:
         return b"%b$%d\r\n%b\r\n%b" % (self._before_one, len(raw), raw, self._run)
 
     def of_many(self, raws: Sequence[bytes]) -> bytes:
-        return b"%b*%d\r\n%b%b%b" % (self._enter, 2 + len(raws), self._append, pack(raws), self._run)
+        packed = b"".join([b"$%d\r\n%b\r\n" % (len(raw), raw) for raw in raws])
+        return b"%b*%d\r\n%b%b%b" % (self._enter, 2 + len(raws), self._append, packed, self._run)
 
 
 class Store:

@@ -11,22 +11,28 @@ from pathlib import Path
 
 from tests.bench.arithmetic import drain_window, slope
 from tests.bench.bench import Bench, Shape
-from tests.bench.peers.environment import prepared
+from tests.bench.peers.environment import prepared, present
 from tests.bench.peers.systems import PEERS, Peer
 
 PREFIX = "peer="
 RESQD = "resqd, 2 workers x 8 threads"
+FORKING = "resqd, 2 workers, a fork for each job"
 _FOLDER = Path(__file__).parent
 _ENDS_SECONDS = 5
 _RESQD_JOBS = 400_000
+_FORKING_JOBS = 1_000
 
 
 def side_by_side(bench: Bench) -> dict[str, float]:
-    """resqd and each peer once, on a server whose databases are the benchmark's alone."""
+    """resqd and each peer once, on a server whose databases are the benchmark's alone; without those in Ruby that
+    are not on the machine."""
     programs = prepared()
-    total = bench.scale.count(_RESQD_JOBS)
-    rates = {RESQD: slope(drain_window(bench.drain(Shape(), total), total))}
-    for peer in PEERS:
+    forking = Shape(threads=1, jobs_per_fork=1)
+    rates = {}
+    for name, shape, jobs in ((RESQD, Shape(), _RESQD_JOBS), (FORKING, forking, _FORKING_JOBS)):
+        total = bench.scale.count(jobs)
+        rates[name] = slope(drain_window(bench.drain(shape, total), total))
+    for peer in filter(present, PEERS):
         rates[peer.name] = _rate(bench, peer, programs)
     return {PREFIX + name: rate for name, rate in rates.items()}
 
@@ -36,8 +42,7 @@ def _rate(bench: Bench, peer: Peer, programs: Path) -> float:
     client.flushall()
     environ = {**os.environ, "PEER_URL": bench.place.url, "PYTHONPATH": str(_FOLDER)}
     total = bench.scale.count(peer.jobs)
-    filler = f"import {peer.module}; {peer.module}.fill({total})"
-    subprocess.run([str(programs / "python"), "-c", filler], cwd=_FOLDER, env=environ, check=True)
+    subprocess.run(_filler(peer, programs, total), cwd=_FOLDER, env=environ, check=True)
     if client.llen(peer.key) != total:
         raise ValueError(
             f"{peer.name}: {total} jobs were pushed and {client.llen(peer.key)} wait in {peer.key}"
@@ -48,13 +53,19 @@ def _rate(bench: Bench, peer: Peer, programs: Path) -> float:
     return slope(drain_window(samples, total))
 
 
+def _filler(peer: Peer, programs: Path, total: int) -> list[str]:
+    if peer.is_ruby:
+        return ["ruby", f"-r./{peer.module}", "-e", f"fill({total})"]
+    return [str(programs / "python"), "-c", f"import {peer.module}; {peer.module}.fill({total})"]
+
+
 @contextlib.contextmanager
 def _workers(
     peer: Peer, programs: Path, url: str, environ: dict[str, str], log: Path
 ) -> Iterator[subprocess.Popen[bytes]]:
     """The peer's workers in a process group of their own, of which nothing is left at the end."""
     command = [
-        str(programs / peer.command[0]),
+        peer.command[0] if peer.is_ruby else str(programs / peer.command[0]),
         *(url if word == "URL" else word for word in peer.command[1:]),
     ]
     with log.open("wb") as output:

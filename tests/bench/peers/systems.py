@@ -7,7 +7,11 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Peer:
-    """Another system; `jobs` make a drain of a few seconds, and URL stands in `command` for that of Redis."""
+    """Another system; `jobs` make a drain of a few seconds, and URL stands in `command` for that of Redis.
+
+    One in Python gets an environment of its own; one in Ruby, without a `requirement`, must be where `ruby` finds its
+    package.
+    """
 
     name: str
     package: str
@@ -17,6 +21,18 @@ class Peer:
     key: str
     jobs: int
 
+    @property
+    def is_ruby(self) -> bool:
+        """Whether it is a program in Ruby."""
+        return not self.requirement
+
+
+def _ruby(package: str, body: str) -> tuple[str, ...]:
+    """A program in Ruby whose two processes run that code."""
+    return ("ruby", f"-r{package}", "-e", f"2.times {{ fork {{ {body} }} }}; Process.waitall")
+
+
+_SIDEKIQ = "cli = Sidekiq::CLI.instance; cli.parse(%w[-q default -c 8 -r ./sidekiq_jobs.rb]); cli.run"
 
 PEERS = (
     Peer(
@@ -55,4 +71,25 @@ PEERS = (
         key="rq:queue:default",
         jobs=600,
     ),
+    Peer(
+        name="Sidekiq, 2 processes x 8 threads",
+        package="sidekiq",
+        requirement="",
+        module="sidekiq_jobs",
+        command=_ruby("sidekiq/cli", _SIDEKIQ),
+        key="queue:default",
+        jobs=30_000,
+    ),
+    Peer(
+        name="Resque, 2 workers",
+        package="resque",
+        requirement="",
+        module="resque_jobs",
+        command=_ruby("./resque_jobs", 'Resque::Worker.new("default").work(0.1)'),
+        key="resque:queue:default",
+        jobs=2_000,
+    ),
 )
+
+FORKERS = frozenset(peer.name for peer in PEERS if peer.package in {"rq", "resque"})
+"""Those that run each job in a process of its own."""

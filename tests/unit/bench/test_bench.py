@@ -9,6 +9,7 @@ import pytest
 from tests.bench import plot, report
 from tests.bench.arithmetic import Figure, Sample, change, drain_window, longest_standstill, percentile, slope
 from tests.bench.measures.fairness import Unfairness
+from tests.bench.peers.side_by_side import FORKING, PREFIX, RESQD
 from tests.bench.results import Results
 from tests.bench.table import MEASURES, PEERS, Row, chosen
 
@@ -121,10 +122,19 @@ def test_peers_are_measured_when_asked_for() -> None:
 def test_systems_stand_side_by_side_fastest_first() -> None:
     """With the peers alone there is no empty table."""
     environment = ENVIRONMENT | {"peers": "huey 3"}
-    found = Results(environment, {"peer=slow": Figure(10, 9, 11, 3), "peer=fast": Figure(200, 190, 1_210, 3)})
-    assert report.markdown(found).splitlines()[2:4] == [
-        "| fast | 200 | 190 - 1,210 | 3 |",
-        "| slow | 10.0 | 9.00 - 11.0 | 3 |",
+    figures = {
+        "slow": Figure(10, 9, 11, 3),
+        RESQD: Figure(400, 400, 400, 1),
+        "fast": Figure(200, 190, 1_210, 3),
+    }
+    figures |= {FORKING: Figure(6, 6, 6, 1), "Resque, 2 workers": Figure(4, 4, 4, 1)}
+    found = Results(environment, {PREFIX + name: figure for name, figure in figures.items()})
+    assert report.markdown(found).splitlines()[2:7] == [
+        f"| {RESQD} | 400 | 400 - 400 | 1 |  |",
+        "| fast | 200 | 190 - 1,210 | 3 | 2.00 times |",
+        "| slow | 10.0 | 9.00 - 11.0 | 3 | 40.0 times |",
+        f"| {FORKING} | 6.00 | 6.00 - 6.00 | 1 |  |",
+        "| Resque, 2 workers | 4.00 | 4.00 - 4.00 | 1 | 1.50 times |",
     ]
     assert report.about(found).endswith("Linux 6; huey 3")
     assert len(report.tables(found)) == 1
