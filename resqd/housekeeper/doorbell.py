@@ -110,6 +110,9 @@ class ListeningPolicy:
                 return self._disarm()
             self._missed = True
         if not seen.idle:
+            if self.repeat_due(now):  # there is nobody to be rung again until one idles, who then is
+                self._repeat_at = None
+                self._missed = self._missed or seen.pending
             return []
         self._idle_at = now
         if seen.pushed or self._missed:

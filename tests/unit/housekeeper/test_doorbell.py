@@ -129,3 +129,15 @@ def test_the_daemons_are_counted() -> None:
     assert policy.step(PATIENCE, seen()) == []
     assert policy.next_at(idle=1) == COUNT_EVERY
     assert policy.step(COUNT_EVERY, seen(idle=0)) == [Act.COUNT]
+
+
+def test_a_repeat_that_finds_nobody_idle_waits_for_who_idles_next() -> None:
+    """It is not due for ever, which would keep a processor busy; and an untaken ring is not forgotten."""
+    for pending in (False, True):
+        policy = armed()
+        assert policy.step(1.0, seen(pushed=True)) == [Act.RING]
+        policy.step(1.0 + PATIENCE, seen(0, pending=pending))
+        moment = policy.next_at(idle=0)
+        assert moment is not None
+        assert moment > 1.0 + PATIENCE
+        assert policy.step(1.5, seen(1)) == ([Act.RING] if pending else [])
