@@ -10,7 +10,7 @@ EVERY = 1.0
 """Seconds between two rounds."""
 IDLE = 15.0
 """The same where the application declares no limits, and nobody waits."""
-SOONEST = 0.005
+SOONEST = 0.002
 """Seconds between two rounds at the least, however often a rate has room again."""
 
 

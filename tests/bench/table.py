@@ -12,6 +12,7 @@ from tests.bench.measures import (
     elsewhere,
     fairness,
     footprint,
+    gates,
     growth,
     latency,
     later,
@@ -133,6 +134,24 @@ MEASURES = (
         Row("turns", "10,000 tenants in turn, 2 x 8", JOBS),
         Row("turns-of-one", "of as many in one queue", PERCENT, least=70),
         Row("turns-least", "the least served tenant, of the mean, after 100,000 jobs", PERCENT, least=90),
+    )),
+    Measure("gates", gates.throughput, 60, (
+        Row("gated-wide", "behind a gate with room, 2 x 8", JOBS),
+        Row("gated-wide-of-plain", "of as many plain ones, in turns", PERCENT, least=50),
+        Row("gated-each-of-plain", "behind 500 gates with room", PERCENT),
+        Row("gated-rated-of-plain", "under a rate that is not reached", PERCENT, least=50),
+    )),
+    Measure("freed", gates.freed, 10, (
+        Row("freed-p50", "a freed slot to the next start: median", MILLISECONDS, most=2),
+        Row("freed-p99", "99 of 100", MILLISECONDS, most=20),
+    )),
+    Measure("rate", gates.paced, 40, (
+        Row("rate-most", "Rate(100, per=1): the most that start in any second", "", most=100),
+        Row("rate-share", "of those that may", PERCENT, least=99),
+    )),
+    Measure("parked", gates.parked, 40, (
+        Row("parked-other", "behind a million parked jobs another one starts after", "s", most=15),
+        Row("parked-then", "and others, once they are parked: median", MILLISECONDS, most=10),
     )),
     Measure("fairness", fairness.fairness, 25, (
         Row("fairness", "a worker idles while another holds unstarted jobs", MILLISECONDS, most=100),

@@ -4,6 +4,8 @@
 -- A definition is 'c MOST' (concurrency) or 'r MOST MICROSECONDS' (rate). A job waits at one gate, the first that was full.
 
 local PASS = 5000000
+local SPREAD = 0.004 -- by so much a rate's span is longer than declared, by MOST_SPREAD at the most: jobs that were let go
+local MOST_SPREAD = 20000 -- in time need not all take as long to begin, and no span may see more of them begin
 local USED = '!' -- before the name of a limit that only blocks of code have defined, among what daemons declare
 
 local function score(moment) return string.format('%d', moment) end
@@ -45,7 +47,8 @@ end
 local function look_at_gate(name, keys, moment, definition, override, unpassed, unawaited)
   local kind, most, per = string.match(definition or '', '^([cr]) (%d+) ?(%d*)$')
   local gate = { name = name, held = keys[1], waiting = keys[2], passed = keys[3], granted = keys[4],
-    most = kind and tonumber(override or most) or math.huge, per = kind == 'r' and tonumber(per) }
+    most = kind and tonumber(override or most) or math.huge }
+  gate.per = kind == 'r' and per + math.min(math.floor(per * SPREAD), MOST_SPREAD)
   if not unpassed then
     redis.call('ZREMRANGEBYSCORE', gate.passed, '-inf', score(moment))
     redis.call('ZREMRANGEBYSCORE', gate.passed, '(' .. score(moment + PASS), '+inf')

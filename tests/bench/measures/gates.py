@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import time
+from bisect import bisect_left
 from functools import partial
+from itertools import pairwise
 from pathlib import Path
 
 from resqd.store.resque import payload
 from tests.bench.arithmetic import drain_window, percentile, slope
 from tests.bench.bench import Bench, Shape
 from tests.bench.jobs import QUEUE, STAMPS_FILE
+from tests.bench.measures.latency import stamps_when_all_started
 from tests.support.waiting import wait_for
 
 _APP = "tests.bench.limited_jobs:app"
 _CHUNK = 5_000
+_RATE = 100
 _STOCK = {
     name: [raw for _, raw in payload.encode_many(name, [(n,) for n in range(500)], enqueued_at=time.time())]
     for name in ("Wide", "Each", "Rated")
@@ -77,3 +81,33 @@ def _push(bench: Bench, raws: list[bytes]) -> int:
     pushed = time.monotonic_ns()
     bench.place.client.rpush(bench.place.keys.queue(QUEUE), *raws)
     return pushed
+
+
+def freed(bench: Bench) -> dict[str, float]:
+    """One job of a tenant at a time: from the end of each to the start of the next."""
+    bench.place.clean()
+    count = 10 + bench.scale.pushes
+    file = _stamps(bench, 2 * count)
+    rows = [("a", number) for number in range(count)]
+    with bench.daemon(Shape(app=_APP), **{STAMPS_FILE: str(file)}):
+        _push(bench, [raw for _, raw in payload.encode_many("Narrow", rows, enqueued_at=time.time())])
+        stamps = stamps_when_all_started(file)
+    runs = sorted(zip(stamps[::2], stamps[1::2], strict=True))
+    waits = [(start - end) / 1e6 for (_, end), (start, _) in pairwise(runs)][10:]
+    return {"freed-p50": percentile(waits, 0.5), "freed-p99": percentile(waits, 0.99)}
+
+
+def paced(bench: Bench) -> dict[str, float]:
+    """Rate(100, per=1) under pressure: the most that started in any second, and how many of those that might have."""
+    bench.place.clean()
+    seconds = 30 if bench.scale.every_point else 5
+    count = round(_RATE * (seconds + 2))
+    file = _stamps(bench, count)
+    with bench.daemon(Shape(app=_APP), **{STAMPS_FILE: str(file)}):
+        rows = [(number,) for number in range(count)]
+        _push(bench, [raw for _, raw in payload.encode_many("Paced", rows, enqueued_at=time.time())])
+        stamps_when_all_started(file, 2 * seconds + 10)
+    starts = sorted(memoryview(file.read_bytes()).cast("Q"))
+    most = max(bisect_left(starts, start + 10**9) - at for at, start in enumerate(starts))
+    within = bisect_left(starts, starts[0] + seconds * 10**9)
+    return {"rate-most": most, "rate-share": within / (_RATE * seconds) * 100}

@@ -48,9 +48,9 @@ def _push_at_random(numbers: range) -> list[int]:
     return pushed
 
 
-def stamps_when_all_started(file: Path) -> list[int]:
+def stamps_when_all_started(file: Path, seconds: float = 20.0) -> list[int]:
     """The time of every job's start in nanoseconds, once they have all started."""
-    return wait_for(partial(_all_stamps, file), 20, what="every job started")
+    return wait_for(partial(_all_stamps, file), seconds, what="every job started")
 
 
 def _all_stamps(file: Path) -> list[int] | None:
