@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import sys
 from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING, Any, Final
 
@@ -118,7 +119,9 @@ def _act(session: Session, transaction: SessionTransaction) -> None:
     held = waiting.ended(transaction) if waiting is not None else None
     if held is None:
         return
-    if in_greenlet():
+    if (
+        "greenlet" in sys.modules and in_greenlet()
+    ):  # it need not be installed; an AsyncSession has imported it
         await_only(asyncio.to_thread(held.release))  # an AsyncSession's: Redis must not stop its loop
     else:
         held.release()

@@ -11,7 +11,7 @@ from sqlalchemy import BigInteger, Column, DateTime, Integer, LargeBinary, MetaD
 from sqlalchemy import delete as deleting
 from sqlalchemy import insert as inserting
 from sqlalchemy import select as selecting
-from sqlalchemy.ext.asyncio import AsyncEngine
+from sqlalchemy.engine import Engine  # of its two kinds the one that needs no greenlet
 
 from resqd.application import aside
 from resqd.application.outbox import TABLE, Hand, Rows
@@ -19,8 +19,8 @@ from resqd.application.parts import parts_of
 from resqd.store.relay.relay import Row
 
 if TYPE_CHECKING:
-    from sqlalchemy.engine import Connection, Engine
-    from sqlalchemy.ext.asyncio import AsyncConnection, AsyncSession, async_scoped_session
+    from sqlalchemy.engine import Connection
+    from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, AsyncSession, async_scoped_session
     from sqlalchemy.orm import Session, scoped_session
 
     from resqd.app import App
@@ -116,12 +116,12 @@ class Outbox:
 
     def begin(self) -> None:
         """Let go of connections that came with a fork: they are the parent's."""
-        engine = self._engine.sync_engine if isinstance(self._engine, AsyncEngine) else self._engine
+        engine = self._engine if isinstance(self._engine, Engine) else self._engine.sync_engine
         engine.dispose(close=False)
 
     def move(self, hand: Hand, *, limit: int, without: Collection[str]) -> int:
         """Give away up to so many rows, the oldest first, but for those of some queues; how many there were."""
-        if not isinstance(self._engine, AsyncEngine):
+        if isinstance(self._engine, Engine):
             return self._move(self._engine, hand, limit, without)
         if self._runner is None:
             self._runner = asyncio.Runner()  # its connections belong to its loop
