@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Final
@@ -30,13 +30,25 @@ _NOTHING: Final = Snapshot(version="", now=0, entries={}, texts={}, unreadable={
 
 
 class Cron:
-    """The duty of one daemon; `declaration` is what its application declares. Owned by the keeper's thread."""
+    """The duty of one daemon; `declaration` is what its application declares. Owned by the keeper's thread.
+
+    `others` reads what it declares besides, which may change at any time.
+    """
 
     def __init__(
-        self, *, timetable: Timetable, declaration: Declaration, clock: Clock, random: Callable[[], float]
+        self,
+        *,
+        timetable: Timetable,
+        declaration: Declaration,
+        clock: Clock,
+        random: Callable[[], float],
+        others: Callable[[], Mapping[str, str]] | None = None,
     ) -> None:
         self._timetable = timetable
         self._declaration = declaration
+        self._own = declaration.entries
+        self._others = others
+        self._others_at = float("-inf")
         self._clock = clock
         self._random = random
         self._complaints = Complaints(clock)
@@ -51,6 +63,9 @@ class Cron:
 
     def tend(self) -> None:
         """Enqueue what is due, and see to the timetable where it is time to. May raise a StoreError."""
+        if self._others is not None and self._clock() >= self._others_at:
+            self._declare({**self._others(), **self._own})
+            self._others_at = self._clock() + LOOK_EVERY
         look = self._timetable.look()
         news = look.version != self._seen.version
         if news:
@@ -62,6 +77,11 @@ class Cron:
 
     def leave(self) -> None:
         """The daemon ends. Nothing is to be done: a table whose life has no heartbeat is dropped by others."""
+
+    def _declare(self, entries: Mapping[str, str]) -> None:
+        if entries != self._declaration.entries:
+            self._declaration = replace(self._declaration, entries=entries)
+            self._audit_at = float("-inf")
 
     def _learn(self) -> None:
         self._seen = self._with_us(self._timetable.snapshot())
@@ -137,7 +157,8 @@ class Cron:
             for name, at in nexts.items()
             if name in self._seen.entries
         ]
-        return max(0.0, min([LOOK_EVERY if look.version else LOOK_IN_VAIN, *waits]))
+        often = bool(look.version) or self._others is not None
+        return max(0.0, min([LOOK_EVERY if often else LOOK_IN_VAIN, *waits]))
 
     # What there should be.
 

@@ -129,6 +129,11 @@ class Scheduler:
                 self._look_at = self._clock()
                 return
 
+    @property
+    def active(self) -> bool:
+        """Whether it was for us to move jobs at the last look."""
+        return bool(self._active)
+
     def wait(self) -> float:
         """Seconds until there is something to do."""
         return max(0.0, self._look_at - self._clock())

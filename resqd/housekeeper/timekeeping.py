@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import random
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -13,6 +14,7 @@ from resqd.housekeeper.cron import LOOK_IN_VAIN, Cron
 from resqd.housekeeper.house import House
 from resqd.housekeeper.keeper import Duty
 from resqd.housekeeper.limits import IDLE, Limits
+from resqd.housekeeper.ruby_schedules import RubySchedules
 from resqd.housekeeper.scheduler import LOOK_EVERY as SCHEDULER_EVERY
 from resqd.housekeeper.scheduler import Judge, Scheduler
 from resqd.limits import declared
@@ -35,7 +37,7 @@ def timekeepers(house: House) -> list[Timekeeper]:
     scheduler = _scheduler(house)
     return [
         *([] if scheduler is None else [_of_scheduler(scheduler)]),
-        _of_cron(_cron(house)),
+        _of_cron(_cron(house, scheduler)),
         _of_limits(house),
     ]
 
@@ -60,7 +62,7 @@ def _of_limits(house: House) -> Timekeeper:
     return Timekeeper(Duty(IDLE, limits.tend, "the round of limits", limits.wait), limits.leave)
 
 
-def _cron(house: House) -> Cron:
+def _cron(house: House, scheduler: Scheduler | None) -> Cron:
     settings, app = house.settings, house.app
     declared = parts_of(app).producer.timetable
     owner = app.name or settings.app or ""
@@ -74,11 +76,31 @@ def _cron(house: House) -> Cron:
         ),
         clock=monotonic,
         random=random.random,
+        others=None if scheduler is None else _ruby_schedules(house, scheduler, owner),
     )
 
 
+def _ruby_schedules(house: House, scheduler: Scheduler, owner: str) -> RubySchedules | None:
+    if house.settings.resque_scheduler != "take":
+        return None
+    return RubySchedules(
+        link=house.link,
+        namespace=house.settings.namespace,
+        app=owner,
+        queue_of=_queue_of(house),
+        environment=os.environ.get("RAILS_ENV", ""),
+        leads=lambda: scheduler.active,
+        clock=monotonic,
+    )
+
+
+def _queue_of(house: House) -> Callable[[str], str | None]:
+    jobs = house.app.jobs
+    return lambda name: jobs[name].queue if name in jobs else None
+
+
 def _scheduler(house: House) -> Scheduler | None:
-    settings, jobs = house.settings, house.app.jobs
+    settings = house.settings
     if settings.resque_scheduler == "off":
         return None
     # The master's pid, so that the next housekeeper of this daemon goes on with the lock.
@@ -93,7 +115,7 @@ def _scheduler(house: House) -> Scheduler | None:
         judge=Judge(
             keys=house.keys,
             worker_id=house.worker_id,
-            queue_of=lambda name: jobs[name].queue if name in jobs else None,
+            queue_of=_queue_of(house),
         ),
         own=own,
         clock=monotonic,
