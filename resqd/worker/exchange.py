@@ -214,7 +214,7 @@ class Exchange:
         A batch whose reply was lost comes with the next exchange, whatever that asks for.
         """
         failures = list(self.outbox.failed)
-        settled: list[Postpone | Dismiss] = [*self.outbox.postponed, *self.outbox.dismissed]
+        postponed, dismissed = list(self.outbox.postponed), list(self.outbox.dismissed)
         try:
             exchanged = self._inflight.exchange(self.outbox, want)
         except Fenced:
@@ -226,8 +226,10 @@ class Exchange:
         if failures and not self.outbox.failed:  # Redis has confirmed them, maybe nothing else
             news = self._recent.add(failures, self._clock())
             self._aftermath.put([failure.record for failure in news])
-        if settled and not (self.outbox.postponed or self.outbox.dismissed):
-            self._recent.add(settled, self._clock())
+        if postponed and not self.outbox.postponed:
+            self._recent.add(postponed, self._clock())
+        if dismissed and not self.outbox.dismissed:
+            self._recent.add_ends(dismissed)
         if exchanged is not None:
             self.unsure = False
             self._oldest = None

@@ -15,7 +15,7 @@ from resqd.current import bind_thread, stopped
 from resqd.errors import JobInterrupt, PayloadError
 from resqd.job import Job
 from resqd.sealing import MARK
-from resqd.store.inflight.owner import Reservation
+from resqd.store.inflight.owner import Dismiss, Reservation
 from resqd.store.resque.payload import Payload, decode
 from resqd.text import shown
 from resqd.threads import Title, Wake
@@ -190,7 +190,7 @@ class Executor:
             elif job.simple and payload.marks is None:
                 job.run(payload.args, self._trials.judge)
             else:
-                ended = self._tried(job, payload)
+                ended = self._marked(job, payload)
         except JobInterrupt:
             raise
         except BaseException as error:  # noqa: BLE001 - the job's boundary: whatever it raises is its failure
@@ -202,6 +202,15 @@ class Executor:
         if self._endings.timed:
             return token, payload.job_class, slot.since, time.monotonic(), payload.enqueued_at
         return token
+
+    def _marked(self, job: Job[..., object], payload: Payload) -> Outcome | None:
+        """Run a job that is more than a call of its code, or whose payload says more than the call."""
+        marks = payload.marks
+        if job.bare and marks is not None and marks.plain:  # as each of a batch
+            job.perform(*payload.args)
+            end = Dismiss(self.slot.token, "done", "", marks.debts)
+            return Settled(self.slot.token, payload, end, self.slot.since, time.monotonic())
+        return self._tried(job, payload)
 
     def _tried(self, job: Job[..., object], payload: Payload) -> Outcome | None:
         """Run a job that is more than a call of its code, by a process or by the event loop where it is for these."""

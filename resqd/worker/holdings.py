@@ -6,7 +6,7 @@ from collections import Counter, deque
 from collections.abc import Collection
 from itertools import repeat, starmap
 from queue import Empty, SimpleQueue
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from resqd import events
 from resqd.store.inflight.owner import Dismiss, Failure, Postpone, Reservation
@@ -252,13 +252,13 @@ class Holdings:
         if len(bare) != len(fresh):
             held = self._unfinished
             told = {outcome[0]: outcome for outcome in fresh if not isinstance(outcome, int | Lent)}
-            rich = [outcome for token, outcome in told.items() if token in held]
-            failed = [outcome for outcome in rich if isinstance(outcome, Failed)]
-            unfinished = [outcome.token for outcome in rich if isinstance(outcome, Unfinished)]
-            self._recalled.extend(unfinished)
+            unfinished: list[Unfinished] = []
+            kinds: dict[type, list[Any]] = {Failed: failed, Settled: settled, Unfinished: unfinished}
+            for token, outcome in told.items():
+                if token in held:
+                    kinds.get(type(outcome), timed).append(outcome)
+            self._recalled.extend([outcome.token for outcome in unfinished])
             self.recalled = self.recalled or bool(unfinished)
-            settled = [outcome for outcome in rich if isinstance(outcome, Settled)]
-            timed = [outcome for outcome in rich if not isinstance(outcome, Failed | Settled | Unfinished)]
             bare += [outcome[0] for outcome in timed]
         done = list(self._unfinished.intersection(bare))
         self._forget(done)

@@ -35,10 +35,7 @@ class Metrics:
     def told(self, outcomes: Outcomes) -> None:
         """Count jobs that have ended. Of a large batch all are counted, and some times kept of each class."""
         failed, timed = [end for end in map(_end, outcomes.failed) if end], outcomes.timed
-        others = {
-            kind: [end for end in map(_end, outcomes.settled) if end and end[0] in tokens]
-            for kind, tokens in _by_kind(outcomes.settled).items()
-        }
+        others = _by_kind(outcomes.settled)
         with self._lock:
             for job_class, count in Counter([done[1] for done in timed]).items():
                 self._tally(job_class).succeeded += count
@@ -109,7 +106,7 @@ class Metrics:
             self._tallies.add(metrics)
 
 
-def _end(outcome: Failed | Settled) -> Done | None:
+def _end(outcome: Failed) -> Done | None:
     """When it began and ended; what could not be read has no class to count it by."""
     payload = outcome.payload
     if payload is None:
@@ -117,9 +114,11 @@ def _end(outcome: Failed | Settled) -> Done | None:
     return outcome.token, payload.job_class, outcome.began, outcome.ended, payload.enqueued_at
 
 
-def _by_kind(settled: Iterable[Settled]) -> dict[str, set[int]]:
-    """The tokens of each kind of end."""
-    kinds: dict[str, set[int]] = {}
-    for outcome in settled:
-        kinds.setdefault(outcome.settlement.kind, set()).add(outcome.token)
+def _by_kind(settled: Iterable[Settled]) -> dict[str, list[Done]]:
+    """When they began and ended, by the kind of their end."""
+    kinds: dict[str, list[Done]] = {}
+    for token, payload, settlement, began, ended in settled:
+        if payload is not None:
+            end = token, payload.job_class, began, ended, payload.enqueued_at
+            kinds.setdefault(settlement.kind, []).append(end)
     return kinds

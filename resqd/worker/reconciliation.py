@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Collection, Container, Iterable
+from collections.abc import Collection, Container, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import TypeVar
 
@@ -22,7 +22,7 @@ Rare = Failure | Postpone | Dismiss
 """An outcome that is no plain success."""
 
 
-R = TypeVar("R", Failure, Postpone | Dismiss)
+R = TypeVar("R", Failure, Postpone)
 
 
 @dataclass(slots=True)
@@ -75,6 +75,7 @@ class Recent:
 
     def __init__(self) -> None:
         self._kept: deque[tuple[float, Rare]] = deque()
+        self._ends: deque[Dismiss] = deque(maxlen=MOST_KEPT)
         self._tokens: set[int] = set()
         self._bytes = 0
 
@@ -91,12 +92,16 @@ class Recent:
             self._bytes -= _size(oldest)
         return news
 
+    def add_ends(self, ends: Sequence[Dismiss]) -> None:
+        """Keep the newest of those that have ended without a record: of a batch there are as many as it has jobs."""
+        self._ends.extend(ends[-MOST_KEPT:])
+
     def _beyond(self, now: float) -> bool:
         return len(self._kept) > MOST_KEPT or self._bytes > MOST_BYTES or now - self._kept[0][0] > KEPT_FOR
 
     def recall(self) -> list[Rare]:
         """All that are kept."""
-        return [each for _, each in self._kept]
+        return [*(each for _, each in self._kept), *self._ends]
 
 
 def _size(outcome: Rare) -> int:

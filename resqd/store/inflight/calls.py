@@ -98,10 +98,11 @@ class Calls:
         groups: dict[str, tuple[list[int], list[str]]] = {}
         singles: list[Dismiss] = []
         for each in dismissed:
-            if each.batched:
-                member, _, batch = each.debts[0].member.partition(" ")
+            token, kind, tried, debts = each
+            if kind == "done" and not tried and len(debts) == 1 and debts[0][0] == "batch":
+                member, _, batch = debts[0][1].partition(" ")
                 tokens, members = groups.get(batch) or groups.setdefault(batch, ([], []))
-                tokens.append(each.token)
+                tokens.append(token)
                 members.append(member)
             else:
                 singles.append(each)

@@ -53,3 +53,13 @@ def test_recent_failures_are_bounded() -> None:
     recent.add([one], 4.0)
     recent.add([], 4.0 + reconciliation.KEPT_FOR + 1)
     assert recent.recall() == []
+
+
+def test_of_many_ends_the_newest_are_kept() -> None:
+    """Of a batch there may come thousands at a time; failures beside them stay."""
+    recent, failure = Recent(), Failure(0, b"r")
+    recent.add([failure], 0.0)
+    ends = [Dismiss(token, "done") for token in range(1, 3 * reconciliation.MOST_KEPT)]
+    recent.add_ends(ends[:5])
+    recent.add_ends(ends)
+    assert recent.recall() == [failure, *ends[-reconciliation.MOST_KEPT :]]
