@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from resqd.text import SHOWN, escaped, id_fault, lookalikes, shown
+from resqd.text import SHOWN, escaped, id_fault, lookalikes, progress_text, shown
 
 ANYTHING = st.text(st.characters(exclude_categories=()))
 """Lone surrogates of every kind are among it."""
@@ -48,3 +48,17 @@ def test_what_was_meant_is_the_nearest_of_the_names() -> None:
     assert lookalikes("send_mial", names) == ["send_mail", "send_mails", "sand_mail"]
     assert lookalikes("send_mial", names, most=1) == ["send_mail"]
     assert lookalikes("thumbnail", ["archive"]) == []
+
+
+@pytest.mark.parametrize(
+    ("told", "said"),
+    [
+        ((450.0, 1000.0, "rows"), "45% (450 of 1,000) rows"),
+        ((1234.0, 0.0, ""), "1,234"),
+        ((1.5, 3.0, ""), "50% (1.50 of 3)"),
+        ((3.0, -1.0, "odd"), "3 odd"),
+    ],
+)
+def test_progress_is_said_as_people_count(told: tuple[float, float, str], said: str) -> None:
+    """A share where the whole is known."""
+    assert progress_text(*told) == said

@@ -125,3 +125,11 @@ def test_many_jobs_are_counted() -> None:
 def test_leaving_names_what_is_waited_for(workers: list[dict[str, Any]], line: str) -> None:
     """A drain waits for jobs, then for workers, then for the daemon."""
     assert views.leaving_line(status(workers=workers)) == line
+
+
+def test_how_far_a_job_is_stands_behind_its_time() -> None:
+    """Where it says so; what it says may be anything."""
+    job = {"id": "f00d", "class": "Archive", "queue": "mail", "running_s": 12.5, "progress": None}
+    assert views.job_line(job) == "Archive f00d 12s"
+    told = {"done": 1.0, "total": 4.0, "note": "rows\x1b[2J"}
+    assert views.job_line({**job, "progress": told}) == "Archive f00d 12s 25% (1 of 4) rows\\x1b[2J"
