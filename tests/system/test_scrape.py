@@ -83,6 +83,6 @@ def test_scrapers_and_supervisors_are_answered(tmp_path: Path, redis_url: str) -
         assert told["resqd_job_run_seconds_count,add"] == 3
         assert told["resqd_queue_latency_seconds,other"] > 1_000_000
         assert told["resqd_processed_jobs_total"] == 3
-        assert told["resqd_workers"] == 1
+        assert told["resqd_workers"] in (1, 2)  # the next one may be up and wait already
         assert daemon.stop() == 0
     store.close()

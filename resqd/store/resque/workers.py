@@ -187,6 +187,7 @@ def _owner(member: str) -> str:
     return member.rsplit(":", 2)[0]
 
 
+@lru_cache(maxsize=8_192)
 def _place(member: str) -> tuple[int, str]:
     parts = member.rsplit(":", 2)
     return (number(parts[-2]) or 0, parts[-1]) if len(parts) == 3 else (0, parts[-1])

@@ -39,9 +39,14 @@ class RunningRow:
         return progress_text(*told) if told else ""
 
 
+def age_of(job: Running, now: float) -> float | None:
+    """For how many seconds it has run, as far as it is told."""
+    return None if job.since is None else max(0.0, now - job.since)
+
+
 def running_row(job: Running, masks: Masks, now: float) -> RunningRow:
     """A running job as a row."""
-    age = None if job.since is None else max(0.0, now - job.since)
+    age = age_of(job, now)
     return RunningRow(job, age, masks.line(job.job_class, job.args), age is not None and age > LONG)
 
 
@@ -59,15 +64,18 @@ class Wanted:
         """Whether anything is left out."""
         return bool(self.text or self.queue or self.host or self.over)
 
-    def matches(self, row: RunningRow) -> bool:
-        """Whether a row is meant."""
-        said = f"{row.job.job_class} {row.line} {row.job.job_id or ''}".casefold()
+    def matches(self, job: Running, masks: Masks, now: float) -> bool:
+        """Whether a job is meant. Its arguments are written out only where a text is sought in them."""
         return (
-            self.text.casefold() in said
-            and self.queue in {"", row.job.queue}
-            and self.host in {"", row.job.worker.id.host}
-            and (not self.over or (row.age or 0.0) > self.over)
+            self.queue in {"", job.queue}
+            and self.host in {"", job.worker.id.host}
+            and (not self.over or (age_of(job, now) or 0.0) > self.over)
+            and (not self.text or self.text.casefold() in _said(job, masks))
         )
+
+
+def _said(job: Running, masks: Masks) -> str:
+    return f"{job.job_class} {masks.line(job.job_class, job.args)} {job.job_id or ''}".casefold()
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,12 +144,12 @@ def host_row(host: Host, now: float) -> HostRow:
 
 def running(look: Snapshot, masks: Masks, wanted: Wanted, *, start: int) -> dict[str, object]:
     """What the page of running jobs shows."""
-    rows = [row for job in look.running if wanted.matches(row := running_row(job, masks, look.now))]
-    shown = rows[start : start + ROWS]
+    found = [job for job in look.running if wanted.matches(job, masks, look.now)]
+    shown = [running_row(job, masks, look.now) for job in found[start : start + ROWS]]
     busiest = sorted(look.hosts, key=lambda host: (not host.silent, -len(host.running)))
     return {
         "rows": shown,
-        "span": span_of(start, len(shown), len(rows), ROWS),
+        "span": span_of(start, len(shown), len(found), ROWS),
         "total": len(look.running),
         "threads": look.threads,
         "wanted": wanted,
