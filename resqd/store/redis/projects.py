@@ -76,8 +76,12 @@ def top_of(folder: Path) -> Path:
 
 
 def claimed(state: Path, folder: Path | None) -> str:
-    """The namespace of a project, which is written down if it is new. `state` is the server's folder."""
-    folder = folder or top_of(_here())
+    """The namespace of a project, which is written down if it is new. `state` is the server's folder.
+
+    Code that lies in no file, as a prompt's, begins no project: it has what a command in the current folder has.
+    """
+    if folder is None:
+        return found(state)
     with _opened(state / FILE, "a+", fcntl.LOCK_EX) as file:
         projects = _read(file)
         known = chosen(projects, folder)

@@ -52,6 +52,19 @@ def test_whoever_belongs_to_none_has_the_only_one(tmp_path: Path, monkeypatch: p
     assert (found(state, elsewhere), found(state, tmp_path)) == ("resque", "resque")
 
 
+def test_a_prompt_begins_no_project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its App has the namespace of the folder, or of the only project."""
+    state, shop = made(tmp_path / "state", "log"), made(tmp_path / "shop")
+    monkeypatch.chdir(made(tmp_path / "elsewhere"))
+    assert claimed(state, None) == "resque"
+    assert not (state / projects.FILE).exists()
+    claimed(state, shop)
+    assert claimed(state, None) == "resque"
+    assert claimed(state, made(tmp_path / "blog")) == "resque-blog"
+    monkeypatch.chdir(tmp_path / "blog")
+    assert claimed(state, None) == "resque-blog"
+
+
 def test_a_project_that_is_gone_leaves_its_name(tmp_path: Path) -> None:
     """Its folder was deleted; a line that nobody understands is none."""
     state, shop = made(tmp_path / "state", "log"), made(tmp_path / "shop")
