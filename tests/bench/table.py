@@ -17,6 +17,7 @@ from tests.bench.measures import (
     latency,
     later,
     producing,
+    shards,
     throughput,
     turns,
 )
@@ -152,6 +153,11 @@ MEASURES = (
     Measure("parked", gates.parked, 40, (
         Row("parked-other", "behind a million parked jobs another one starts after", "s", most=15),
         Row("parked-then", "and others, once they are parked: median", MILLISECONDS, most=10),
+    )),
+    Measure("shards", shards.shards, 40, (
+        Row("shards-one", "one Redis that may run a tenth of the time, 2 x 8", JOBS),
+        Row("shards-two", "two shards on two such", JOBS),
+        Row("shards-of-one", "of one", PERCENT, least=180),
     )),
     Measure("fairness", fairness.fairness, 25, (
         Row("fairness", "a worker idles while another holds unstarted jobs", MILLISECONDS, most=100),
