@@ -19,34 +19,27 @@ from resqd.failures import Aftermath, FailureRules
 from resqd.housekeeper import lock_sweep
 from resqd.housekeeper.control import FAREWELL, Control, Hearers, Voice
 from resqd.housekeeper.doorbell import DoorbellThread
-from resqd.housekeeper.failover import FailoverWatch
 from resqd.housekeeper.house import House
 from resqd.housekeeper.inquest import Culprits
 from resqd.housekeeper.introductions import Introductions
 from resqd.housekeeper.keeper import Duty, Keeper, Settling
 from resqd.housekeeper.keepers import Accounts, Keepers, Shift
+from resqd.housekeeper.listeners import doorbell_of, served, start_promotion, watch_failovers
 from resqd.housekeeper.lock_sweep import LockSweep
 from resqd.housekeeper.orphans import MARGIN, Siblings
 from resqd.housekeeper.outboxes import relaying
 from resqd.housekeeper.pause_files import PauseFiles
-from resqd.housekeeper.promotion import Promotion
 from resqd.housekeeper.queue_pauses import LOOK_EVERY, PauseWatch
-from resqd.housekeeper.stand_in import StandIn
 from resqd.housekeeper.telling import Tellers
 from resqd.housekeeper.timekeeping import timekeepers
 from resqd.housekeeper.upkeep import Upkeep
 from resqd.settings import Settings
 from resqd.sharding import Shard
 from resqd.store.keys import Keys
-from resqd.store.later.ear import Ear
-from resqd.store.later.later import Later
 from resqd.store.redis.embedded import Embedded, Rewatch
-from resqd.store.redis.failover import watch
 from resqd.store.redis.health import Backoff, Health
 from resqd.store.redis.link import Link
-from resqd.store.redis.tracking import Doorbell
 from resqd.store.redis.url import configured
-from resqd.store.resque.served import Served
 from resqd.store.unique.sweep import Sweep
 from resqd.threads import NamedThread
 from resqd.wire.birth import Birth
@@ -78,11 +71,11 @@ def run(
     aftermath = Aftermath(rules=_rules(houses[0]), prepare=partial(app.hooks.run, "after_fork"))
     if embedded is not None:
         NamedThread(name="rewatch", target=Rewatch(embedded).run).start()
-    doorbells = [_doorbell(house) for house in houses]
+    doorbells = [doorbell_of(house) for house in houses]
     for house, doorbell in zip(houses, doorbells, strict=True):
         doorbell.start()
-        ear = _promotion(house)
-        _watch_failovers(house, doorbell.abort, ear.abort)
+        ear = start_promotion(house)
+        watch_failovers(house, doorbell.abort, ear.abort)
     if parts_of(app).outboxes:
         NamedThread(name="outbox", target=partial(relaying, houses[0])).start()
     reason = _control(houses, aftermath, doorbells[0]).run()
@@ -235,7 +228,7 @@ def _pauses(house: House, doorbell: DoorbellThread) -> PauseWatch:
         link=house.link,
         hearing=doorbell.hearing,
         namespace=house.settings.namespace,
-        served=_served(house, house.link),
+        served=served(house, house.link),
         say=house.voice.say,
     )
 
@@ -250,54 +243,6 @@ def _farewell(house: House, upkeep: Upkeep, leaves: Sequence[Callable[[], None]]
     upkeep.farewell(orphaned=os.getppid() != house.birth.master_pid)
     for leave in leaves:
         leave()
-
-
-def _served(house: House, link: Link) -> Served:
-    return Served(call=link.call, keys=house.keys, queues=_queues(house))
-
-
-def _queues(house: House) -> list[str]:
-    return [spec.pattern for spec in house.settings.queues]
-
-
-def _doorbell(house: House) -> DoorbellThread:
-    """The thread that listens for pushes, or asks where it may not."""
-    bell, link = house.bell, Link(house.connection)
-    stand_in = StandIn(
-        bell=bell,
-        served=_served(house, link),
-        close=link.close,
-        interval=house.settings.interval,
-        clock=monotonic,
-    )
-    return DoorbellThread(
-        bell=bell,
-        doorbell=Doorbell(config=house.connection, keys=house.keys, queues=_queues(house)),
-        stand_in=stand_in,
-        backoff=Backoff(random.random),
-        clock=monotonic,
-    )
-
-
-def _promotion(house: House) -> Ear:
-    """Start to move jobs that are due; what hears of changes."""
-    ear, link = Ear(config=house.connection, keys=house.keys), Link(house.connection)
-    Promotion(
-        ear=ear,
-        later=Later(link, house.keys),
-        daemons=lambda: int(link.call("HLEN", house.keys.daemons)),
-        backoff=Backoff(random.random),
-        clock=monotonic,
-    ).start()
-    return ear
-
-
-def _watch_failovers(house: House, *drops: Callable[[], None]) -> None:
-    """Start to listen for failovers, where the URL says that there may be some; `drops` end what waits for Redis."""
-    heard = watch(house.connection, key=house.keys.daemons)
-    if heard is not None:
-        failovers = FailoverWatch(watch=heard, say=house.voice.say, drops=(house.link.abort, *drops))
-        NamedThread(name="failovers", target=failovers.run).start()
 
 
 def _settle_signals() -> None:

@@ -14,7 +14,8 @@ from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from resqd.housekeeper.doorbell import HOLDOFF, QUIET, Act, ListeningPolicy, Seen
+from resqd.housekeeper.doorbell import QUIET
+from resqd.housekeeper.listening import HOLDOFF, Act, ListeningPolicy, Seen
 
 NOTIFY = 5e-6
 """Seconds of Redis's time to tell one armed client of a write: with 100 and 500 of them its rate fell from

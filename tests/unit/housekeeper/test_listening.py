@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from resqd.housekeeper.doorbell import COUNT_EVERY, HOLDOFF, LINGER, PATIENCE, Act, ListeningPolicy, Seen
+from resqd.housekeeper.listening import COUNT_EVERY, HOLDOFF, LINGER, PATIENCE, Act, ListeningPolicy, Seen
 
 
 def seen(
