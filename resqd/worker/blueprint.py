@@ -11,6 +11,7 @@ from resqd.app import App
 from resqd.clock import Clock, monotonic
 from resqd.failures import Aftermath
 from resqd.settings import Settings
+from resqd.store.gates.gates import Gates
 from resqd.store.inflight.incarnation import Incarnation, of_this_process, this_place, this_process
 from resqd.store.inflight.owner import Inflight
 from resqd.store.names import to_text
@@ -27,7 +28,7 @@ from resqd.worker.doorman import Doors
 from resqd.worker.endings import Endings
 from resqd.worker.exchange import Exchange
 from resqd.worker.fetcher import Fetcher
-from resqd.worker.gating import Appetite, Gatekeeper
+from resqd.worker.gating import Appetite, Gatekeeper, Parked
 from resqd.worker.guard import Guard
 from resqd.worker.holdings import Holdings
 from resqd.worker.home import Home
@@ -120,6 +121,7 @@ class Blueprint:
             time_heard=crew.server_clock.heard,
         )
         self._homeward = partial(Homeward, connect=home.connect, keys=home.keys, gating=Gatekeeper(app.jobs))
+        self._parked = Parked(Gates(link=link, keys=common.keys)) if self._limited and home.here else None
         self._doors = partial(
             Doors, connect=home.connect, keys=common.keys, jobs=app.jobs, closed=not home.here
         )
@@ -244,6 +246,7 @@ class Blueprint:
                 bell=birth.bell,
                 interval=0.0 if probation else self._common.settings.interval,
                 burst=probation or self._common.settings.interval == 0,
+                parked=None if probation else self._parked,
             ),
             pool=pool,
             appetite=Appetite() if self._limited else None,

@@ -120,7 +120,7 @@ class Fetcher:
             return "threadless"
         if self._shared.leaving:
             return "left"
-        if self._poller.exhausted and mandate is Mandate.RESERVE:
+        if mandate is Mandate.RESERVE and self._poller.exhausted():
             return "burst"
         return None
 

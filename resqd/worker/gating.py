@@ -7,9 +7,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-from resqd.errors import PayloadError
+from resqd.errors import PayloadError, StoreError
 from resqd.job import Job
 from resqd.store.gates.calls import Gate, Most
+from resqd.store.gates.gates import Gates
 from resqd.store.inflight.owner import Exchanged, Want
 from resqd.store.resque.payload import ReadPayload, decode
 
@@ -19,6 +20,10 @@ MOSTLY = 4
 """So many times as many as the others are parked then."""
 AHEAD = 0.005
 """Seconds of work for which jobs may hold gates before a thread is free: other workers' jobs wait for these."""
+
+
+ASK_AGAIN = 1.0
+"""Seconds until Redis, which does not answer, may say what is to come."""
 
 
 class Gatekeeper:
@@ -50,6 +55,21 @@ def _ticket(job_id: str | None) -> str:
     if not job_id:
         return secrets.token_hex(16)
     return job_id if "\n" not in job_id else job_id.replace("\n", " ")
+
+
+class Parked:
+    """What is to come of jobs that are parked, for a worker whose queues are empty and who would end."""
+
+    def __init__(self, gates: Gates) -> None:
+        self._gates = gates
+
+    def due_in(self) -> float | None:
+        """In how many seconds one may be back in its queue, 0 where one is; None: not before another job ends."""
+        try:
+            settled = self._gates.round()
+        except StoreError:
+            return ASK_AGAIN
+        return 0.0 if settled.passed else settled.due_in
 
 
 @dataclass(slots=True)

@@ -10,6 +10,7 @@ from resqd.store.inflight.owner import Want
 from resqd.threads import Wake
 from resqd.wire.doorbell import Bell
 from resqd.worker.demand import NEVER
+from resqd.worker.gating import Parked
 from resqd.worker.queues import Sources, Suspects
 
 POLL_MOST = 5.0
@@ -106,7 +107,14 @@ class Poller:
     """
 
     def __init__(
-        self, *, sources: Sources | Suspects, sleeper: Sleeper, bell: Bell, interval: float, burst: bool
+        self,
+        *,
+        sources: Sources | Suspects,
+        sleeper: Sleeper,
+        bell: Bell,
+        interval: float,
+        burst: bool,
+        parked: Parked | None = None,
     ) -> None:
         self.capped = bool(sources.capped)
         """Whether some queue has a quota."""
@@ -114,13 +122,21 @@ class Poller:
         self._sleeper = sleeper
         self._bell = bell
         self._burst = burst
+        self._parked = parked
         self._left_out = False  # in a burst: jobs wait for which this worker has no quota now
         self._lookout = Lookout(interval)
 
-    @property
     def exhausted(self) -> bool:
-        """Whether a burst is over: the last look found less than was wanted, and no job waits for a quota."""
-        return self._burst and self._lookout.empty and not self._left_out
+        """Whether a burst is over: the last look found less than was wanted, and no job waits for a quota.
+
+        Nor will any that is parked be back in its queue soon, as those are that wait for a rate.
+        """
+        if not self._burst or not self._lookout.empty or self._left_out:
+            return False
+        due_in = self._parked.due_in() if self._parked is not None else None
+        if due_in == 0:
+            self.expect()
+        return due_in is None
 
     @property
     def next_at(self) -> float:

@@ -2,6 +2,7 @@
 
 import json
 import os
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -129,6 +130,44 @@ def test_no_more_begin_in_a_span_than_the_rate(tmp_path: Path, redis_url: str, r
     spans = [late - early for early, late in zip(begun, begun[10:], strict=False)]
     assert min(spans) > 0.5  # a job notes its own beginning, some time after it was let go
     assert 2 < begun[-1] - begun[0] < 6
+
+
+@pytest.mark.parametrize("jobs_per_fork", ["0", "1"])
+def test_a_burst_ends_when_nothing_that_is_parked_will_be_let_go(
+    tmp_path: Path, redis_url: str, redis_client: Any, jobs_per_fork: str
+) -> None:
+    """It runs what waits for a rate, and leaves what waits for the end of a job elsewhere."""
+    push(redis_client, "rated", "a", 15)
+    push(redis_client, "call", "b", 3)
+    redis_client.hset("resque:resqd:limits:set", "call:concurrency:tenant", 0)
+    flags = ("--workers", "2", "--threads", "1", "--jobs-per-fork", jobs_per_fork, "--interval", "0")
+    with start(tmp_path, redis_url, *flags) as daemon:
+        wait_for(lambda: processed(redis_client) == 15, 20, what="what waits for the rate has run")
+        assert daemon.wait(20) == 0
+    assert redis_client.hlen("resque:resqd:parked") == 3
+
+
+def test_parked_jobs_stay_through_a_pause_and_a_drain(
+    tmp_path: Path, redis_url: str, redis_client: Any
+) -> None:
+    """A slot that becomes free meanwhile passes one to its queue, where it waits for the next daemon."""
+    flags = ("--workers", "1", "--threads", "4", "--jobs-per-fork", "0")
+    jobs = [f'{{"class":"call","args":["a",{3 if n < 2 else 0}],"id":"j{n}"}}' for n in range(6)]
+    with start(tmp_path, redis_url, *flags) as daemon:
+        redis_client.rpush("resque:queue:q", *jobs)
+        wait_for(lambda: redis_client.llen("notes:a") == 2, 10, what="two run")
+        wait_for(lambda: redis_client.hlen("resque:resqd:parked") == 4, 10, what="four are parked")
+        daemon.send(signal.SIGUSR2)
+        daemon.wait_for_line("paused: was running")
+        wait_for(lambda: processed(redis_client) == 2, 10, what="what runs ends")
+        wait_for(lambda: not redis_client.exists("resque:resqd:gate:held:call:concurrency:tenant=a"), 5)
+        wait_for(lambda: redis_client.llen("resque:queue:q"), 10, what="one has a pass")
+        daemon.stop(signal.SIGQUIT)
+    assert processed(redis_client) == 2
+    assert redis_client.hlen("resque:resqd:parked") + redis_client.llen("resque:queue:q") == 4
+    with start(tmp_path, redis_url, *flags):
+        wait_for(lambda: processed(redis_client) == 6, 15, what="the next daemon runs them all")
+        wait_for(lambda: nothing_held(redis_client), 5, what="no slot is held, and nobody waits")
 
 
 def resqd(url: str, *arguments: str) -> Any:

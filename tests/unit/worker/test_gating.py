@@ -1,11 +1,13 @@
 """How much is reserved where jobs may be parked, and which gates a payload has."""
 
 from resqd.app import App
+from resqd.errors import StoreError
 from resqd.limits import Concurrency
 from resqd.store.gates.calls import Gate, Most
+from resqd.store.gates.gates import Settled
 from resqd.store.inflight.owner import Exchanged, Want
 from resqd.store.resque.payload import decode, decode_once
-from resqd.worker.gating import AT_A_TIME, Appetite, Gatekeeper
+from resqd.worker.gating import ASK_AGAIN, AT_A_TIME, Appetite, Gatekeeper, Parked
 
 JOB = (1, "q", b"{}")
 
@@ -39,6 +41,28 @@ def test_what_went_back_waits_for_an_idle_thread() -> None:
     assert not appetite.patient(1)
     appetite.note(Exchanged([JOB]))
     assert not appetite.patient(0)
+
+
+class Rounds:
+    """Gates whose rounds end so."""
+
+    def __init__(self, *found: Settled | StoreError) -> None:
+        self._found = list(found)
+
+    def round(self) -> Settled:
+        found = self._found.pop(0)
+        if isinstance(found, StoreError):
+            raise found
+        return found
+
+
+def test_a_burst_waits_for_what_is_let_go_in_time() -> None:
+    """And not for what waits for the end of a job that another daemon runs."""
+    rounds = Rounds(
+        Settled(gates=3), Settled(due_in=0.5, gates=1), Settled(passed=2, due_in=0.5), StoreError("away")
+    )
+    parked = Parked(rounds)  # type: ignore[arg-type] # stands in for gates in Redis
+    assert [parked.due_in() for _ in range(4)] == [None, 0.5, 0.0, ASK_AGAIN]
 
 
 def test_what_has_no_limits_has_no_gates() -> None:
