@@ -8,7 +8,7 @@ from resqd.store.gates.gates import Gates
 
 EVERY = 1.0
 """Seconds between two rounds."""
-IDLE = 15.0
+IDLE = 30.0
 """The same where the application declares no limits, and nobody waits."""
 SOONEST = 0.002
 """Seconds between two rounds at the least, however often a rate has room again."""

@@ -18,6 +18,8 @@ from resqd.store.scheduler.promotion import LOCK_SECONDS, Move, Promotion
 
 LOOK_EVERY = 5.0
 """Seconds between two looks, as often as Ruby's scheduler looks and renews its lock."""
+QUIET = 2 * LOOK_EVERY
+"""The same where nothing is delayed, nobody holds the lock, and it is not for us to take."""
 SHARE = 0.5
 """Seconds of moving jobs after which the keeper's other duties have their turn."""
 NO_QUEUE = "resqd.NoQueue"
@@ -156,6 +158,8 @@ class Scheduler:
     def _due(self) -> tuple[int, float] | None:
         """The first moment that is due and Redis's time, where it is for us to move its jobs."""
         now, sight = self._clock(), self._promotion.look()
+        if not self._own and not sight.holder and sight.first is None:
+            self._look_at = now + QUIET
         if (
             not self._in_charge(sight.holder, sight.expires_in, now)
             or sight.first is None

@@ -2,15 +2,15 @@
 -- in any case, seconds between two heartbeats, seconds between two times that it registers ('0': not told).
 -- Idle daemons should cost Redis little: most heartbeats only count, and look whether somebody took us off the
 -- registry (any Resque does that to the set of workers, a new one to the heartbeat as well).
--- HDEL comes first, even of nothing: a script that begins by freeing passes at maxmemory.
--- What web pages ask of this life is taken along, some of it at a time; a key that is no list must not stop the beat.
+-- What web pages ask of this life is taken along, some of it at a time, and first: a script that begins by freeing, even
+-- of nothing, passes at maxmemory. A key that is no list must not stop the beat.
 -- Returns the life's counter, one higher than before, whether the registry knew us, what was asked, and the moment
 -- in microseconds since 1970, 0 where nobody needs it.
-redis.call('HDEL', KEYS[1], '!none')
+local acts = redis.pcall('LPOP', KEYS[8], 16)
+if acts and acts.err then redis.call('HDEL', KEYS[1], '!none') end
+if not acts or acts.err then acts = {} end
 local count = redis.call('HINCRBY', KEYS[1], ARGV[1], 1)
 local known = redis.call('SISMEMBER', KEYS[3], ARGV[2])
-local acts = redis.pcall('LPOP', KEYS[8], 16)
-if not acts or acts.err then acts = {} end
 local quiet = known == 1 and count > 1 and ARGV[3] ~= '1'
 if quiet and #acts == 0 then return { count, known, acts, 0 } end
 local time = redis.call('TIME')
