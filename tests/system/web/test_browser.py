@@ -323,6 +323,7 @@ def test_buttons_of_daemons(browser: Browser, fleet: App) -> None:
     browser.waits_for("Scale: done (3 workers).")
     browser.picture("hosts-steered")
     browser.click_on("a[aria-label='Scale all daemons']")
+    browser.one("#dialog[open] input[name=number]")
     browser.run("document.querySelector('#dialog input[name=number]').value = '33'")
     browser.click("Scale 2 daemons")
     browser.waits_for("2 of 2 refused: the number of workers must be from 1 to RESQD_REMOTE_SCALE=32.")
