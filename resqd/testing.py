@@ -11,8 +11,10 @@ from typing import TYPE_CHECKING, Any
 
 from resqd.application.parts import parts_of
 from resqd.by_hand import try_here
+from resqd.errors import PayloadError
 from resqd.job import Job
 from resqd.retry import Snooze
+from resqd.store.gates.stand_in import FakeGates
 from resqd.store.later.later import MICRO, When
 from resqd.store.resque import payload as payloads
 from resqd.store.unique.stand_in import FakeLocks
@@ -22,6 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from resqd.app import App
+    from resqd.store.gates.calls import Gate
     from resqd.store.resque.payload import Payload
     from resqd.store.unique.locks import Claim, Terms
 
@@ -59,10 +62,13 @@ class Fake:
         self._app = app
         self._waiting: deque[Enqueued] = deque()
         self._locks = FakeLocks()
+        self._gates = FakeGates()
         self.now = time.time()
         """The clock of delayed jobs, in seconds since 1970: it stands, but for `advance`."""
         self.later: list[Delayed] = []
         """What is to run later, the first due first."""
+        self.parked: list[Enqueued] = []
+        """What waits since a rate that it is under is used up; `drain` runs it once `advance` has made room."""
         self.enqueued: list[Enqueued] = []
         """Everything enqueued, in order, whether it has run or not."""
 
@@ -148,12 +154,18 @@ class Fake:
         """Run what waits, and what those jobs enqueue, oldest first; how many ran.
 
         A job that fails and is to be tried again, or asks to run again, is then among those to run `later`. Else what
-        it raises is raised; the jobs after it still wait. A name that is not registered raises UnknownJob.
+        it raises is raised; the jobs after it still wait. A name that is not registered raises UnknownJob. What is
+        under a rate that is used up is among those that are `parked`.
         """
         ran = 0
+        self._waiting.extendleft(reversed(self.parked))  # these come first, and wait again in the same order
+        self.parked = []
         while self._waiting:
             enqueued = self._waiting.popleft()
             payload, queue = enqueued.payload, enqueued.queue
+            if not self._gates.admit(self._gates_of(payload), self.now):
+                self.parked.append(enqueued)
+                continue
             self._locks.settle(payload.raw, "start")
             again = None
             try:
@@ -167,12 +179,23 @@ class Fake:
             ran += 1
         return ran
 
+    def _gates_of(self, payload: Payload) -> tuple[Gate, ...]:
+        job = self._app.jobs.get(payload.job_class)
+        if job is None or job.gauge is None:
+            return ()
+        try:
+            return job.gauge.gates(job.opened(payload).args)
+        except PayloadError:
+            return ()  # it cannot be decrypted, and will only fail
+
     def clear(self) -> None:
         """Forget everything."""
         self.enqueued.clear()
+        self.parked.clear()
         self.later.clear()
         self._waiting.clear()
         self._locks = FakeLocks()
+        self._gates = FakeGates()
 
 
 @contextmanager
