@@ -24,6 +24,18 @@ def nap(seconds: float) -> None:
     time.sleep(seconds)
 
 
+@app.job(queue=QUEUE, name="Fail")
+def fail(number: int) -> None:
+    """Fail for good."""
+    raise RuntimeError(number)
+
+
+@app.job(queue=QUEUE, name="FailAgain", retry=resqd.Retry(9, first=3600.0))
+def fail_again(number: int) -> None:
+    """Fail, to be tried again in an hour."""
+    raise RuntimeError(number)
+
+
 @app.job(queue=QUEUE, name="Stamp")
 def stamp(number: int) -> None:
     """Write the time of this start into a file that the benchmark shares."""

@@ -10,6 +10,7 @@ from tests.bench.measures import (
     batches,
     costs,
     elsewhere,
+    failing,
     fairness,
     footprint,
     gates,
@@ -102,6 +103,11 @@ MEASURES = (
         Row("batch", "jobs of one batch done, 2 x 8", JOBS),
         Row("batch-of-plain", "of as many plain ones, in turns", PERCENT, least=50),
         Row("batch-end", "from the queue's end to both callbacks", MILLISECONDS, most=500),
+    )),
+    Measure("failing", failing.failing, 20, (
+        Row("fail", "jobs that fail for good, 2 x 8", JOBS),
+        Row("retry", "jobs that fail and are tried again", JOBS),
+        Row("retry-of-fail", "the cost of such a failure, in ones for good", "x", most=1.3),
     )),
     Measure("promotion", later.promotion, 15, (
         Row("promotion", "jobs that are due, to their queue", JOBS, least=100_000),
