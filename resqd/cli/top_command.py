@@ -25,7 +25,7 @@ def top(interval: float, once: bool, in_json: bool, **redis: str | None) -> None
     """
     with opened(**redis) as there:
         app = App()
-        app.configure(redis_url=there.url, namespace=there.namespace)
+        app.configure(redis_url=there.url, namespace=there.namespace, redis_shards=there.shards)
         fleet, sitting = _room()
         source = fleet.Fleet(app, secret=setting_of("secret", None))
         if in_json:

@@ -19,6 +19,7 @@ from resqd.application.producer import Producer
 from resqd.contrib.django.conf import configuration
 from resqd.contrib.django.connections import install
 from resqd.contrib.django.transaction import after_commit, in_transaction
+from resqd.sharding import urls
 from resqd.store.redis.projects import folder_of_module
 
 if TYPE_CHECKING:
@@ -161,6 +162,8 @@ class App(plain.App):
             defaults=defaults,
             keys=said.keys if keys is None else keys,
         )
+        if (shards := said.daemon.get("redis_shards")) and redis_url in (None, urls(shards)[0]):
+            self.configure(redis_shards=urls(shards))
         if (project := folder_of_module(str(getattr(settings, "SETTINGS_MODULE", "")))) is not None:
             self._folder = project  # whoever has made this App, be it Django
         self._inline_as_set = False

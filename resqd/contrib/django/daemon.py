@@ -12,6 +12,7 @@ import django
 from django.apps import apps
 from django.core.exceptions import ImproperlyConfigured
 
+from resqd import sharding
 from resqd.contrib.django.application import the_app
 from resqd.contrib.django.apps import ResqdConfig
 
@@ -37,4 +38,8 @@ if not apps.is_installed(ResqdConfig.name):
 
 app = the_app()
 # What the daemon was told wins over RESQD, or its jobs would enqueue elsewhere than where it looks.
-app.configure(redis_url=os.environ.get("REDIS_URL"), namespace=os.environ.get("RESQD_NAMESPACE"))
+app.configure(
+    redis_url=os.environ.get("REDIS_URL"),
+    namespace=os.environ.get("RESQD_NAMESPACE"),
+    redis_shards=sharding.urls_in(os.environ),
+)

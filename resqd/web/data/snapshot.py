@@ -98,6 +98,8 @@ class Snapshot:
     later: int = 0
     all_paused_by: str = ""
     """The key that pauses every queue; empty where none does."""
+    away: tuple[str, ...] = ()
+    """Where the shards are that do not answer, and of which nothing is shown."""
 
     @property
     def running(self) -> list[Running]:
@@ -165,9 +167,11 @@ class Looks:
             took=self._clock() - began,
             later=self._app.store.on_later(lambda later: later.count()),
             all_paused_by=books.pauses.by_key(),
+            away=tuple(self._app.store.left_out),
         )
         running = len(found.running)
-        self._samples.add(Sample(now, found.processed, found.failed, found.waiting, running))
+        if not found.away:  # else its counts would look as if they had gone, and come back in one second
+            self._samples.add(Sample(now, found.processed, found.failed, found.waiting, running))
         return found
 
 

@@ -49,7 +49,16 @@ class Told:
 
 def faults(look: Snapshot, lately: Rates) -> list[Fault]:
     """Everything that is wrong, worst first."""
-    return [*_paused(look), *_unworked(look), *_silent(look), *_failing(lately), *_behind(look)]
+    return [*_away(look), *_paused(look), *_unworked(look), *_silent(look), *_failing(lately), *_behind(look)]
+
+
+def _away(look: Snapshot) -> Iterable[Fault]:
+    for place in look.away:
+        yield Fault(
+            f"away {place}", "critical", "A shard does not answer: ", place, ".",
+            "What it holds waits, and is not among what is shown. Jobs of the other shards go on.",
+            "See hosts", link("/hosts"),
+        )  # fmt: skip
 
 
 def _unworked(look: Snapshot) -> Iterable[Fault]:

@@ -1,5 +1,7 @@
 """What is wrong now, in words, and since when."""
 
+from dataclasses import replace
+
 from resqd.store.names import WorkerId
 from resqd.store.resque.workers import WorkerStatus
 from resqd.web.data.samples import Rates
@@ -28,6 +30,12 @@ def said(found: list[Fault]) -> list[str]:
 def test_a_quiet_fleet_has_no_fault() -> None:
     """Empty queues, and those that somebody works on."""
     assert faults(look(Queue("a", 0, None, 0, 0), Queue("b", 9, 999.0, 1, 1)), QUIET) == []
+
+
+def test_a_shard_that_is_away_is_told_first() -> None:
+    """What is there is not among the numbers, and somebody must know why."""
+    away = replace(look(Queue("q", 3, None, 0, 0)), away=("redis://b:6379",))
+    assert said(faults(away, QUIET)) == ["A shard does not answer: redis://b:6379.", "Nobody works on q:"]
 
 
 def test_queues_without_workers_are_named_longest_first_and_then_counted() -> None:

@@ -96,6 +96,8 @@ def _command_in(words: Sequence[str]) -> str | None:
 def _defaults(group: click.Group) -> Iterator[tuple[str, dict[str, Any]]]:
     """What RESQD says, for the options of each command, by the commands' and options' names."""
     said = configuration().daemon
+    if (shards := said.get("redis_shards")) is not None:
+        os.environ.setdefault("REDIS_SHARDS", shards)  # which all commands read; they have no option for it
     place = {field: text for field, text in said.items() if field in {"redis_url", "namespace"}}
     own = {
         parameter.name for parameter in group.params
