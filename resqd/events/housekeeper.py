@@ -70,6 +70,10 @@ class Housekeeper:
     cron_unreadable = Event(ERROR, "cron entry %(entry)s cannot be carried out here: %(reason)s")
     cron_refused = Event(WARNING, "cron entry %(entry)s: queue %(queue)s takes no jobs: %(reason)s")
 
+    members_lost = Event(
+        WARNING,
+        "%(count)d jobs of batches are nowhere any more: somebody else took them away; they count as skipped",
+    )
     locks_released = Event(WARNING, "released %(count)d locks of unique jobs that are nowhere any more")
 
     redis_moved = Event(WARNING, "another Redis server takes the writes now; links to it are opened anew")

@@ -16,7 +16,7 @@ from resqd.app import App
 from resqd.application.parts import parts_of
 from resqd.clock import monotonic
 from resqd.failures import Aftermath, FailureRules
-from resqd.housekeeper import lock_sweep
+from resqd.housekeeper import slow_sweep
 from resqd.housekeeper.control import FAREWELL, Control, Hearers, Voice
 from resqd.housekeeper.doorbell import DoorbellThread
 from resqd.housekeeper.house import House
@@ -25,7 +25,6 @@ from resqd.housekeeper.introductions import Introductions
 from resqd.housekeeper.keeper import Duty, Keeper, Settling
 from resqd.housekeeper.keepers import Accounts, Keepers, Shift
 from resqd.housekeeper.listeners import doorbell_of, served, start_promotion, watch_failovers
-from resqd.housekeeper.lock_sweep import LockSweep
 from resqd.housekeeper.orphans import MARGIN, Siblings
 from resqd.housekeeper.outboxes import relaying
 from resqd.housekeeper.pause_files import PauseFiles
@@ -40,7 +39,6 @@ from resqd.store.redis.embedded import Embedded, Rewatch
 from resqd.store.redis.health import Backoff, Health
 from resqd.store.redis.link import Link
 from resqd.store.redis.url import configured
-from resqd.store.unique.sweep import Sweep
 from resqd.threads import NamedThread
 from resqd.wire.birth import Birth
 from resqd.wire.messages import ActAnswered, Busy, Exiting, Farewell, Message, Vitals
@@ -131,14 +129,13 @@ def _control(houses: Sequence[House], aftermath: Aftermath, doorbell: DoorbellTh
     health = _health(house)
     upkeep, tellers, kept = _upkeep(house, aftermath), Tellers.of(house, health), timekeepers(house)
     introductions = Introductions(clock=monotonic)
-    locks = LockSweep(sweep=Sweep(house.link, house.keys), owner=settings.daemon, clock=monotonic)
     keeper = _keeper(
         house,
         upkeep,
         duties=[
             *upkeep.duties(house),
             Duty(LOOK_EVERY, _pauses(house, doorbell).look, "the look at paused queues"),
-            Duty(lock_sweep.LOOK_EVERY, locks.turn, "the sweep of unique jobs' locks", locks.wait),
+            *slow_sweep.duties(house, monotonic),
             *(each.duty for each in kept),
             *tellers.duties(),
             *([introductions.duty(house)] if len(houses) > 1 else []),

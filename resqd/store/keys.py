@@ -204,6 +204,11 @@ class Keys:
         """The sorted set of ids of batches that are being filled, by the microsecond until when they may be."""
         return f"{self.namespace}:resqd:batches:open"
 
+    @property
+    def batches_sweep(self) -> str:
+        """Who looks for members of batches without jobs at present."""
+        return f"{self.namespace}:resqd:batches:sweep"
+
     def batch(self, batch_id: str) -> tuple[str, str, str, str]:
         """A batch's facts, the sets of its jobs that are pending and that have failed, and a workflow's nodes."""
         head = f"{self.namespace}:resqd:batch:{batch_id}"

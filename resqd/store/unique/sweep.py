@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import partial
 from typing import TYPE_CHECKING, Final
 
 from resqd.store.debts import owed_by
@@ -45,7 +46,11 @@ class Sweep:
         }
 
     def scan(self, absent: dict[bytes, bytes]) -> Iterator[None]:
-        """Go through all places, and take those locks out of `absent` whose jobs are there.
+        """Go through all places, and take those locks out of `absent` whose jobs are there."""
+        return self.walk(partial(_strike, absent))
+
+    def walk(self, see: Callable[[bytes], None]) -> Iterator[None]:
+        """Go through all places, and let `see` each payload.
 
         What is in flight is read first and last, since jobs move between it and the other places.
         """
@@ -54,7 +59,7 @@ class Sweep:
         for place in places:
             for raws in place():
                 for raw in raws:
-                    _strike(absent, raw)
+                    see(raw)
                 yield
 
     def release(self, locks: dict[bytes, bytes]) -> int:

@@ -1,11 +1,10 @@
 from collections.abc import Iterator
-from typing import cast
 
 import pytest
 
+from resqd import events
 from resqd.errors import StoreUnavailable
-from resqd.housekeeper.lock_sweep import APART, LOOK_EVERY, PAUSE, TURN, LockSweep
-from resqd.store.unique.sweep import Sweep
+from resqd.housekeeper.slow_sweep import APART, LOOK_EVERY, PAUSE, TURN, SlowSweep
 
 
 class Place:
@@ -37,8 +36,9 @@ class Place:
         return len(locks)
 
 
-def sweep_of(place: Place, owner: str = "d") -> LockSweep:
-    return LockSweep(sweep=cast("Sweep", place), owner=owner, clock=lambda: place.now)
+def sweep_of(place: Place, owner: str = "d") -> SlowSweep[dict[bytes, bytes]]:
+    told = events.Housekeeper.locks_released
+    return SlowSweep(sweep=place, told=told, owner=owner, clock=lambda: place.now)
 
 
 def test_only_what_is_absent_from_both_scans_goes() -> None:
