@@ -24,7 +24,6 @@ from resqd.failures import FailurePolicy
 from resqd.job import Job
 from resqd.options import GivenOptions, JobOptions, defaults_of
 from resqd.process_hooks import ProcessHooks
-from resqd.resque_scheduler import ResqueScheduler
 from resqd.sealing import Keyring
 from resqd.store.resque import payload as payloads
 from resqd.testing import Inline
@@ -36,6 +35,7 @@ if TYPE_CHECKING:
     from resqd.cron.options import GivenRecurrence
     from resqd.forms import Arguments
     from resqd.registrar import HasPerform, Registrar
+    from resqd.resque_scheduler import ResqueScheduler
     from resqd.store.resque.payload import Payload
     from resqd.using import Signature
 
@@ -266,6 +266,8 @@ class App(AsyncPlaces):
     @property
     def resque_scheduler(self) -> ResqueScheduler:
         """The delayed jobs and schedules of Ruby's resque-scheduler on the same Redis."""
+        from resqd.resque_scheduler import ResqueScheduler  # noqa: PLC0415 - few applications share Ruby's schedules
+
         return ResqueScheduler(self, redirected=self._parts.producer.outlet is not None)
 
     # Running jobs without a daemon.

@@ -7,19 +7,21 @@ import secrets
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
+from typing import TYPE_CHECKING
 
 from resqd.clock import monotonic
-from resqd.housekeeper.history import Recorder
 from resqd.housekeeper.house import House
 from resqd.housekeeper.keeper import Duty
 from resqd.housekeeper.measuring import Measuring
-from resqd.housekeeper.scrape.counts import Counts
 from resqd.housekeeper.statsd import GAUGES_EVERY, Metrics
 from resqd.settings import Settings
-from resqd.store.history.merger import Merger
 from resqd.store.history.spans import MINUTE
 from resqd.store.redis.health import Health
 from resqd.store.resque.measure import Measured
+
+if TYPE_CHECKING:
+    from resqd.housekeeper.history import Recorder
+    from resqd.housekeeper.scrape.counts import Counts
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +83,10 @@ def _statsd(settings: Settings) -> Metrics | None:
 def _recorder(house: House, look: Callable[[], Measured]) -> Recorder | None:
     if house.settings.history == "off":
         return None
+    # Who keeps no history does without its rows' bytes, and lzma.
+    from resqd.housekeeper.history import Recorder  # noqa: PLC0415 - see above
+    from resqd.store.history.merger import Merger  # noqa: PLC0415 - see above
+
     return Recorder(
         merger=Merger(house.link, house.keys, author=secrets.token_hex(8)),
         look=look,
@@ -93,6 +99,7 @@ def _scrapers(settings: Settings, health: Health) -> Counts | None:
     if settings.http is None:
         return None
     # http.server imports ssl and e-mail's parser, 3 MB, which daemons that nobody scrapes do without.
+    from resqd.housekeeper.scrape.counts import Counts  # noqa: PLC0415 - see above
     from resqd.housekeeper.scrape.server import Scrape  # noqa: PLC0415 - see above
 
     counts = Counts(health=health, clock=monotonic)

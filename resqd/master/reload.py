@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import os
 import signal
-import subprocess
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import IO, Protocol
+from typing import IO, TYPE_CHECKING, Protocol
 
 from resqd import events
 from resqd.clock import Clock
@@ -16,6 +15,9 @@ from resqd.master.commands.server import Request
 from resqd.master.handover import FORMAT, FORMAT_VARIABLE, VARIABLE, Estate
 from resqd.master.signals import HANDLED
 from resqd.master.systemd import Notifier
+
+if TYPE_CHECKING:
+    import subprocess
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,6 +119,8 @@ class Reload:
         self._notifier.reloading()
         self._asked = asked
         self._until = self._clock() + self._timeout
+        import subprocess  # noqa: PLC0415 - 0.7 MB, with locale, that each child would carry
+
         try:
             self._output = open(os.memfd_create("resqd-trial"), "w+b")  # noqa: SIM115 - it lives as long as the trial
             self._process = subprocess.Popen(  # noqa: S603 - this very program

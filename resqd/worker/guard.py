@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import locale
+import _locale  # the module `locale` around it has half a megabyte of names
 import operator
 import os
 import signal
@@ -49,13 +49,14 @@ def _identity(place: int | str) -> tuple[int, int, int] | None:
     return found.st_dev, found.st_ino, found.st_mode
 
 
+_LOCALE_ERROR: type[Exception] = _locale.Error  # type: ignore[attr-defined] # which its stub leaves out
 _STATUS = "/proc/self/status"
 _UMASK = b"Umask:"
 
 
 @dataclass(frozen=True, slots=True)
 class _Setting:
-    """`read` and `restore` may raise OSError, ValueError or locale.Error, and are then tried the next time."""
+    """`read` and `restore` may raise OSError, ValueError or the locale's error, and are then tried the next time."""
 
     name: str
     before: Any
@@ -84,7 +85,7 @@ class CommonSettings:
             # A higher one is the job's own affair, and taking it away would break it.
             _Setting("the recursion limit", limit, sys.getrecursionlimit, sys.setrecursionlimit, operator.lt),
             _Setting("the umask", mask, _umask, os.umask),
-            _Setting("the locale", _locale(), _locale, _set_locale),
+            _Setting("the locale", _read_locale(), _read_locale, _set_locale),
             _Setting(
                 "the default socket timeout", timeout, socket.getdefaulttimeout, socket.setdefaulttimeout
             ),
@@ -100,7 +101,7 @@ class CommonSettings:
                 if setting.differs(now, setting.before):
                     setting.restore(setting.before)
                     self._say(setting, now)
-            except (OSError, ValueError, MemoryError, locale.Error) as error:
+            except (OSError, ValueError, MemoryError, _LOCALE_ERROR) as error:
                 self._say(setting, error)
 
     def _say(self, setting: _Setting, now: object) -> None:
@@ -144,12 +145,12 @@ def _umask() -> int:
     return int(next(line for line in lines if line.startswith(_UMASK)).split()[1], 8)
 
 
-def _locale() -> str:
-    return locale.setlocale(locale.LC_ALL)
+def _read_locale() -> str:
+    return _locale.setlocale(_locale.LC_ALL)
 
 
 def _set_locale(before: str) -> None:
-    locale.setlocale(locale.LC_ALL, before)
+    _locale.setlocale(_locale.LC_ALL, before)
 
 
 class Copied(Protocol):

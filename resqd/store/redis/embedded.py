@@ -7,7 +7,6 @@ import importlib.util
 import os
 import select
 import socket
-import subprocess
 import sys
 import time
 from collections.abc import Mapping
@@ -179,6 +178,8 @@ def _is_free(path: Path, kind: int = fcntl.LOCK_EX) -> bool:
 
 def _start_watcher(folder: Path, binary: Path, path: Path, deadline: Deadline) -> None:
     """Make sure that somebody watches the server, and wait until it answers."""
+    import subprocess  # noqa: PLC0415 - 0.7 MB, with locale, that nobody needs whose server is another
+
     reader, writer = os.pipe2(os.O_CLOEXEC | os.O_NONBLOCK)
     try:
         program = [sys.executable, "-I", "-S", watcher.__file__, str(folder), str(binary), str(writer)]

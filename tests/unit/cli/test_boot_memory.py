@@ -13,6 +13,10 @@ HEAVY = {
     "shutil",
     "zipfile",
     "importlib.resources",
+    "subprocess",
+    "locale",
+    "lzma",
+    "resqd.resque_scheduler",
 }
 """Each is a tenth of a megabyte or more that jobs without special wishes never use."""
 
