@@ -8,8 +8,8 @@ from typing import NamedTuple
 from rich.table import Table
 
 from tests.bench.arithmetic import Figure
-from tests.bench.peers.side_by_side import FORKING, PREFIX, RESQD
-from tests.bench.peers.systems import FORKERS
+from tests.bench.peers.side_by_side import AWAITING, FORKING, PREFIX, RESQD
+from tests.bench.peers.systems import FORKERS, WAITERS
 from tests.bench.results import Results
 from tests.bench.table import MEASURES, Row
 
@@ -83,8 +83,13 @@ def peers(results: Results) -> list[tuple[str, str, str, str, str]]:
 
 
 def _times(name: str, other: Figure, results: Results) -> str:
-    own = results.figures.get(PREFIX + (FORKING if name in FORKERS else RESQD))
-    return "" if own is None or name in {RESQD, FORKING} else f"{number(own.median / other.median)} times"
+    ours = FORKING if name in FORKERS else AWAITING if name in WAITERS else RESQD
+    own = results.figures.get(PREFIX + ours)
+    return (
+        ""
+        if own is None or name in {RESQD, FORKING, AWAITING}
+        else f"{number(own.median / other.median)} times"
+    )
 
 
 def tables(results: Results) -> list[Table]:
@@ -105,7 +110,9 @@ def _of_rows(results: Results) -> Table:
 
 def _of_peers(results: Results) -> Table:
     table = Table(
-        *PEER_HEADINGS, title="No-op jobs, drained from 15 to 85 %", caption=results.environment.get("peers")
+        *PEER_HEADINGS,
+        title="No-op jobs, or as named, drained from 15 to 85 %",
+        caption=results.environment.get("peers"),
     )
     for cells in peers(results):
         table.add_row(*cells)

@@ -15,7 +15,8 @@ _VERSIONS = "import sys, importlib.metadata as m; print(*map(m.version, sys.argv
 def prepared() -> Path:
     """The folder of the environment's programs; OSError where pip cannot install."""
     programs = _FOLDER / "bin"
-    wanted = "\n".join(["redis>=5", "setuptools", *(peer.requirement for peer in PEERS if not peer.is_ruby)])
+    packages = dict.fromkeys(peer.requirement for peer in PEERS if not peer.is_ruby)
+    wanted = "\n".join(["redis>=5", "setuptools", "taskiq-redis>=1,<2", *packages])
     mark = _FOLDER / ".installed"
     if mark.exists() and mark.read_text() == wanted:
         return programs
@@ -44,7 +45,7 @@ def _ruby_version(peer: Peer) -> str:
 
 def versions() -> str:
     """What is installed, as `package version` with commas; nothing where it is not."""
-    names = [peer.package for peer in PEERS if not peer.is_ruby]
+    names = list(dict.fromkeys(peer.package for peer in PEERS if not peer.is_ruby))
     said = subprocess.run(
         [str(_FOLDER / "bin" / "python"), "-c", _VERSIONS, *names],
         check=False,

@@ -8,14 +8,17 @@ import signal
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 from tests.bench.arithmetic import drain_window, slope
 from tests.bench.bench import Bench, Shape
+from tests.bench.measures import elsewhere
 from tests.bench.peers.environment import prepared, present
 from tests.bench.peers.systems import PEERS, Peer
 
 PREFIX = "peer="
 RESQD = "resqd, 2 workers x 8 threads"
+AWAITING = "resqd, 2 workers x 500 places, await 10 ms"
 FORKING = "resqd, 2 workers, a fork for each job"
 _FOLDER = Path(__file__).parent
 _ENDS_SECONDS = 5
@@ -32,6 +35,7 @@ def side_by_side(bench: Bench) -> dict[str, float]:
     for name, shape, jobs in ((RESQD, Shape(), _RESQD_JOBS), (FORKING, forking, _FORKING_JOBS)):
         total = bench.scale.count(jobs)
         rates[name] = slope(drain_window(bench.drain(shape, total), total))
+    rates[AWAITING] = elsewhere.awaiting(bench)["async"]
     for peer in filter(present, PEERS):
         rates[peer.name] = _rate(bench, peer, programs)
     return {PREFIX + name: rate for name, rate in rates.items()}
@@ -43,14 +47,17 @@ def _rate(bench: Bench, peer: Peer, programs: Path) -> float:
     environ = {**os.environ, "PEER_URL": bench.place.url, "PYTHONPATH": str(_FOLDER)}
     total = bench.scale.count(peer.jobs)
     subprocess.run(_filler(peer, programs, total), cwd=_FOLDER, env=environ, check=True)
-    if client.llen(peer.key) != total:
-        raise ValueError(
-            f"{peer.name}: {total} jobs were pushed and {client.llen(peer.key)} wait in {peer.key}"
-        )
+    if (waiting := _length(client, peer.key)) != total:
+        raise ValueError(f"{peer.name}: {total} jobs were pushed and {waiting} wait in {peer.key}")
     with _workers(peer, programs, bench.place.url, environ, bench.place.folder / "peer.log"):
-        samples = bench.watch(lambda: int(client.llen(peer.key)))
+        samples = bench.watch(lambda: _length(client, peer.key))
     client.flushall()
     return slope(drain_window(samples, total))
+
+
+def _length(client: Any, key: str) -> int:
+    """How many jobs are in a queue, whatever it is made of."""
+    return int(client.zcard(key) if client.type(key) == b"zset" else client.llen(key))
 
 
 def _filler(peer: Peer, programs: Path, total: int) -> list[str]:

@@ -20,6 +20,8 @@ class Peer:
     command: tuple[str, ...]
     key: str
     jobs: int
+    awaits: bool = False
+    """Whether its jobs await 10 ms on event loops, 500 in each process."""
 
     @property
     def is_ruby(self) -> bool:
@@ -72,6 +74,36 @@ PEERS = (
         jobs=600,
     ),
     Peer(
+        name="taskiq, 2 processes, await 10 ms",
+        package="taskiq",
+        requirement="taskiq>=0.11,<0.12",
+        module="taskiq_jobs",
+        command=("taskiq", "worker", "taskiq_jobs:broker", "--workers", "2", "--max-async-tasks", "500"),
+        key="taskiq",
+        jobs=15_000,
+        awaits=True,
+    ),
+    Peer(
+        name="arq, 2 processes, await 10 ms",
+        package="arq",
+        requirement="arq>=0.26,<1",
+        module="arq_jobs",
+        command=("python", "-c", "import arq_jobs; arq_jobs.work()"),
+        key="arq:queue",
+        jobs=6_000,
+        awaits=True,
+    ),
+    Peer(
+        name="Dramatiq, 2 processes x 250 threads, await 10 ms",
+        package="dramatiq",
+        requirement="dramatiq[redis]>=1.17,<3",
+        module="dramatiq_async_jobs",
+        command=("dramatiq", "dramatiq_async_jobs", "--processes", "2", "--threads", "250"),
+        key="dramatiq:default",
+        jobs=10_000,
+        awaits=True,
+    ),
+    Peer(
         name="Sidekiq, 2 processes x 8 threads",
         package="sidekiq",
         requirement="",
@@ -91,5 +123,6 @@ PEERS = (
     ),
 )
 
+WAITERS = frozenset(peer.name for peer in PEERS if peer.awaits)
 FORKERS = frozenset(peer.name for peer in PEERS if peer.package in {"rq", "resque"})
 """Those that run each job in a process of its own."""
