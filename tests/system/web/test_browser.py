@@ -153,7 +153,7 @@ def test_limits_locks_batches_and_workflows(browser: Browser, fleet: App, redis_
     shown = {
         "limits-held": "/limits", "limit": "/limit?name=exports", "unique-held": "/unique", "batches-some": "/batches",
         "batch": f"/batch?id={batch.id}", "workflow": f"/batch?id={flow.id}", "workflows-some": "/workflows",
-        "parked": f"/find?q={parked}", "running-job": f"/find?q={held}", "later-job": "/find?q=l1",
+        "parked": f"/find?q={parked}", "running-job": f"/find?q={held}", "later-job": "/later/job?ticket=ticket-1",
         "failed-job": f"/find?q={failed}", "release": "/unique/release?fingerprint=none",
     }  # fmt: skip
     for name, path in shown.items():
