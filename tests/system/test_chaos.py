@@ -25,6 +25,7 @@ def test_nothing_is_lost_whatever_is_killed_and_whenever(server: str, tmp_path: 
     assert outcome.executed + outcome.failed + outcome.cancelled >= outcome.jobs > 500, outcome.report()
     assert (outcome.both, outcome.cancelled > 30) == ([], True), outcome.report()
     assert (outcome.locks, outcome.unique > 20) == (0, True), outcome.report()
+    assert outcome.slots == 0, outcome.report()
     assert outcome.ticks > SECONDS / 3, outcome.report()
     assert outcome.tried, outcome.report()
     assert outcome.miscounted == [], outcome.report()

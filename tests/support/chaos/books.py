@@ -69,6 +69,8 @@ class Outcome:
     """Among the jobs: those that were unique, one of a kind at a time."""
     locks: int
     """Locks of unique jobs that are left though no job is; must be 0."""
+    slots: int
+    """Slots of limits that are left though no job is in flight; must be 0."""
     tried: int
     """Among the jobs: those that failed, were tried again, and ended."""
     miscounted: list[int]
@@ -94,7 +96,7 @@ class Outcome:
                 f"recurring, each second once: {self.ticks}",
                 f"tried again: {self.tried}, {len(self.miscounted)} miscounted; out of time: {self.late}",
                 f"lost: {len(self.lost)}; cancelled: {self.cancelled}, {len(self.both)} of them ran all the same",
-                f"unique: {self.unique}, {self.locks} locks left",
+                f"unique: {self.unique}, {self.locks} locks left; slots of limits left: {self.slots}",
                 f"duplicate starts: {self.duplicates} of {self.starts}, {len(self.unexplained)} unexplained",
                 f"most starts of any one job: {self.most[1]} (job {self.most[0]})",
                 f"batches: {self.batches}, {len(self.misled)} of them told a wrong end",
@@ -129,6 +131,8 @@ class Books:
     kills: dict[str, int] = field(default_factory=lambda: defaultdict(int))
     locks: int = 0
     """Locks of unique jobs that were left when nothing was to run any more."""
+    slots: int = 0
+    """The same of slots of limits."""
 
     def close(
         self, record: Record, *, failures: Iterable[bytes], queued: Iterable[bytes], logs: Iterable[Path]
@@ -160,6 +164,7 @@ class Books:
             starts=sum(starts.values()),
             unique=sum(_UNIQUE < number < 2 * _UNIQUE for number in self.sure - ticks),
             locks=self.locks if not waiting else 0,
+            slots=self.slots if not waiting else 0,
             tried=len(tried.keys() & set(ends)),
             miscounted=sorted(
                 number for number in tried.keys() & set(ends) if tried[number] != {"try1", "try2"}

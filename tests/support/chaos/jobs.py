@@ -85,6 +85,14 @@ def nap(number: int, seconds: float = 0.0) -> None:
         note("end", number)
 
 
+@app.job(queue="work", name="Few", limits=resqd.limit("few", resqd.Concurrency(3)))
+def few(number: int, seconds: float) -> None:
+    """Sleeps, with few others at a time, and fewer in the midst of it."""
+    with _running.holding(number), resqd.limit("fewer", resqd.Concurrency(2)):
+        time.sleep(seconds)
+        note("end", number)
+
+
 @app.job(queue="work", name="Raise")
 def fail(number: int) -> None:
     """Fails."""

@@ -69,7 +69,7 @@ class Load:
         elif lot < 0.1125:
             name, args = "Late", []
         elif lot < 0.5:
-            args = [0.0]
+            name, args = ("Few", [choices.random() * 0.01]) if lot < 0.16 else ("Nap", [0.0])
         elif lot > 0.98:
             args = [0.5]
         return self._number, encode(name, [self._number, *args], id=f"{self._number:032x}")

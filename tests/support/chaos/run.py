@@ -90,7 +90,7 @@ class Run:
     def _settle(self) -> None:
         def settled() -> bool:
             with contextlib.suppress(redis.RedisError):
-                moving = self._keys("suspects") or self._in_flight() or self._later()
+                moving = self._keys("suspects") or self._in_flight() or self._later() or self._parked()
                 return not moving and not self._list(QUEUE)
             return False
 
@@ -102,11 +102,12 @@ class Run:
             host.daemon.stop(signal.SIGQUIT, 30)
 
     def _reckon(self) -> Outcome:
-        queued = self._list(QUEUE) + self._in_flight() + self._later()
+        queued = self._list(QUEUE) + self._in_flight() + self._later() + self._parked()
         for key in self._keys("suspects"):
             queued += self._list(key)
         logs = [host.log() for host in self._hosts]
         self._books.locks = int(self._client.hlen(Keys().unique))
+        self._books.slots = sum(int(self._client.zcard(key)) for key in self._keys("gate:held"))
         return self._books.close(self._record, failures=self._failures.all(), queued=queued, logs=logs)
 
     def _list(self, key: Any) -> list[bytes]:
@@ -117,6 +118,9 @@ class Run:
 
     def _later(self) -> list[bytes]:
         return cast("list[bytes]", self._client.hvals(Keys().later_jobs))
+
+    def _parked(self) -> list[bytes]:
+        return cast("list[bytes]", self._client.hvals(Keys().parked))
 
     def _in_flight(self) -> list[bytes]:
         hashes = [cast("dict[bytes, bytes]", self._client.hgetall(key)) for key in self._keys("inflight")]
@@ -170,6 +174,7 @@ def main(about: str) -> int:
     bad["cancelled, and ran"] = outcome.both
     bad["miscounted"] = outcome.miscounted
     bad["locks left"] = [outcome.locks] if outcome.locks else []
+    bad["slots of limits left"] = [outcome.slots] if outcome.slots else []
     bad["batches that were told a wrong end"] = outcome.misled
     for what, numbers in bad.items():
         if numbers:
