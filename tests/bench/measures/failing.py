@@ -10,7 +10,7 @@ from tests.bench.arithmetic import drain_window, slope
 from tests.bench.bench import Bench, LostJobsError, Shape
 from tests.bench.jobs import QUEUE
 
-_FILL = 500
+_AT_ONCE = 1_000
 
 
 def failing(bench: Bench) -> dict[str, float]:
@@ -21,15 +21,21 @@ def failing(bench: Bench) -> dict[str, float]:
 
 
 def _rate(bench: Bench, job_class: str, total: int) -> float:
-    bench.place.clean()
-    rows = [(number,) for number in range(_FILL)]
-    bench.place.fill(
-        QUEUE, total, [raw for _, raw in payload.encode_many(job_class, rows, enqueued_at=time.time())]
-    )
-    with bench.daemon(Shape()):
-        samples = bench.watch(partial(bench.place.length, QUEUE))
     place = bench.place
+    place.clean()
+    _fill(bench, job_class, total)
+    with bench.daemon(Shape()):
+        samples = bench.watch(partial(place.length, QUEUE))
     found = place.failed() + int(place.client.zcard(place.keys.later)) + place.length(QUEUE)
     if found != total:
         raise LostJobsError(f"{total} jobs pushed, {found} failed, later or waiting")
     return slope(drain_window(samples, total))
+
+
+def _fill(bench: Bench, job_class: str, total: int) -> None:
+    """Each with an id of its own, as what is kept of a job's tries stands under it."""
+    rows = [(number,) for number in range(total)]
+    raws = [raw for _, raw in payload.encode_many(job_class, rows, enqueued_at=time.time())]
+    bench.place.client.sadd(bench.place.keys.queues, QUEUE)
+    for at in range(0, total, _AT_ONCE):
+        bench.place.client.rpush(bench.place.keys.queue(QUEUE), *raws[at : at + _AT_ONCE])
