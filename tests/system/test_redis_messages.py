@@ -86,7 +86,7 @@ def test_a_script_shows_its_own_line_first(tmp_path: Path, line: str, most: int)
     assert "direct cause" not in done.stderr
     assert "During handling" not in done.stderr
     assert lines[1].endswith('"<string>", line 2, in <module>')
-    assert re.fullmatch(r"resqd\.errors\.NotSent: .*localhost:1\b.*", lines[-1])
+    assert re.fullmatch(r"resqd\.errors\.(NotSent|StoreUnavailable): .*localhost:1\b.*", lines[-1])
     assert len(lines) <= most, done.stderr
 
 
