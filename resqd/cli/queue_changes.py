@@ -10,7 +10,7 @@ import click
 from resqd.cli import output
 from resqd.cli.output import report
 from resqd.cli.program import NotDone, OpenedStore, as_json, confirm, one_line, opened, with_redis
-from resqd.cli.queue_commands import complete_queue
+from resqd.cli.queue_commands import complete_queue, queues
 
 if TYPE_CHECKING:
     from resqd.store.resque.queues import Queues
@@ -90,3 +90,7 @@ def _jobs(count: int) -> str:
 
 def _say(facts: dict[str, int | str], line: str, in_json: bool) -> None:
     report(json.dumps({"ok": True, **facts}) if in_json else line)
+
+
+for _change in (clear, move, remove):
+    queues.add_command(_change)

@@ -3,78 +3,58 @@
 from __future__ import annotations
 
 import json
-import os
 import platform
-import sys
-from typing import Any
+from typing import Final
 
 import click
 
 from resqd import __version__
-from resqd.cli.batch_commands import batches, workflows
-from resqd.cli.boot import boot
-from resqd.cli.cron_commands import cron
-from resqd.cli.explain_command import explain
-from resqd.cli.failed_commands import failed
-from resqd.cli.history_commands import autoscale_hint, grafana
-from resqd.cli.later_commands import later
-from resqd.cli.limit_commands import limits
-from resqd.cli.loading import load_app, refuse_empty, refuse_green_threads
-from resqd.cli.outbox_command import outbox
+from resqd.cli.lazy import Commands
 from resqd.cli.output import add_completion
-from resqd.cli.pause_commands import pause_queue, resume_queue
-from resqd.cli.program import NotDone, Program, as_json, with_flags
-from resqd.cli.queue_changes import clear, move, remove
-from resqd.cli.queue_commands import enqueue, info, peek, queues, workers
-from resqd.cli.retry_commands import retries
-from resqd.cli.scheduler_commands import scheduler
-from resqd.cli.shard_commands import shards
-from resqd.cli.top_command import top
-from resqd.cli.unique_commands import unique
-from resqd.cli.web_command import web
-from resqd.errors import AppLoadError
-from resqd.master import handover
-from resqd.settings import Settings
+from resqd.cli.program import Program, as_json
+
+_PLACES: Final = {
+    "start": "daemon_commands:start",
+    "check": "daemon_commands:check",
+    "enqueue": "queue_commands:enqueue",
+    "queues": "queue_changes:queues",
+    "peek": "queue_commands:peek",
+    "pause-queue": "pause_commands:pause_queue",
+    "resume-queue": "pause_commands:resume_queue",
+    "later": "later_commands:later",
+    "retries": "retry_commands:retries",
+    "unique": "unique_commands:unique",
+    "limits": "limit_commands:limits",
+    "batches": "batch_commands:batches",
+    "workflows": "batch_commands:workflows",
+    "cron": "cron_commands:cron",
+    "outbox": "outbox_command:outbox",
+    "failed": "failed_commands:failed",
+    "scheduler": "scheduler_commands:scheduler",
+    "shards": "shard_commands:shards",
+    "workers": "queue_commands:workers",
+    "top": "top_command:top",
+    "info": "queue_commands:info",
+    "explain": "explain_command:explain",
+    "autoscale-hint": "history_commands:autoscale_hint",
+    "grafana": "history_commands:grafana",
+    "web": "web_command:web",
+}
+"""Where each command lies, below resqd.cli."""
 
 
-@click.group("resqd", cls=Program, context_settings={"help_option_names": ["-h", "--help"]})
+@click.group(
+    "resqd",
+    cls=Program,
+    commands=Commands({name: f"resqd.cli.{place}" for name, place in _PLACES.items()}),
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
 @click.version_option(__version__, prog_name="resqd")
 def main() -> None:
     """A job daemon that speaks Resque's wire format; resqctl steers it while it runs.
 
     Exit status: 0 done, 1 not done, 2 wrong usage, 3 Redis cannot be reached or refuses, 78 wrong settings.
     """
-
-
-@main.command()
-@with_flags()
-@click.option(
-    "--burst", is_flag=True, help="run until the queues are empty, then exit (the same as INTERVAL=0)"
-)
-def start(burst: bool, **flags: Any) -> None:
-    """Run the daemon in the foreground."""
-    if burst:
-        flags["interval"] = "0"
-    sys.exit(boot(Settings.load(os.environ, flags)))
-
-
-@main.command()
-@click.option("--app", "application", metavar="MODULE:ATTR", envvar="RESQD_APP", required=True)
-@as_json
-def check(application: str, in_json: bool) -> None:
-    """Import the application, and exit.
-
-    With 0 when that works, with 1 when it has no job, else with 78; one line says why.
-    """
-    handover.refuse_other(os.environ)
-    app = load_app(application)
-    refuse_green_threads(application)
-    try:
-        refuse_empty(app, application)
-    except AppLoadError as error:
-        raise NotDone(str(error)) from error
-    facts = {"app": application, "jobs": len(app.jobs)}
-    click.echo(json.dumps(facts) if in_json else f"{application}: {len(app.jobs)} jobs")
 
 
 @main.command()
@@ -85,34 +65,6 @@ def version(in_json: bool) -> None:
     click.echo(json.dumps(facts) if in_json else ", ".join(f"{name} {text}" for name, text in facts.items()))
 
 
-for command in (
-    enqueue,
-    queues,
-    peek,
-    pause_queue,
-    resume_queue,
-    later,
-    retries,
-    unique,
-    limits,
-    batches,
-    workflows,
-    cron,
-    outbox,
-    failed,
-    scheduler,
-    shards,
-    workers,
-    top,
-    info,
-    explain,
-    autoscale_hint,
-    grafana,
-    web,
-):
-    main.add_command(command)
-for command in (clear, move, remove):
-    queues.add_command(command)
 add_completion(main)
 
 
