@@ -26,7 +26,6 @@ from resqd.housekeeper.keeper import Duty, Keeper, Settling
 from resqd.housekeeper.keepers import Accounts, Keepers, Shift
 from resqd.housekeeper.listeners import doorbell_of, served, start_promotion, watch_failovers
 from resqd.housekeeper.orphans import MARGIN, Siblings
-from resqd.housekeeper.outboxes import relaying
 from resqd.housekeeper.pause_files import PauseFiles
 from resqd.housekeeper.queue_pauses import LOOK_EVERY, PauseWatch
 from resqd.housekeeper.telling import Tellers
@@ -75,6 +74,8 @@ def run(
         ear = start_promotion(house)
         watch_failovers(house, doorbell.abort, ear.abort)
     if parts_of(app).outboxes:
+        from resqd.housekeeper.outboxes import relaying  # noqa: PLC0415 - for who has an outbox only
+
         NamedThread(name="outbox", target=partial(relaying, houses[0])).start()
     reason = _control(houses, aftermath, doorbells[0]).run()
     for doorbell in doorbells:

@@ -32,8 +32,6 @@ from resqd.worker.gating import Appetite, Gatekeeper, Parked
 from resqd.worker.guard import Guard
 from resqd.worker.holdings import Holdings
 from resqd.worker.home import Home
-from resqd.worker.isolation.isolation import start_forker
-from resqd.worker.isolation.job_process import Stage
 from resqd.worker.manager import Manager
 from resqd.worker.metrics import Metrics
 from resqd.worker.open_queues import OpenQueues
@@ -139,6 +137,9 @@ class Blueprint:
     def begin_isolation(self, birth: Birth) -> None:
         """Where jobs are isolated, fork the process that forks theirs, before this one has anything of its own."""
         if self._crew.isolation is not None:
+            from resqd.worker.isolation.isolation import start_forker  # noqa: PLC0415 - for who isolates jobs only
+            from resqd.worker.isolation.job_process import Stage  # noqa: PLC0415 - the same
+
             stage = Stage(
                 hooks=self._common.app.hooks,
                 jobs=self._common.app.jobs,

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
+from typing import TYPE_CHECKING
 
 from resqd.app import App
 from resqd.application.parts import parts_of
@@ -20,12 +21,14 @@ from resqd.worker.executor import Executor
 from resqd.worker.holdings import Holdings
 from resqd.worker.home import Home
 from resqd.worker.interrupt import Alarm, Ladder, Slot
-from resqd.worker.isolation.isolation import Isolation
 from resqd.worker.reach import Reach
 from resqd.worker.recorder import Recorder
 from resqd.worker.strangers import Strangers
 from resqd.worker.tasks import Loop
 from resqd.worker.trial import ServerClock, Trials
+
+if TYPE_CHECKING:
+    from resqd.worker.isolation.isolation import Isolation
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,6 +106,12 @@ def _strangers(common: Common) -> Strangers | None:
     )
 
 
+def _isolation(endings: Endings) -> Isolation:
+    from resqd.worker.isolation.isolation import Isolation  # noqa: PLC0415 - pickle and more, for who isolates jobs
+
+    return Isolation(endings)
+
+
 def crew_of(common: Common, holdings: Holdings) -> Crew:
     """Everybody, of whom none is at work yet."""
     settings, app = common.settings, common.app
@@ -123,7 +132,7 @@ def crew_of(common: Common, holdings: Holdings) -> Crew:
             endings=endings,
             trials=trials,
         )
-    isolation = Isolation(endings) if any(job.options.isolate for job in app.jobs.values()) else None
+    isolation = _isolation(endings) if any(job.options.isolate for job in app.jobs.values()) else None
     executors = [
         Executor(
             index=index,
