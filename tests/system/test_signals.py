@@ -34,7 +34,7 @@ def test_usr2_pauses_all_workers_and_cont_resumes_them(tmp_path: Path, redis_url
         station.push("quick", "waiting")
         station.wait_ended("running")
         wait_for(lambda: len(station.titled("Paused")) == 2, what="both workers' titles say Paused")
-        assert station.queued() == ["waiting"]
+        wait_for(lambda: station.queued() == ["waiting"], what="what was on its way to a worker is back")
         station.send(CONT)
         station.wait_ended("waiting")
         assert station.status()["state"] == "running"
