@@ -1,6 +1,7 @@
 """`resqd later`, as people and scripts use it."""
 
 import json
+import re
 import subprocess
 import sys
 from collections.abc import Callable
