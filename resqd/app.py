@@ -25,6 +25,7 @@ from resqd.job import Job
 from resqd.options import GivenOptions, JobOptions, defaults_of
 from resqd.process_hooks import ProcessHooks
 from resqd.sealing import Keyring
+from resqd.store.resque import encoding
 from resqd.store.resque import payload as payloads
 from resqd.testing import Inline
 
@@ -210,7 +211,7 @@ class App(AsyncPlaces):
 
     def push(self, queue: str, item: Mapping[str, Any] | bytes) -> None:
         """Append a payload to a queue: its bytes, or an object with `class` and `args`."""
-        self._parts.producer.push(queue, [item if isinstance(item, bytes) else payloads.dump(item)])
+        self._parts.producer.push(queue, [item if isinstance(item, bytes) else encoding.dump(item)])
 
     def dequeue(self, job: AJob, /, *args: Any) -> int:
         """Delete a job's waiting payloads, all or those with these arguments; how many went (vetoed: 0)."""

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from resqd.errors import JobDefinitionError, PayloadError
 from resqd.forms import reading, running
-from resqd.store.resque import payload
+from resqd.store.resque import encoding
 from resqd.text import lookalikes
 
 if TYPE_CHECKING:
@@ -268,7 +268,7 @@ def _check_parameters(name: str, signature: inspect.Signature, *, ruby: bool, wr
 
 def _check_default(name: str, item: inspect.Parameter) -> None:
     try:
-        payload.encode(name, [item.default], id=None)
+        encoding.encode(name, [item.default], id=None)
     except PayloadError as error:
         raise JobDefinitionError(
             f"{name}: the default of {item.name} cannot be written as JSON: {error}"

@@ -9,7 +9,7 @@ from resqd.cron.entry import Entry, tick_id
 from resqd.cron.options import GivenRecurrence
 from resqd.cron.schedule import Cron, Every, Schedule
 from resqd.errors import JobDefinitionError
-from resqd.store.resque import payload as payloads
+from resqd.store.resque import encoding
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -75,7 +75,7 @@ def _declare(
     if isinstance(args, str | bytes):
         raise JobDefinitionError(f"cron entry {own!r}: args is {args!r}; it takes a list or a tuple")
     bound = tuple(job.bind(tuple(args), {}))
-    payloads.encode(job.name, bound, id=tick_id(own, 0))  # raises PayloadError
+    encoding.encode(job.name, bound, id=tick_id(own, 0))  # raises PayloadError
     queue = options.get("queue")
     try:
         entry = Entry(

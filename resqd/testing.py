@@ -16,6 +16,7 @@ from resqd.job import Job
 from resqd.retry import Snooze
 from resqd.store.gates.stand_in import FakeGates
 from resqd.store.later.later import MICRO, When
+from resqd.store.resque import encoding
 from resqd.store.resque import payload as payloads
 from resqd.store.unique.stand_in import FakeLocks
 from resqd.using import FRONT
@@ -175,7 +176,7 @@ class Fake:
                     self._locks.settle(payload.raw, "unique")
             if again is not None:
                 moment = When.after(again.delay)
-                self.put_later(queue, [(payload.id or payloads.new_id(), again.raw)], moment)
+                self.put_later(queue, [(payload.id or encoding.new_id(), again.raw)], moment)
             ran += 1
         return ran
 

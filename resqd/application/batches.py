@@ -13,7 +13,7 @@ from resqd.current import current_job
 from resqd.errors import BatchDone, BatchError
 from resqd.store.batches.filling import DEEPEST, Facts, Filler, Item, Lineage
 from resqd.store.debts import member_of
-from resqd.store.resque.payload import new_id
+from resqd.store.resque.encoding import new_id
 
 if TYPE_CHECKING:
     from types import TracebackType

@@ -8,6 +8,7 @@ from resqd.errors import BatchError
 from resqd.sealing import MARK
 from resqd.store.batches.filling import entry_of
 from resqd.store.debts import OWES
+from resqd.store.resque import encoding
 from resqd.store.resque import payload as payloads
 from resqd.using import Signature
 
@@ -25,7 +26,7 @@ def belonging(raw: bytes, kind: str, member: str) -> bytes:
         return b'{"resqd":{"owes":{"%b":"%b"}},%b' % (kind.encode(), member.encode(), raw[1:])
     marks, end = payloads.scan(raw.decode(), len(_MARKED))
     rest = b"{" + raw.decode()[end + 1 :].encode()
-    return payloads.marked(rest, {**marks, OWES: {**marks.get(OWES, {}), kind: member}})
+    return encoding.marked(rest, {**marks, OWES: {**marks.get(OWES, {}), kind: member}})
 
 
 def payload_of(
@@ -37,12 +38,12 @@ def payload_of(
     """
     job, args = signature.job, signature.args
     if job.seal is not None:
-        marks, written = {**marks, MARK: 1}, payloads.written(job.name, args)
+        marks, written = {**marks, MARK: 1}, encoding.written(job.name, args)
         args = job.seal.args(written) if clear is None else job.seal.keyring.but_for(list(args), clear)
-    raw = payloads.encode(job.name, args, id=job_id)
+    raw = encoding.encode(job.name, args, id=job_id)
     if (tracer := signature.tracer) is not None:
         raw = tracer.creating(job.name, queue_of(signature), job_id, raw)
-    return payloads.marked(raw, marks) if marks else raw
+    return encoding.marked(raw, marks) if marks else raw
 
 
 def queue_of(signature: Signature) -> str:
@@ -63,5 +64,5 @@ def callback(where: str, signature: Signature | None) -> tuple[str, bytes] | Non
     """The id that a callback will have, and its entry. Hooks are not asked whether it may be enqueued."""
     if signature is None:
         return None
-    found, job_id = check(where, signature), payloads.new_id()
+    found, job_id = check(where, signature), encoding.new_id()
     return job_id, entry_of(queue_of(found), payload_of(found, job_id, found.delivery.marks))

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final, Protocol
 
 from resqd.store.later.later import MICRO, When
 from resqd.store.relay.relay import Outcome, Row
-from resqd.store.resque.payload import new_id
+from resqd.store.resque.encoding import new_id
 from resqd.store.unique.locks import Claim, Terms
 
 if TYPE_CHECKING:

@@ -10,7 +10,7 @@ from resqd.errors import AlreadyEnqueued, BatchError, PayloadError, StoreError
 from resqd.sealing import MARK
 from resqd.store.debts import OWES
 from resqd.store.later.later import MICRO, When
-from resqd.store.resque import payload as payloads
+from resqd.store.resque import encoding
 from resqd.store.resque.outcome import debt_for
 from resqd.store.unique.locks import Claim, Terms
 from resqd.using import Delivery
@@ -98,7 +98,7 @@ class Producer:
         if job.seal is not None:
             [(job_id, raw)] = self.encoded(job, [args], time.time())
         else:
-            job_id, raw = payloads.encode_new(job.name, args, enqueued_at=time.time())
+            job_id, raw = encoding.encode_new(job.name, args, enqueued_at=time.time())
         if job.marked:
             [(_, raw)] = self._marked(job, [(job_id, raw)])
         if self.gathering is None:
@@ -143,7 +143,7 @@ class Producer:
         if job.seal is not None:
             [pair] = self.encoded(job, [args], _due(delivery.when))
         else:
-            pair = payloads.encode_new(job.name, args, enqueued_at=_due(delivery.when))
+            pair = encoding.encode_new(job.name, args, enqueued_at=_due(delivery.when))
         self._put(job, [pair], delivery)
         return pair[0]
 
@@ -167,8 +167,8 @@ class Producer:
     ) -> list[tuple[str, bytes]]:
         """Ids and payloads, encrypted where the application has keys. Errors: PayloadError."""
         if (seal := job.seal) is not None:
-            rows = [seal.args(payloads.written(job.name, args)) for args in rows]
-        return list(payloads.encode_many(job.name, rows, enqueued_at=enqueued_at))
+            rows = [seal.args(encoding.written(job.name, args)) for args in rows]
+        return list(encoding.encode_many(job.name, rows, enqueued_at=enqueued_at))
 
     def _enter(
         self,
@@ -205,7 +205,7 @@ class Producer:
         queue, claims = delivery.queue or job.queue, []
         for fingerprint, (job_id, raw) in zip(prints, pairs, strict=True):
             marks = self._marks(job, job_id, {**delivery.marks, **unique.marks(fingerprint, job_id)})
-            claims.append(Claim(fingerprint, job_id, payloads.marked(raw, marks) if marks else raw))
+            claims.append(Claim(fingerprint, job_id, encoding.marked(raw, marks) if marks else raw))
         terms = Terms.of(unique.on_conflict, unique.window or 0.0, unique.max_hold)
         return self.put_unique(queue, claims, terms, delivery)
 
@@ -226,7 +226,7 @@ class Producer:
         self, job: Job[..., Any], pairs: list[tuple[str, bytes]], marks: Mapping[str, Any] = NOTHING
     ) -> list[tuple[str, bytes]]:
         """The same with what travels in the payloads for whoever runs the jobs, and whoever ends them."""
-        return [(job_id, payloads.marked(raw, self._marks(job, job_id, marks))) for job_id, raw in pairs]
+        return [(job_id, encoding.marked(raw, self._marks(job, job_id, marks))) for job_id, raw in pairs]
 
     def _marks(self, job: Job[..., Any], job_id: str, marks: Mapping[str, Any]) -> Mapping[str, Any]:
         """The marks, with what a job owes whose end is kept, and that it is encrypted."""
@@ -242,7 +242,7 @@ class Producer:
         """Put a job of which only the name is known on a queue; its id. Errors: PayloadError."""
         if not name.strip():
             raise PayloadError("a job's name cannot be blank")
-        job_id, raw = payloads.encode_new(name, args, enqueued_at=time.time())
+        job_id, raw = encoding.encode_new(name, args, enqueued_at=time.time())
         if self.tracer is None:
             self._push(queue, [(job_id, raw)])
         else:

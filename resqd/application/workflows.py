@@ -13,7 +13,7 @@ from resqd.application.gathering import belonging, check, payload_of, queue_of
 from resqd.errors import BatchError
 from resqd.forms import Awaited
 from resqd.store.batches.filling import Filler, Item, Node, entry_of, parts
-from resqd.store.resque.payload import new_id
+from resqd.store.resque.encoding import new_id
 from resqd.using import Signature
 
 if TYPE_CHECKING:

@@ -23,7 +23,7 @@ from resqd.cron.schedule import from_text
 from resqd.definition import DEFAULT_QUEUE
 from resqd.errors import PayloadError
 from resqd.store.cron.crontab import Crontab, Listed
-from resqd.store.resque import payload as payloads
+from resqd.store.resque import encoding
 
 _MOST_TIMES: Final = 10_000
 _name = click.argument("name", type=output.name)
@@ -178,7 +178,7 @@ def _made(
 ) -> Entry:
     job_class, queue, values = job
     try:
-        payloads.encode(job_class, values, id=name)
+        encoding.encode(job_class, values, id=name)
         return Entry(
             name, from_text(schedule, tz, offset), job_class, queue or DEFAULT_QUEUE, tuple(values), misfire
         )

@@ -14,7 +14,7 @@ from resqd.cron.tables import Change, Declaration, Move, Put, Remove, Snapshot, 
 from resqd.cron.ticks import Ticks, ticks
 from resqd.errors import PayloadError
 from resqd.store.cron.timetable import DONE, EARLY, LOOK_AT, STALE, Fire, Look, Timetable
-from resqd.store.resque import payload as payloads
+from resqd.store.resque import encoding
 
 LOOK_EVERY: Final = 5.0
 """Seconds between two looks while nothing is due: as late may be noticed what was added or resumed at run time."""
@@ -199,7 +199,7 @@ class Cron:
 
 def _payload(entry: Entry, due: int, now: float) -> bytes:
     """The job of one tick. Errors: PayloadError."""
-    return payloads.encode(entry.job_class, entry.args, id=tick_id(entry.name, due), enqueued_at=now)
+    return encoding.encode(entry.job_class, entry.args, id=tick_id(entry.name, due), enqueued_at=now)
 
 
 def _tell_changes(changes: Iterable[Change]) -> None:

@@ -12,10 +12,11 @@ from functools import partial
 from setproctitle import setproctitle
 
 from resqd import SHORT_VERSION
+from resqd.aftermath import Aftermath
 from resqd.app import App
 from resqd.application.parts import parts_of
 from resqd.clock import monotonic
-from resqd.failures import Aftermath, FailureRules
+from resqd.failures import FailureRules
 from resqd.housekeeper import slow_sweep
 from resqd.housekeeper.control import FAREWELL, Control, Hearers, Voice
 from resqd.housekeeper.doorbell import DoorbellThread

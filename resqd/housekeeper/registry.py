@@ -10,8 +10,8 @@ from dataclasses import asdict, replace
 from resqd import events
 from resqd.clock import Clock
 from resqd.housekeeper.recovery import Stillness
+from resqd.store.resque.encoding import dump
 from resqd.store.resque.failure_record import clean
-from resqd.store.resque.payload import dump
 from resqd.store.resque.registry import REFRESH, Place, Registry, RunningJob
 from resqd.wire.messages import Busy, KillThread, Message, Running
 

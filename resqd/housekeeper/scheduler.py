@@ -11,6 +11,7 @@ from resqd import events
 from resqd.clock import Clock
 from resqd.errors import PayloadError
 from resqd.store.keys import Keys
+from resqd.store.resque import encoding
 from resqd.store.resque import payload as payloads
 from resqd.store.resque.failure_record import build_record
 from resqd.store.scheduler.delayed_job import read
@@ -82,7 +83,7 @@ class Judge:
             queue = job.queue or self._queue_of(job.job_class)
             if queue is None:
                 return self._failed(raw, (NO_QUEUE, "the delayed job names no queue"))
-            pushed = payloads.encode(job.job_class, job.args, id=payloads.new_id(), enqueued_at=self._wall())
+            pushed = encoding.encode(job.job_class, job.args, id=encoding.new_id(), enqueued_at=self._wall())
         except PayloadError as error:
             return self._failed(raw, ("resqd.PayloadError", str(error)))
         return Move(raw, pushed, self._keys.queue(queue), queue)

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from functools import partial
 
 from resqd import events
+from resqd.aftermath import Aftermath
 from resqd.clock import monotonic
-from resqd.failures import Aftermath
 from resqd.housekeeper.farewells import Farewells
 from resqd.housekeeper.house import House
 from resqd.housekeeper.inquest import Culprits, Inquest

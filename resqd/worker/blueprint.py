@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from functools import partial
 
 from resqd import SHORT_VERSION
+from resqd.aftermath import Aftermath
 from resqd.app import App
 from resqd.clock import Clock, monotonic
-from resqd.failures import Aftermath
 from resqd.settings import Settings
 from resqd.store.gates.gates import Gates
 from resqd.store.inflight.incarnation import Incarnation, of_this_process, this_place, this_process

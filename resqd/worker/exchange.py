@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterable, Mapping
 
 from resqd import events
+from resqd.aftermath import Aftermath
 from resqd.clock import Clock
 from resqd.errors import Fenced, StoreError, StoreRefused
-from resqd.failures import Aftermath
 from resqd.store.inflight.owner import (
     Dismiss,
     Exchanged,

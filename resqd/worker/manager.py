@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator, Sequence
 from types import FrameType
 
 from resqd import events
-from resqd.failures import Aftermath
+from resqd.aftermath import Aftermath
 from resqd.threads import NamedThread
 from resqd.worker.endings import Endings
 from resqd.worker.executor import Executor

@@ -24,7 +24,7 @@ from resqd.store.inflight.calls import CLOSE, REGISTER, RESERVE
 from resqd.store.redis.connection import Reply
 from resqd.store.redis.link import Link
 from resqd.store.redis.url import ConnectionConfig
-from resqd.store.resque.payload import encode_new
+from resqd.store.resque.encoding import encode_new
 from resqd.threads import NamedThread, Title
 from resqd.wire.birth import Birth, Kind, Page
 from resqd.wire.channel import Channel

@@ -14,8 +14,9 @@ from dataclasses import replace
 from resqd import SHORT_VERSION, events
 from resqd.clock import Clock
 from resqd.settings import Settings
+from resqd.store.resque.encoding import dump
 from resqd.store.resque.failure_record import page_safe
-from resqd.store.resque.payload import Payload, dump
+from resqd.store.resque.payload import Payload
 from resqd.text import escaped, shown
 from resqd.threads import Title
 from resqd.wire.birth import Birth

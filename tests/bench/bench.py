@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 
-from resqd.store.resque import payload
+from resqd.store.resque import encoding
 from tests.bench.arithmetic import Sample
 from tests.bench.jobs import QUEUE
 from tests.bench.place import Place
@@ -20,7 +20,7 @@ from tests.support.waiting import wait_for
 
 POLL = 0.005
 """Seconds between two looks at a queue's length."""
-NOOPS = [raw for _, raw in payload.encode_many("Noop", [(n,) for n in range(500)], enqueued_at=time.time())]
+NOOPS = [raw for _, raw in encoding.encode_many("Noop", [(n,) for n in range(500)], enqueued_at=time.time())]
 
 
 class LostJobsError(Exception):

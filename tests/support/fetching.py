@@ -7,7 +7,7 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from typing import Any, cast
 
-from resqd.failures import Aftermath
+from resqd.aftermath import Aftermath
 from resqd.settings import QueueSpec
 from resqd.store.inflight.owner import Dismiss, Exchanged, Inflight, Outbox, Postpone, Reservation, Want
 from resqd.store.redis.health import Backoff, Health

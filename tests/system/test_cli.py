@@ -17,6 +17,7 @@ from resqd.store.inflight.owner import Inflight, Outbox, Want
 from resqd.store.keys import Keys
 from resqd.store.redis.link import Link
 from resqd.store.redis.url import ConnectionConfig
+from resqd.store.resque import encoding
 from resqd.store.resque import payload as payloads
 from resqd.store.resque.failure_record import build_record
 from resqd.store.resque.payload import Payload
@@ -52,7 +53,7 @@ def jobs_in(client: redis.Redis, queue: str) -> list[Payload]:
 
 
 def fail(client: redis.Redis, job_id: str, queue: str = "mail") -> None:
-    raw = payloads.encode("Send", [job_id], id=job_id)
+    raw = encoding.encode("Send", [job_id], id=job_id)
     record = build_record(
         raw=raw,
         payload=payloads.decode(raw),

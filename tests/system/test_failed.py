@@ -13,6 +13,7 @@ import redis
 
 from resqd.app import App
 from resqd.errors import PayloadError
+from resqd.store.resque import encoding
 from resqd.store.resque import payload as payloads
 from resqd.store.resque.failure_record import build_record
 from resqd.store.resque.sweep import FailureMoved
@@ -33,7 +34,7 @@ def fail(
     generation: int = 1,
     key: str = "failed",
 ) -> None:
-    raw = payloads.encode(name, [job_id], id=job_id, generation=generation)
+    raw = encoding.encode(name, [job_id], id=job_id, generation=generation)
     record = build_record(
         raw=raw,
         payload=payloads.decode(raw),

@@ -31,8 +31,7 @@ from resqd.errors import StoreError
 from resqd.sealing import MARK
 from resqd.store.debts import OWES
 from resqd.store.later.later import When
-from resqd.store.resque import outcome
-from resqd.store.resque import payload as payloads
+from resqd.store.resque import encoding, outcome
 from resqd.store.tasks import record
 from resqd.store.tasks.record import Tasks
 
@@ -97,16 +96,16 @@ class ResqdBackend(BaseTaskBackend):  # type: ignore[misc] # Django ships no typ
         sealed = _sealed(app, result)
         if parts_of(app).producer.outlet is not None:
             remembered.add(result)
-            self._push(app, result, payloads.marked(raw, sealed) if sealed else raw)
+            self._push(app, result, encoding.marked(raw, sealed) if sealed else raw)
         elif self.keep_result is None:
-            self._push(app, result, payloads.marked(raw, sealed) if sealed else raw)
+            self._push(app, result, encoding.marked(raw, sealed) if sealed else raw)
         else:
             self._put_kept(app, result, raw, self.keep_result)
 
     def _put_kept(self, app: App, result: Any, raw: bytes, seconds: float) -> None:
         tasks, delay = app.store.open(Tasks), _delay(result.task)
         owes = dict([outcome.debt_for(result.id, seconds), record.debt_for(result.id, seconds)])
-        kept = payloads.marked(raw, {**_sealed(app, result), OWES: owes})
+        kept = encoding.marked(raw, {**_sealed(app, result), OWES: owes})
         said = results.written(result, _keyring(app, result))
         add = partial(tasks.add, result.id, said, seconds=delay + seconds)
         if into_outbox():

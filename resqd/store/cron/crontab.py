@@ -12,7 +12,7 @@ from resqd.cron.tables import Change, Pause, Paused, Remove, Resume, Snapshot, S
 from resqd.cron.ticks import first
 from resqd.errors import CronError, StoreUnavailable
 from resqd.store.cron.timetable import Lending, Timetable
-from resqd.store.resque import payload as payloads
+from resqd.store.resque import encoding
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -114,7 +114,7 @@ class Crontab:
             seen = self._timetable.snapshot()
             entry = _known(seen, name)
             job_id = f"cron:{name}:run-{secrets.token_hex(8)}"
-            raw = payloads.encode(entry.job_class, entry.args, id=job_id, enqueued_at=time.time())
+            raw = encoding.encode(entry.job_class, entry.args, id=job_id, enqueued_at=time.time())
             if self._timetable.run(name, seen.texts[name], queue=entry.queue, payload=raw):
                 return job_id
         raise _restless()

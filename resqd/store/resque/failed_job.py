@@ -12,6 +12,7 @@ from typing import Any, Final, NamedTuple
 from resqd.errors import PayloadError
 from resqd.store.inflight.tokens import uncounted
 from resqd.store.names import to_text
+from resqd.store.resque import encoding
 from resqd.store.resque import payload as payloads
 from resqd.store.resque.failure_record import PREVIEW_KEY, QUEUE_KEY, RAW_KEY, TIME_FORMAT
 from resqd.store.resque.payload import scan
@@ -148,7 +149,7 @@ class FailedJob:
         payload = uncounted(text[found.start : found.end].encode()).decode()
         values = {"generation": _next(self.generation)}
         if self.id is None:
-            values["id"] = f'"{payloads.new_id()}"'
+            values["id"] = f'"{encoding.new_id()}"'
         if "enqueued_at" in found.value:
             values["enqueued_at"] = f"{time.time():.3f}"
         return put(payload, values).encode()

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from resqd.errors import PayloadError
 from resqd.store.names import to_bytes
+from resqd.store.resque import encoding
 from resqd.store.resque import payload as payloads
 
 if TYPE_CHECKING:
@@ -75,7 +76,7 @@ def build_record(
     if tail["queue"] != queue:
         tail[QUEUE_KEY] = base64.b64encode(to_bytes(queue)).decode()
     shown = _preview(raw, payload, missing) if missing else page_safe(raw, payload)
-    return head.encode() + shown + b"," + payloads.dump(tail)[1:]
+    return head.encode() + shown + b"," + encoding.dump(tail)[1:]
 
 
 def describe(error: BaseException) -> tuple[str, str]:
@@ -101,7 +102,7 @@ def page_safe(raw: bytes, payload: Payload | None, *, limit: int = WHOLE_PAYLOAD
     reason = "unreadable payload" if payload is None else _unfit(raw, payload)
     if reason is None:
         return raw
-    return payloads.dump(
+    return encoding.dump(
         {**_shown(reason, payload), "args": [_start(raw)], RAW_KEY: base64.b64encode(raw).decode()}
     )
 
@@ -110,7 +111,7 @@ def _preview(raw: bytes, payload: Payload | None, missing: int) -> bytes:
     reason = f"payload of {len(raw) + missing} bytes, not kept"
     digest = {} if missing else {"sha256": hashlib.sha256(raw).hexdigest()}
     kept = base64.b64encode(raw[:PREVIEW]).decode()
-    return payloads.dump({**_shown(reason, payload), "args": [_start(raw)], **digest, PREVIEW_KEY: kept})
+    return encoding.dump({**_shown(reason, payload), "args": [_start(raw)], **digest, PREVIEW_KEY: kept})
 
 
 def _shown(reason: str, payload: Payload | None) -> dict[str, Any]:

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any, Final, Literal, NamedTuple, cast, get_arg
 from resqd.errors import PayloadError
 from resqd.store.debts import Debt, Debts
 from resqd.store.names import is_name
-from resqd.store.resque.payload import dump, load
+from resqd.store.resque.encoding import dump
+from resqd.store.resque.payload import load
 from resqd.text import shown
 
 if TYPE_CHECKING:

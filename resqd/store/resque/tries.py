@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Final, Literal
 
 from resqd.store.inflight.outbox import Postpone
 from resqd.store.names import is_name
+from resqd.store.resque.encoding import new_id
 from resqd.store.resque.failure_record import clean
-from resqd.store.resque.payload import new_id
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from resqd.errors import PayloadError
 from resqd.store.debts import member_of
+from resqd.store.resque import encoding
 from resqd.store.resque import payload as payloads
 from resqd.store.resque.payload import believed
 from resqd.web import words
@@ -43,7 +44,7 @@ def batch_of(job: Payload) -> str | None:
 def seen(payload: Mapping[str, Any]) -> Payload:
     """A payload that somebody else has decoded; what is none is explained in it."""
     try:
-        raw = payloads.dump(payload)
+        raw = encoding.dump(payload)
     except PayloadError:
         raw = b""
     return payloads.decode_or_explain(raw)

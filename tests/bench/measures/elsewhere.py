@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from resqd.store.resque import payload
+from resqd.store.resque import encoding
 from tests.bench.arithmetic import drain_window, slope
 from tests.bench.bench import Bench, Shape
 
 _APP = "tests.bench.other_jobs:app"
-_ISOLATED = [payload.encode("Isolated", [number], id=payload.new_id()) for number in range(100)]
-_ASYNC = [payload.encode("AsyncNap", [0.01], id=payload.new_id()) for _ in range(500)]
+_ISOLATED = [encoding.encode("Isolated", [number], id=encoding.new_id()) for number in range(100)]
+_ASYNC = [encoding.encode("AsyncNap", [0.01], id=encoding.new_id()) for _ in range(500)]
 
 
 def isolated(bench: Bench) -> dict[str, float]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from functools import partial
 
-from resqd.store.resque import payload
+from resqd.store.resque import encoding
 from tests.bench.arithmetic import drain_window, slope
 from tests.bench.bench import Bench, LostJobsError, Shape
 from tests.bench.jobs import QUEUE
@@ -35,7 +35,7 @@ def _rate(bench: Bench, job_class: str, total: int) -> float:
 def _fill(bench: Bench, job_class: str, total: int) -> None:
     """Each with an id of its own, as what is kept of a job's tries stands under it."""
     rows = [(number,) for number in range(total)]
-    raws = [raw for _, raw in payload.encode_many(job_class, rows, enqueued_at=time.time())]
+    raws = [raw for _, raw in encoding.encode_many(job_class, rows, enqueued_at=time.time())]
     bench.place.client.sadd(bench.place.keys.queues, QUEUE)
     for at in range(0, total, _AT_ONCE):
         bench.place.client.rpush(bench.place.keys.queue(QUEUE), *raws[at : at + _AT_ONCE])

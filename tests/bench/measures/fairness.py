@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from dataclasses import dataclass
 
-from resqd.store.resque import payload
+from resqd.store.resque import encoding
 from tests.bench.bench import NOOPS, POLL, Bench, Shape
 from tests.bench.jobs import QUEUE
 
@@ -13,7 +13,7 @@ _SHAPE = Shape(workers=8, threads=1)
 _PACED = 20_000
 _LONGEST = 30.0
 """Seconds after which the last jobs are not waited for any more."""
-_NAPS = [payload.encode("Nap", [0.05], id=payload.new_id()) for _ in range(500)]
+_NAPS = [encoding.encode("Nap", [0.05], id=encoding.new_id()) for _ in range(500)]
 
 _COUNT = """
 local counts = {}

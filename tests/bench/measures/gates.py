@@ -8,7 +8,7 @@ from functools import partial
 from itertools import pairwise
 from pathlib import Path
 
-from resqd.store.resque import payload
+from resqd.store.resque import encoding
 from tests.bench.arithmetic import drain_window, percentile, slope
 from tests.bench.bench import Bench, Shape
 from tests.bench.jobs import QUEUE, STAMPS_FILE
@@ -19,7 +19,7 @@ _APP = "tests.bench.limited_jobs:app"
 _CHUNK = 5_000
 _RATE = 100
 _STOCK = {
-    name: [raw for _, raw in payload.encode_many(name, [(n,) for n in range(500)], enqueued_at=time.time())]
+    name: [raw for _, raw in encoding.encode_many(name, [(n,) for n in range(500)], enqueued_at=time.time())]
     for name in ("Wide", "Each", "Rated")
 }
 
@@ -45,7 +45,7 @@ def parked(bench: Bench) -> dict[str, float]:
     bench.place.clean()
     for first in range(0, total, _CHUNK):
         rows = [("a", 0)] * min(_CHUNK, total - first)
-        _push(bench, [raw for _, raw in payload.encode_many("Narrow", rows, enqueued_at=time.time())])
+        _push(bench, [raw for _, raw in encoding.encode_many("Narrow", rows, enqueued_at=time.time())])
     count = 1 + bench.scale.pushes // 4
     file = _stamps(bench, 3 + count)
     began = _push(bench, [_other(2)])
@@ -72,7 +72,7 @@ def _stamp(file: Path, number: int) -> int:
 
 
 def _other(number: int) -> bytes:
-    return payload.encode("Other", [number], id=payload.new_id())
+    return encoding.encode("Other", [number], id=encoding.new_id())
 
 
 def _push(bench: Bench, raws: list[bytes]) -> int:
@@ -90,7 +90,7 @@ def freed(bench: Bench) -> dict[str, float]:
     file = _stamps(bench, 2 * count)
     rows = [("a", number) for number in range(count)]
     with bench.daemon(Shape(app=_APP), **{STAMPS_FILE: str(file)}):
-        _push(bench, [raw for _, raw in payload.encode_many("Narrow", rows, enqueued_at=time.time())])
+        _push(bench, [raw for _, raw in encoding.encode_many("Narrow", rows, enqueued_at=time.time())])
         stamps = stamps_when_all_started(file)
     runs = sorted(zip(stamps[::2], stamps[1::2], strict=True))
     waits = [(start - end) / 1e6 for (_, end), (start, _) in pairwise(runs)][10:]
@@ -105,7 +105,7 @@ def paced(bench: Bench) -> dict[str, float]:
     file = _stamps(bench, count)
     with bench.daemon(Shape(app=_APP), **{STAMPS_FILE: str(file)}):
         rows = [(number,) for number in range(count)]
-        _push(bench, [raw for _, raw in payload.encode_many("Paced", rows, enqueued_at=time.time())])
+        _push(bench, [raw for _, raw in encoding.encode_many("Paced", rows, enqueued_at=time.time())])
         stamps_when_all_started(file, 2 * seconds + 10)
     starts = sorted(memoryview(file.read_bytes()).cast("Q"))
     most = max(bisect_left(starts, start + 10**9) - at for at, start in enumerate(starts))

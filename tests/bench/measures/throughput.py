@@ -10,13 +10,13 @@ from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
 
-from resqd.store.resque import payload
+from resqd.store.resque import encoding
 from tests.bench.arithmetic import Sample, drain_window, longest_standstill, slope
 from tests.bench.bench import NOOPS, Bench, Shape
 from tests.bench.jobs import QUEUE
 
 _ROOT = Path(__file__).parents[3]
-_NAPS = [payload.encode("Nap", [0.001], id=payload.new_id()) for _ in range(500)]
+_NAPS = [encoding.encode("Nap", [0.001], id=encoding.new_id()) for _ in range(500)]
 _ENDS_SECONDS = 30
 
 

@@ -11,7 +11,7 @@ from resqd.store.keys import Keys
 from resqd.store.later.later import Later, Schedule, When
 from resqd.store.redis.link import Link, Links
 from resqd.store.redis.url import ConnectionConfig
-from resqd.store.resque.payload import encode
+from resqd.store.resque.encoding import encode
 from tests.support.chaos.books import Books
 
 FIRST = 10**8

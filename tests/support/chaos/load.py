@@ -8,7 +8,7 @@ from typing import Self
 
 import redis
 
-from resqd.store.resque.payload import encode
+from resqd.store.resque.encoding import encode
 from tests.support.chaos import hostile
 from tests.support.chaos.books import Books
 from tests.support.chaos.jobs import KILLS

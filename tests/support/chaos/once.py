@@ -10,7 +10,7 @@ from resqd.errors import StoreError
 from resqd.store.keys import Keys
 from resqd.store.redis.link import Links
 from resqd.store.redis.url import ConnectionConfig
-from resqd.store.resque.payload import encode, marked
+from resqd.store.resque.encoding import encode, marked
 from resqd.store.unique.locks import Claim, Locks, Terms
 from resqd.unique import Unique
 from tests.support.chaos.books import Books

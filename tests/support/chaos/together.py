@@ -12,7 +12,7 @@ from resqd.store.batches.filling import Facts, Filler, Item, Lineage, entry_of
 from resqd.store.keys import Keys
 from resqd.store.redis.link import Link
 from resqd.store.redis.url import ConnectionConfig
-from resqd.store.resque.payload import encode, new_id
+from resqd.store.resque.encoding import encode, new_id
 from tests.support.chaos.books import Books, Together
 
 FIRST = 4 * 10**8

@@ -12,14 +12,16 @@ from django.db import connection, connections, transaction
 from sqlalchemy.orm import scoped_session, sessionmaker
 
 import resqd.testing
+from resqd.aftermath import Aftermath
 from resqd.app import App
 from resqd.application.parts import parts_of
 from resqd.contrib import django as resqd_django
 from resqd.contrib import sqlalchemy as resqd_sqlalchemy
-from resqd.failures import Aftermath, FailureRules
+from resqd.failures import FailureRules
 from resqd.store.keys import Keys
+from resqd.store.resque.encoding import encode
 from resqd.store.resque.failure_record import build_record
-from resqd.store.resque.payload import decode, encode
+from resqd.store.resque.payload import decode
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

@@ -17,7 +17,7 @@ from resqd.store.redis.embedded import server_binary
 from resqd.store.redis.link import Link
 from resqd.store.redis.protocol import pack_command
 from resqd.store.redis.url import ConnectionConfig
-from resqd.store.resque.payload import encode
+from resqd.store.resque.encoding import encode
 from tests.support.daemon import Daemon
 from tests.support.topologies import ClusterOfSix, Watched
 from tests.support.waiting import wait_for

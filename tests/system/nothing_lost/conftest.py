@@ -12,7 +12,7 @@ import psutil
 import pytest
 import redis
 
-from resqd.store.resque.payload import encode
+from resqd.store.resque.encoding import encode
 from tests.support.daemon import Daemon
 from tests.support.faults import APP, FAULT
 from tests.support.recorded import RECORD, Record

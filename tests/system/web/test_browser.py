@@ -15,7 +15,7 @@ from resqd.cron.entry import Entry
 from resqd.cron.schedule import from_text
 from resqd.store.cron.crontab import Crontab
 from resqd.store.later.later import When
-from resqd.store.resque.payload import encode
+from resqd.store.resque.encoding import encode
 from tests.support import shown_jobs
 from tests.support.browser import WIDTHS, Browser, browsing
 from tests.support.daemon import Daemon

@@ -14,7 +14,7 @@ from resqd.store.history.row import Row
 from resqd.store.history.row import encode as encode_row
 from resqd.store.later.later import When
 from resqd.store.names import to_text
-from resqd.store.resque.payload import encode
+from resqd.store.resque.encoding import encode
 from resqd.web import wsgi
 from resqd.web.data.works import Work
 from resqd.web.site import Site

@@ -4,6 +4,7 @@ import pytest
 
 from resqd.application.gathering import belonging, callback
 from resqd.store.debts import owed_by
+from resqd.store.resque import encoding
 from resqd.store.resque import payload as payloads
 from tests.support.loose_jobs import job_of, mail
 
@@ -16,8 +17,8 @@ from tests.support.loose_jobs import job_of, mail
 def test_a_payload_keeps_all_that_it_says(marks: dict[str, object]) -> None:
     """Text that looks like the producer's object is only text."""
     text = 'ä "resqd":{ }'
-    raw = payloads.encode("Mail", [text], id="7")
-    taken = belonging(payloads.marked(raw, marks) if marks else raw, "batch", "7 b")
+    raw = encoding.encode("Mail", [text], id="7")
+    taken = belonging(encoding.marked(raw, marks) if marks else raw, "batch", "7 b")
     read = payloads.decode(taken)
     assert (read.args, read.id) == ([text], "7")
     assert read.marks is not None

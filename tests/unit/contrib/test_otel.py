@@ -15,6 +15,7 @@ from opentelemetry.trace import SpanKind, StatusCode
 import resqd
 from resqd.application.parts import parts_of
 from resqd.contrib import otel
+from resqd.store.resque import encoding
 from resqd.store.resque import payload as payloads
 from resqd.testing import Fake
 
@@ -272,7 +273,7 @@ def test_a_batch_that_fails_says_so() -> None:
 
 def test_a_payload_stays_a_payload() -> None:
     """With further members at its end, or none."""
-    raw = payloads.encode("Send", ["}"], id="a")
+    raw = encoding.encode("Send", ["}"], id="a")
     assert json.loads(otel.with_carried(raw, b',"traceparent":"x"')) == {
         **json.loads(raw),
         "traceparent": "x",

@@ -9,7 +9,7 @@ from typing import Any, cast
 
 import pytest
 
-from resqd.failures import Aftermath
+from resqd.aftermath import Aftermath
 from resqd.store.redis.health import Health
 from resqd.store.resque.pauses import Paused
 from resqd.worker.demand import Demand

@@ -11,8 +11,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from resqd.errors import PayloadError
+from resqd.store.resque.encoding import encode, encode_many, encode_new, new_id
 from resqd.store.resque.marks import deliveries
-from resqd.store.resque.payload import Payload, decode, encode, encode_many, encode_new, new_id
+from resqd.store.resque.payload import Payload, decode
 
 HUGE = 10**5_000
 DEEP = b'{"class":"A","args":' + b"[" * 100_000 + b"]" * 100_000 + b"}"

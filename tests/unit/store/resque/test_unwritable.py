@@ -11,7 +11,7 @@ from uuid import UUID
 import pytest
 
 from resqd.errors import PayloadError
-from resqd.store.resque.payload import encode, encode_new
+from resqd.store.resque.encoding import encode, encode_new
 from resqd.store.resque.unwritable import problem
 
 

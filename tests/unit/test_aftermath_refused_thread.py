@@ -4,7 +4,8 @@ from typing import cast
 
 import pytest
 
-from resqd.failures import Aftermath, FailureRules
+from resqd.aftermath import Aftermath
+from resqd.failures import FailureRules
 from resqd.threads import NamedThread
 
 

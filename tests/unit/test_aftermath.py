@@ -6,14 +6,14 @@ import logging
 import threading
 from typing import TYPE_CHECKING
 
-from resqd import failures
+from resqd.aftermath import Aftermath
 from resqd.app import App
 from resqd.application.parts import parts_of
-from resqd.failures import Aftermath, FailureRules
+from resqd.failures import FailureRules
 from resqd.store.inflight.recovery import Held
 from resqd.store.inflight.tokens import Counts
 from resqd.store.keys import Keys
-from resqd.store.resque.payload import encode
+from resqd.store.resque.encoding import encode
 
 if TYPE_CHECKING:
     import pytest
@@ -43,7 +43,7 @@ def test_hooks_that_hang_cost_only_what_is_too_much(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     """Nobody waits for a hook; beyond the bound a failure is kept and not told, which the log says."""
-    monkeypatch.setattr(failures, "MOST_WAITING", 2)
+    monkeypatch.setattr("resqd.aftermath.MOST_WAITING", 2)
     app, told, prepared, release = App(), list[str](), list[str](), threading.Event()
     begun = threading.Event()
 
