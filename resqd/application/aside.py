@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any, Final, Protocol
 from resqd.using import Signature
 
 if TYPE_CHECKING:
-    from resqd.application.producer import Outlet, Producer
+    from resqd.application.outlet import Outlet
+    from resqd.application.producer import Producer
     from resqd.store.later.later import When
     from resqd.store.unique.locks import Claim, Terms
 

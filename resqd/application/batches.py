@@ -18,7 +18,8 @@ from resqd.store.resque.encoding import new_id
 if TYPE_CHECKING:
     from types import TracebackType
 
-    from resqd.application.producer import Outlet, Producer
+    from resqd.application.outlet import Outlet
+    from resqd.application.producer import Producer
     from resqd.store.keys import Keys
     from resqd.store.later.later import When
     from resqd.store.redis.link import Link

@@ -13,7 +13,8 @@ from resqd.store.resque.encoding import new_id
 from resqd.store.unique.locks import Claim, Terms
 
 if TYPE_CHECKING:
-    from resqd.application.producer import Outlet, Producer
+    from resqd.application.outlet import Outlet
+    from resqd.application.producer import Producer
 
 TABLE: Final = "resqd_outbox"
 """What the table is called where nobody says otherwise."""

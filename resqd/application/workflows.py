@@ -17,7 +17,7 @@ from resqd.store.resque.encoding import new_id
 from resqd.using import Signature
 
 if TYPE_CHECKING:
-    from resqd.application.producer import Outlet
+    from resqd.application.outlet import Outlet
     from resqd.store.batches.filling import Facts, Lineage
     from resqd.tracing import Gathering
 

@@ -20,7 +20,8 @@ from resqd.worker.endings import Endings
 from resqd.worker.executor import Executor
 from resqd.worker.holdings import Holdings
 from resqd.worker.home import Home
-from resqd.worker.interrupt import Alarm, Ladder, Slot
+from resqd.worker.interrupt import Slot
+from resqd.worker.ladder import Alarm, Ladder
 from resqd.worker.reach import Reach
 from resqd.worker.recorder import Recorder
 from resqd.worker.strangers import Strangers

@@ -14,7 +14,7 @@ from resqd.worker.endings import Endings
 from resqd.worker.executor import Executor
 from resqd.worker.fetcher import Fetcher
 from resqd.worker.holdings import Holdings
-from resqd.worker.interrupt import Ladder
+from resqd.worker.ladder import Ladder
 from resqd.worker.pool import Pool
 from resqd.worker.shared import Mandate, Shared
 

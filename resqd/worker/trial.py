@@ -17,7 +17,8 @@ from resqd.store.resque.outcome import kept, refusal, with_value
 from resqd.store.resque.payload import Payload, believed
 from resqd.store.resque.tries import tried
 from resqd.text import shown
-from resqd.worker.interrupt import Alarm, Slot
+from resqd.worker.interrupt import Slot
+from resqd.worker.ladder import Alarm
 from resqd.worker.recorder import Fate, Judgement, named
 from resqd.worker.results import Kept
 from resqd.worker.strangers import Strangers

@@ -4,7 +4,8 @@ from collections.abc import Callable, Mapping
 from functools import partial
 
 from resqd.job import Job
-from resqd.worker.interrupt import Alarm, Slot
+from resqd.worker.interrupt import Slot
+from resqd.worker.ladder import Alarm
 from resqd.worker.trial import ServerClock, Trials
 
 

@@ -25,7 +25,7 @@ from resqd.store.redis.projects import folder_of_module
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
-    from resqd.application.producer import Outlet
+    from resqd.application.outlet import Outlet
     from resqd.forms import Arguments
     from resqd.options import GivenOptions
     from resqd.registrar import HasPerform

@@ -1,4 +1,4 @@
-"""A job as bytes: Resque's JSON payload, decoded once into a frozen value and encoded in Ruby's shape."""
+"""A job as bytes: Resque's JSON payload, decoded once into a frozen value; `encoding` writes it."""
 
 from __future__ import annotations
 

@@ -35,7 +35,7 @@ from resqd.worker.control import Control, Mercy
 from resqd.worker.demand import Demand
 from resqd.worker.guard import Guard
 from resqd.worker.holdings import Holdings
-from resqd.worker.interrupt import Alarm
+from resqd.worker.ladder import Alarm
 from resqd.worker.manager import Manager
 from resqd.worker.open_queues import OpenQueues
 from resqd.worker.pause_hooks import PauseHooks

@@ -4,7 +4,8 @@ from typing import cast
 
 from resqd.store.resque.payload import Payload, decode
 from resqd.text import shown
-from resqd.worker.interrupt import MOST, Alarm, Ladder, Slot
+from resqd.worker.interrupt import MOST, Slot
+from resqd.worker.ladder import Alarm, Ladder
 
 
 class Target:

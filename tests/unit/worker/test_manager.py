@@ -16,7 +16,8 @@ from resqd.worker.demand import Demand
 from resqd.worker.executor import Executor
 from resqd.worker.fetcher import Fetcher
 from resqd.worker.holdings import Holdings
-from resqd.worker.interrupt import Ladder, Slot, Strikes
+from resqd.worker.interrupt import Slot, Strikes
+from resqd.worker.ladder import Ladder
 from resqd.worker.manager import FETCHER_CRASHED, Manager
 from resqd.worker.open_queues import OpenQueues
 from resqd.worker.pool import Pool
