@@ -37,15 +37,17 @@ class Demand:
         steady: dict[str, int] = {}
         for queue, most in self._most.items():
             usable = min(most, held.get(queue, 0) + idle)
-            since, usable = self._drift(queue, usable, now)
+            since, nearest = self._drift(queue, usable, now)
             if now >= since + STEADY:
-                steady[queue] = usable
-            else:
-                self.steady_at = min(self.steady_at, since + STEADY)
+                steady[queue] = nearest
+                del self._drifts[queue]
+                since = NEVER
+                if usable != nearest:
+                    # That has to last from here on, and perhaps nothing else makes anybody look.
+                    since, _ = self._drifts[queue] = now, usable
+            self.steady_at = min(self.steady_at, since + STEADY)
         if steady:
             self._settled = {**self._settled, **steady}
-            for queue in steady:
-                del self._drifts[queue]
         return bool(steady)
 
     def rest(self) -> bool:
