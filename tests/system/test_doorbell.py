@@ -68,6 +68,12 @@ def armed(client: redis.Redis) -> list[dict[str, str]]:
     return [one for one in client.client_list() if "B" in one["flags"]]
 
 
+def states(pid: int) -> set[str]:
+    """What the threads of a process do, in the kernel's letters."""
+    stats = (one.read_text() for one in Path(f"/proc/{pid}/task").glob("*/stat"))
+    return {stat.rpartition(")")[2].split()[0] for stat in stats}
+
+
 def expect_run(path: Path, way: str, seconds: float = SOON) -> None:
     wait_for(path.exists, seconds, what=f"the job pushed by {way} ran", every=0.002)
 
@@ -258,6 +264,9 @@ def test_a_stopped_worker_hides_no_push(
     stopped = wait_for(lambda: daemon.titled("worker 0"), what="the worker is titled")[0]
     wait_until_asleep(redis_client)  # what a reserve under way takes would wait for the worker
     stopped.suspend()
+    wait_for(
+        lambda: states(stopped.pid) == {"T"}, what="all of its threads stand still, and wait for no ring"
+    )
     for number in range(10):
         redis_client.rpush("resque:queue:q", payload(tmp_path / f"{number}"))
         expect_run(tmp_path / f"{number}", "RPUSH beside a stopped worker")
