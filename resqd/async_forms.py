@@ -19,23 +19,23 @@ class AsyncForms(Generic[P]):
 
     def enqueue(self, *args: P.args, **kwargs: P.kwargs) -> str | None:
         """See Job."""
-        raise NotImplementedError
+        raise NotImplementedError  # the class that inherits this has it
 
     def enqueue_to(self, queue: str, *args: P.args, **kwargs: P.kwargs) -> str | None:
         """See Job."""
-        raise NotImplementedError
+        raise NotImplementedError  # the class that inherits this has it
 
     def enqueue_many(self, batch: Iterable[Sequence[Any]]) -> list[str | None]:
         """See Job."""
-        raise NotImplementedError
+        raise NotImplementedError  # the class that inherits this has it
 
     def enqueue_in(self, delay: float | timedelta, *args: P.args, **kwargs: P.kwargs) -> str | None:
         """See Job."""
-        raise NotImplementedError
+        raise NotImplementedError  # the class that inherits this has it
 
     def enqueue_at(self, moment: datetime, *args: P.args, **kwargs: P.kwargs) -> str | None:
         """See Job."""
-        raise NotImplementedError
+        raise NotImplementedError  # the class that inherits this has it
 
     async def aenqueue(self, *args: P.args, **kwargs: P.kwargs) -> str | None:
         """The same as `enqueue` for a task on an event loop, which goes on meanwhile."""

@@ -12,7 +12,7 @@ class HookDecorators:
     """Each takes a function, adds it to those that are called then, and returns it."""
 
     def _hook(self, kind: str, hook: H) -> H:
-        raise NotImplementedError
+        raise NotImplementedError  # the class that inherits this has it
 
     def before_enqueue(self, hook: H) -> H:
         """Call `hook(*args)` before the job is enqueued; False vetoes."""

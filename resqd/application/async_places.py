@@ -18,23 +18,23 @@ class AsyncPlaces(Places):
 
     def enqueue(self, job: Any, /, *args: Any, **kwargs: Any) -> str | None:
         """See App."""
-        raise NotImplementedError
+        raise NotImplementedError  # the class that inherits this has it
 
     def enqueue_to(self, queue: str, job: Any, /, *args: Any, **kwargs: Any) -> str | None:
         """See App."""
-        raise NotImplementedError
+        raise NotImplementedError  # the class that inherits this has it
 
     def enqueue_many(self, job: Any, batch: Iterable[Sequence[Any]], /) -> list[str | None]:
         """See App."""
-        raise NotImplementedError
+        raise NotImplementedError  # the class that inherits this has it
 
     def enqueue_in(self, delay: float | timedelta, job: Any, /, *args: Any, **kwargs: Any) -> str | None:
         """See App."""
-        raise NotImplementedError
+        raise NotImplementedError  # the class that inherits this has it
 
     def enqueue_at(self, moment: datetime, job: Any, /, *args: Any, **kwargs: Any) -> str | None:
         """See App."""
-        raise NotImplementedError
+        raise NotImplementedError  # the class that inherits this has it
 
     async def aenqueue(self, job: Any, /, *args: Any, **kwargs: Any) -> str | None:
         """The same as `enqueue` for a task on an event loop, which goes on meanwhile."""

@@ -10,7 +10,7 @@ from resqd.application.relaying import Relaying
 from resqd.clock import monotonic
 from resqd.housekeeper.house import House
 from resqd.store.redis.health import Backoff
-from resqd.store.redis.link import Links
+from resqd.store.redis.links import Links
 from resqd.store.relay.relay import Relay
 
 

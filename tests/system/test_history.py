@@ -10,7 +10,8 @@ from resqd.store.history.reader import History
 from resqd.store.history.row import Row
 from resqd.store.history.spans import MINUTE, start
 from resqd.store.keys import Keys
-from resqd.store.redis.link import Link, Links
+from resqd.store.redis.link import Link
+from resqd.store.redis.links import Links
 from resqd.store.redis.url import ConnectionConfig
 from resqd.store.resque.store import Store
 from tests.support.daemon import Daemon

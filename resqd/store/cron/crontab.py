@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from resqd.store.keys import Keys
-    from resqd.store.redis.link import Links
+    from resqd.store.redis.links import Links
 
 _TRIES: Final = 50
 """How often an act is decided anew because somebody else has changed the timetable meanwhile."""

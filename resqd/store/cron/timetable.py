@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from resqd.store.redis.connection import Reply
-    from resqd.store.redis.link import Links
+    from resqd.store.redis.links import Links
 
 
 _LIBRARIES: Final = ("clock", "cron/version")

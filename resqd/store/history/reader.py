@@ -12,7 +12,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from resqd.store.keys import Keys
-    from resqd.store.redis.link import Link, Links
+    from resqd.store.redis.link import Link
+    from resqd.store.redis.links import Links
 
 _CHUNK: Final = 100
 """Rows in one call."""

@@ -14,7 +14,8 @@ from resqd.store.names import is_name, to_bytes, to_text
 from resqd.store.redis.protocol import Argument, PackedKeys, Script, ScriptCall
 
 if TYPE_CHECKING:
-    from resqd.store.redis.link import Link, Links
+    from resqd.store.redis.link import Link
+    from resqd.store.redis.links import Links
 
 _LIBRARIES: Final = ("inflight/entries", "clock", "later/later")
 PUT: Final = Script.load("later/put", *_LIBRARIES)

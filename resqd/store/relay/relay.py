@@ -16,7 +16,7 @@ from resqd.store.redis.protocol import Argument, PackedKeys, Script, ScriptCall
 from resqd.store.unique.locks import Claim, Locks, Terms
 
 if TYPE_CHECKING:
-    from resqd.store.redis.link import Links
+    from resqd.store.redis.links import Links
 
 RELAY: Final = Script.load("relay/relay", *PAYING, "unique/locks")
 _NO_TERMS: Final = Terms("skip", 0, 0)

@@ -12,7 +12,7 @@ from resqd.parsing import tagged
 from resqd.store.debts import Debts, owed_by, settle_call
 from resqd.store.keys import Keys
 from resqd.store.later.later import Later, Schedule, When
-from resqd.store.redis.link import Links
+from resqd.store.redis.links import Links
 from resqd.store.redis.protocol import pack, pack_command
 from resqd.store.redis.url import ConnectionConfig
 from resqd.store.unique.locks import Claim, Locks, Terms
@@ -21,7 +21,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
     from resqd.store.redis.arrivals import Arrival, Arrivals
-    from resqd.store.redis.link import Link, Links
+    from resqd.store.redis.link import Link
+    from resqd.store.redis.links import Links
     from resqd.store.resque.books import Books
 
 T = TypeVar("T")

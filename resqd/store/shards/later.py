@@ -24,7 +24,7 @@ class AllLater(Later):
 
     def promote(self) -> Promoted:
         """Housekeepers do it, on each shard."""
-        raise NotImplementedError
+        raise NotImplementedError  # nobody promotes on all shards at once
 
     def first(self) -> float | None:
         """When the first is due."""

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
     from resqd.store.keys import Keys
-    from resqd.store.redis.link import Links
+    from resqd.store.redis.links import Links
 
 BEGIN: Final = Script.load("tasks/begin", "clock")
 FAILED: Final = Script.load("tasks/failed")

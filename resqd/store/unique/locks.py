@@ -13,7 +13,8 @@ from resqd.store.names import to_text
 from resqd.store.redis.protocol import Argument, PackedKeys, Script, ScriptCall
 
 if TYPE_CHECKING:
-    from resqd.store.redis.link import Link, Links
+    from resqd.store.redis.link import Link
+    from resqd.store.redis.links import Links
 
 PUT: Final = Script.load("unique/put", *PAYING, "unique/locks")
 RELEASE: Final = Script.load("unique/release")

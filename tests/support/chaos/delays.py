@@ -9,7 +9,8 @@ from typing import Self
 from resqd.errors import StoreError
 from resqd.store.keys import Keys
 from resqd.store.later.later import Later, Schedule, When
-from resqd.store.redis.link import Link, Links
+from resqd.store.redis.link import Link
+from resqd.store.redis.links import Links
 from resqd.store.redis.url import ConnectionConfig
 from resqd.store.resque.encoding import encode
 from tests.support.chaos.books import Books

@@ -8,7 +8,7 @@ from typing import Self
 
 from resqd.errors import StoreError
 from resqd.store.keys import Keys
-from resqd.store.redis.link import Links
+from resqd.store.redis.links import Links
 from resqd.store.redis.url import ConnectionConfig
 from resqd.store.resque.encoding import encode, marked
 from resqd.store.unique.locks import Claim, Locks, Terms

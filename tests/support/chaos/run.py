@@ -17,7 +17,7 @@ from resqd.errors import StoreError
 from resqd.store.cron.crontab import Crontab
 from resqd.store.keys import Keys
 from resqd.store.redis.embedded import server_binary
-from resqd.store.redis.link import Links
+from resqd.store.redis.links import Links
 from resqd.store.redis.url import ConnectionConfig
 from tests.support.chaos.books import Books, Outcome
 from tests.support.chaos.delays import Delays

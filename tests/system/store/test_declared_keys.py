@@ -26,7 +26,8 @@ from resqd.store.inflight.recovery import (
     Verdict,
 )
 from resqd.store.keys import Keys
-from resqd.store.redis.link import Link, Links
+from resqd.store.redis.link import Link
+from resqd.store.redis.links import Links
 from resqd.store.redis.protocol import PackedKeys, Script, ScriptCall
 from resqd.store.redis.url import ConnectionConfig
 from resqd.store.resque import registry

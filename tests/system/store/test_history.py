@@ -11,7 +11,8 @@ from resqd.store.history.reader import History, classes
 from resqd.store.history.row import QueueLooks, Row
 from resqd.store.history.spans import DAY, HOUR, MINUTE
 from resqd.store.keys import Keys
-from resqd.store.redis.link import Link, Links
+from resqd.store.redis.link import Link
+from resqd.store.redis.links import Links
 from resqd.store.redis.url import ConnectionConfig
 
 NOON = 20_000 * DAY + 12 * HOUR

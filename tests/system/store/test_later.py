@@ -7,7 +7,8 @@ from resqd.errors import StoreError
 from resqd.store.keys import Keys
 from resqd.store.later import later as module
 from resqd.store.later.later import AT_ONCE, PUT_OFF, Later, Schedule, When
-from resqd.store.redis.link import Link, Links
+from resqd.store.redis.link import Link
+from resqd.store.redis.links import Links
 from resqd.store.redis.url import ConnectionConfig
 from tests.support.redis_clock import RedisClock
 

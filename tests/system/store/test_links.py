@@ -9,7 +9,8 @@ import redis
 
 from resqd.errors import StoreError, StoreRefused, StoreUnavailable
 from resqd.store.keys import Keys
-from resqd.store.redis.link import KEPT, Link
+from resqd.store.redis.link import Link
+from resqd.store.redis.links import KEPT
 from resqd.store.redis.url import ConnectionConfig
 from resqd.store.resque.store import PUSH_CHUNK, Store
 from tests.support.waiting import wait_for

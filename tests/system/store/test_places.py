@@ -28,7 +28,8 @@ from resqd.store.inflight.recovery import Recovery
 from resqd.store.keys import Keys
 from resqd.store.later import later
 from resqd.store.later.later import CHUNK, MICRO, PUT_OFF, Later, Schedule, When
-from resqd.store.redis.link import Link, Links
+from resqd.store.redis.link import Link
+from resqd.store.redis.links import Links
 from resqd.store.redis.url import ConnectionConfig
 from tests.support.redis_clock import RedisClock
 from tests.system.store.conftest import DAEMON, incarnation

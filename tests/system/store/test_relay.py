@@ -11,7 +11,7 @@ import pytest
 
 from resqd.store.keys import Keys
 from resqd.store.later.later import Later
-from resqd.store.redis.link import Links
+from resqd.store.redis.links import Links
 from resqd.store.redis.url import ConnectionConfig
 from resqd.store.relay import relay as relaying
 from resqd.store.relay.relay import Outcome, Relay, Row

@@ -9,7 +9,8 @@ import pytest
 from resqd.store import debts
 from resqd.store.debts import settle_call
 from resqd.store.keys import Keys
-from resqd.store.redis.link import Link, Links
+from resqd.store.redis.link import Link
+from resqd.store.redis.links import Links
 from resqd.store.redis.protocol import Script
 from resqd.store.redis.url import ConnectionConfig
 from resqd.store.tasks import record
